@@ -1,0 +1,97 @@
+"""
+`Flow`: one connection or request on its way through the edge.
+
+A flow is made where a connection arrives, handed along by every step, and ends once. Whoever wants to know of the end
+(the access log, the tunnel's console, metrics) is an *observer*: a callable that gets the flow.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any, Callable
+
+_numbers = count(1)
+
+
+class Flow:
+    """
+    :ivar number: a small integer, unique in the process; it names the flow in logs.
+    :ivar peer_host: the visitor's IP address, text form.
+    :ivar peer_port: the visitor's port.
+    :ivar proto: ``https``, ``http``, ``tls`` or ``tcp``.
+    :ivar edge: what serves it (an object with a ``name``), or ``None`` before it is known.
+    :ivar tunnel: the `ITunnel` that answers, or ``None``.
+    :ivar started: seconds on the reactor's clock when it began.
+    :ivar ended: seconds on the reactor's clock when it ended, or ``0.0``.
+    :ivar method: the HTTP method, empty for streams.
+    :ivar target: the HTTP request target (path and query), empty for streams.
+    :ivar host: the requested host name, lower case, without port.
+    :ivar status: the HTTP status answered, 0 for streams and before the head was sent.
+    :ivar bytes_in: bytes from the visitor (bodies for HTTP, all for streams).
+    :ivar bytes_out: bytes to the visitor, likewise.
+    :ivar error: the `ngrok_twisted.errors.EdgeError` that ended it, or ``None``.
+    :ivar tried: the targets that failed, in order.
+    :ivar variables: what modules note for those behind them; made on first use by `remember`.
+    """
+
+    __slots__ = (
+        "number",
+        "peer_host",
+        "peer_port",
+        "proto",
+        "edge",
+        "tunnel",
+        "started",
+        "ended",
+        "method",
+        "target",
+        "host",
+        "status",
+        "bytes_in",
+        "bytes_out",
+        "error",
+        "tried",
+        "variables",
+        "observers",
+    )
+
+    def __init__(self, peer_host: str, peer_port: int, proto: str, started: float, observers: tuple[Any, ...] = ()) -> None:
+        self.number = next(_numbers)
+        self.peer_host = peer_host
+        self.peer_port = peer_port
+        self.proto = proto
+        self.started = started
+        self.observers = observers
+        self.edge: Any = None
+        self.tunnel: Any = None
+        self.ended = 0.0
+        self.method = b""
+        self.target = b""
+        self.host = ""
+        self.status = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.error: Any = None
+        self.tried: tuple[Any, ...] = ()
+        self.variables: dict[str, Any] | None = None
+
+    def remember(self, name: str, value: Any) -> None:
+        """Note a value for the steps behind this one."""
+        if self.variables is None:
+            self.variables = {}
+        self.variables[name] = value
+
+    def finish(self, now: float) -> None:
+        """
+        The flow is over: tell its tunnel and every observer, once.
+
+        :param now: seconds on the reactor's clock.
+        """
+        if self.ended:
+            return
+        self.ended = now
+        if self.tunnel is not None:
+            self.tunnel.observe(self)
+        observer: Callable[[Flow], None]
+        for observer in self.observers:
+            observer(self)

@@ -1,0 +1,3 @@
+"""
+Who may do what: credentials, the cred portal that checks them, and the principals it hands out.
+"""

@@ -1,0 +1,22 @@
+"""
+`Principal`: who an agent session or an API call acts for; the avatar of the cred portal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """
+    :ivar account_id: the account that everything it makes belongs to.
+    :ivar account_name: for consoles.
+    :ivar credential_id: the credential it showed, ``sshcr_…`` or ``cr_…``.
+    :ivar acl: the credential's rules; empty is unrestricted.
+    """
+
+    account_id: str
+    account_name: str
+    credential_id: str
+    acl: tuple[str, ...] = ()

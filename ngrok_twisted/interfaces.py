@@ -1,0 +1,384 @@
+"""
+Every interface that separates two parts of the house, and nothing else.
+
+The vocabulary: a *flow* (one connection or request on its way) meets *modules*, asks a *backend* for *targets*, and one
+of them, usually a *tunnel*, answers it. A *transport* lets agents in and puts their tunnels into the live table. The
+control plane hands the edge a frozen *snapshot* of records.
+"""
+
+from __future__ import annotations
+
+from zope.interface import Attribute, Interface
+
+from twisted.internet.interfaces import (
+    IProtocol,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+    ITransport,
+)
+
+
+# -- modules -----------------------------------------------------------------------------------------------------------
+
+
+class IModuleKind(Interface):
+    """
+    A module kind: one file in ``modules/``, from which come the YAML key, the API path and the runtime.
+    """
+
+    name = Attribute("``str``: the key in YAML, in API paths and in logs.")
+    Config = Attribute("A frozen dataclass that `schema.parse` fills.")
+    phase = Attribute("`Phase`: the place in the onion, outermost first.")
+    attaches = Attribute("``frozenset[str]``, a subset of ``route``, ``https``, ``tls``, ``tcp``.")
+
+    def __call__(config, runtime):
+        """
+        :param config: an instance of ``Config``.
+        :param runtime: the `Runtime`, all that a kind may reach.
+        :return: a provider of one or more of `IHTTPModule`, `IConnectionModule`, `ITLSModule`.
+        """
+
+
+class IHTTPModule(Interface):
+    """A module that looks at requests."""
+
+    def wrap_resource(inner):
+        """
+        :param inner: the `twisted.web.resource.IResource` that is asked next.
+        :return: an ``IResource`` that stands around it.
+        """
+
+
+class IConnectionModule(Interface):
+    """A module that looks at connections."""
+
+    def wrap_factory(inner):
+        """
+        :param inner: the `IProtocolFactory` of what comes next.
+        :return: an ``IProtocolFactory`` that stands around it.
+        """
+
+
+class ITLSModule(Interface):
+    """A module that takes part in the TLS handshake."""
+
+    def amend(options):
+        """
+        :param options: the frozen `ngrok_twisted.tls.options.TLSOptions` so far.
+        :return: the ``TLSOptions`` to use instead.
+        """
+
+
+class IResponseFilter(Interface):
+    """A change to a response on its way to the visitor: sans-I/O, one instance a response."""
+
+    def begin(head):
+        """
+        See, and possibly change, the response's head before it is sent.
+
+        :param head: a `ngrok_twisted.wrapper.ResponseHead`.
+        """
+
+    def feed(data):
+        """
+        :param data: the next bytes of the body.
+        :return: the bytes to send now, possibly none.
+        """
+
+    def finish():
+        """
+        :return: the last bytes to send.
+        """
+
+
+# -- backends and targets ----------------------------------------------------------------------------------------------
+
+
+class IBackendKind(Interface):
+    """A backend kind: one file in ``backends/``."""
+
+    name = Attribute("``str``: the key in YAML and in API paths, such as ``tunnel_group``.")
+    Config = Attribute("A frozen dataclass that `schema.parse` fills.")
+
+    def __call__(config, context):
+        """
+        :param config: an instance of ``Config``.
+        :param context: a `ngrok_twisted.backends.BackendContext`: live tunnels, other backends by id, randomness.
+        :return: an `IBackend`.
+        """
+
+
+class IBackend(Interface):
+    """A chooser: it decides who should answer, and never waits."""
+
+    def candidates(flow):
+        """
+        :param flow: the `ngrok_twisted.flow.Flow` that wants an answer.
+        :return: an iterator over `ITarget` providers in the order to try. Empty: nobody is there.
+        """
+
+
+class ITarget(Interface):
+    """
+    Marks what a backend may yield: a provider of `IStreamClientEndpoint` (something to connect to) or of
+    `twisted.web.resource.IResource` (something that answers by itself).
+    """
+
+
+class ITunnel(ITarget, IStreamClientEndpoint):
+    """
+    A way to one agent's local service.
+
+    ``connect(factory)`` opens one stream to the service. If ``factory`` provides `IFlowFactory`, the visitor's address
+    is told to the agent. The Deferred it returns fires with the protocol, or fails with an
+    `ngrok_twisted.errors.EdgeError` whose code and sentence name the cause (refused, timed out, agent gone).
+    """
+
+    id = Attribute("``str``: the tunnel's public id, ``tn_…``.")
+    endpoint_id = Attribute("``str`` or ``None``: the `Endpoint` record it serves; ``None`` for a labelled tunnel.")
+    account_id = Attribute("``str``: the owner account's id.")
+    principal = Attribute("`ngrok_twisted.iam.principal.Principal` whose credential let the agent in.")
+    labels = Attribute("``Mapping[str, str]``: empty unless it is a labelled tunnel.")
+    url = Attribute("``str``: the public URL, empty for a labelled tunnel.")
+    upstream = Attribute("`ngrok_twisted.records.endpoint.Upstream`: how to speak to the service.")
+    session_id = Attribute("``str``: the agent session that brought it.")
+    started_at = Attribute("``float``: seconds since the epoch.")
+
+    def close(reason):
+        """
+        Take the tunnel away from the agent.
+
+        :param reason: a ``str`` the agent's user may read.
+        """
+
+    def observe(flow):
+        """
+        Be told of a flow that ended and was answered by this tunnel. Cheap; never raises.
+        """
+
+
+class IFlowFactory(IProtocolFactory):
+    """A protocol factory that was made for one flow."""
+
+    flow = Attribute("the `ngrok_twisted.flow.Flow`.")
+
+
+# -- byte transports ---------------------------------------------------------------------------------------------------
+
+
+class IBatchReceiver(IProtocol):
+    """
+    A protocol that takes several buffers in one call, without a copy.
+
+    A transport that has decrypted many packets at once calls ``batchReceived`` where the protocol provides this
+    interface, and ``dataReceived`` with joined ``bytes`` where it does not.
+    """
+
+    def batchReceived(buffers):
+        """
+        :param buffers: a list of bytes-like objects, none empty. **They are valid only during the call**: what is kept
+            longer is copied.
+        """
+
+
+class IBatchTransport(ITransport):
+    """A transport that takes several buffers in one call, without a copy where the kernel takes them at once."""
+
+    def writeBatch(buffers):
+        """
+        :param buffers: a list of bytes-like objects. When the call returns they are free to be reused: whatever could
+            not be sent at once has been copied.
+        """
+
+
+class IFillable(IProtocol):
+    """
+    A protocol that owns the buffer its transport reads into (the stream counterpart of asyncio's ``BufferedProtocol``).
+
+    An eager transport reads with ``recv_into``; any other transport calls ``dataReceived``, which the protocol must
+    serve too.
+    """
+
+    def fillable():
+        """
+        :return: a writable, non-empty ``memoryview``. It may be shared by all connections of the process, since it is
+            used only until `filled` returns.
+        """
+
+    def filled(count):
+        """
+        :param count: how many bytes, at least one, were written at the start of the last `fillable` buffer.
+        """
+
+
+class IHandOver(Interface):
+    """
+    A protocol that read the start of a connection and now passes it on.
+    """
+
+    def hand_over(protocol, data):
+        """
+        Make ``protocol`` the owner of the transport, and give it the bytes that were already read.
+        """
+
+
+# -- transports --------------------------------------------------------------------------------------------------------
+
+
+class ITransportKind(Interface):
+    """A way in for agents: one folder in ``transports/``, in its ``kind.py``."""
+
+    name = Attribute("``str``: its block in YAML.")
+    Config = Attribute("A frozen dataclass that `schema.parse` fills.")
+
+    def __call__(config, portal, reservations, tunnels, runtime):
+        """
+        :param portal: a `twisted.cred.portal.Portal` whose avatars are `Principal` objects.
+        :param reservations: the `IReservations`.
+        :param tunnels: the `ngrok_twisted.tunnels.Tunnels` table.
+        :param runtime: the `Runtime`.
+        :return: a `twisted.application.service.IService`.
+        """
+
+
+class IAgentSession(Interface):
+    """One connected agent, as the reservations see it."""
+
+    id = Attribute("``str``: ``ts_…``.")
+    principal = Attribute("`ngrok_twisted.iam.principal.Principal`.")
+    peer_host = Attribute("``str``: the agent's IP address.")
+
+    def probe():
+        """
+        Ask the agent for a sign of life.
+
+        :return: a Deferred that fires with ``None`` as soon as the agent answers; it fails when the connection is lost.
+            The caller times it out and cancels it.
+        """
+
+    def revoke(grant, reason):
+        """
+        The grant is gone (taken over, expired, stopped, its credential deleted): drop its tunnel and tell the user.
+
+        :param grant: the `ngrok_twisted.control.reservations.Grant`.
+        :param reason: a ``str`` the agent's user may read.
+        """
+
+
+class IReservations(Interface):
+    """Who may have which name or address, and who has it now."""
+
+    def claim(session, claim):
+        """
+        :param session: the `IAgentSession` that asks.
+        :param claim: a `ngrok_twisted.claim.Claim`.
+        :return: a Deferred that fires with a `ngrok_twisted.claim.Grant` once the edge routes to it, or fails with
+            `ngrok_twisted.errors.Refused` that carries ngrok's code.
+        """
+
+    def release(grant):
+        """
+        Give a grant back. A grant that was taken over by a later session is left alone: grants are fenced by their
+        session's id.
+        """
+
+
+# -- control -----------------------------------------------------------------------------------------------------------
+
+
+class IStore(Interface):
+    """Where records live. Every method returns a Deferred; nothing blocks the reactor."""
+
+    def open():
+        """
+        :return: a Deferred that fires with the current `Snapshot` once the store is usable, or fails with
+            `ngrok_twisted.errors.StoreUnusable`.
+        """
+
+    def get(cls, id):
+        """
+        :return: a Deferred that fires with the `Record`, or ``None``.
+        """
+
+    def find(cls, **fields):
+        """
+        :return: a Deferred that fires with a list of the records whose fields equal all those given, oldest first.
+        """
+
+    def write(changes, expect=None):
+        """
+        Apply all of the changes, or none.
+
+        :param changes: a sequence of `ngrok_twisted.records.base.Put` and `Delete`.
+        :param expect: the revision that the caller read, or ``None`` to write over whatever is there.
+        :return: a Deferred that fires with the new `Snapshot`; it fails with `ngrok_twisted.errors.Conflict` when the
+            store has moved past ``expect``.
+        """
+
+    def snapshot():
+        """
+        :return: a Deferred that fires with the newest `Snapshot`.
+        """
+
+    def subscribe(listener):
+        """
+        :param listener: called with each new `Snapshot`, in order, after it is durable.
+        :return: a callable without arguments that ends the subscription.
+        """
+
+    def close():
+        """
+        :return: a Deferred that fires when everything is durable and the store is shut.
+        """
+
+
+class IEdgePlane(Interface):
+    """What the control plane knows of the data plane."""
+
+    def check(snapshot):
+        """
+        :return: a list of `ngrok_twisted.records.base.Problem`; empty when the snapshot can be served.
+        """
+
+    def apply(snapshot):
+        """
+        Serve this snapshot from the next connection on; connections in flight keep the edge they met.
+        """
+
+
+# -- small kinds -------------------------------------------------------------------------------------------------------
+
+
+class ICertificateIssuer(Interface):
+    """Where certificates for names without an uploaded one come from."""
+
+    name = Attribute("``str``: the value of ``tls.issuer`` in YAML.")
+
+    def issue(names):
+        """
+        :param names: a tuple of DNS names, the first being the subject; a leading ``*.`` is allowed.
+        :return: a `ngrok_twisted.tls.certificates.KeyPair`.
+        """
+
+
+class IRequestBody(Interface):
+    """
+    The receiver of a streamed request body; see `ngrok_twisted.edge.request.EdgeRequest.deliver_body`.
+    """
+
+    def bodyReceived(data):
+        """
+        :param data: the next bytes; a bytes-like object valid only during the call.
+        """
+
+    def bodyFinished(trailers):
+        """
+        :param trailers: a list of ``(name, value)`` byte pairs, usually empty.
+        """
+
+    def bodyFailed(reason):
+        """
+        The visitor went away, or broke the message, before its end.
+
+        :param reason: a `twisted.python.failure.Failure`.
+        """

@@ -1,0 +1,22 @@
+"""
+Accounts: who owns what. A self-hosted server has one by default; more can be declared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ngrok_twisted.records.base import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account(Record):
+    """
+    :ivar name: shown in consoles and listings.
+    """
+
+    family: ClassVar[str] = "accounts"
+    prefix: ClassVar[str] = "ac"
+
+    name: str = ""

@@ -1,0 +1,117 @@
+"""
+What all records share: `Record`, the changes `Put` and `Delete`, and `Snapshot`, the frozen value that the control plane
+hands to the edge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, ClassVar, Iterable, Iterator, Mapping, TypeVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """
+    Something that can be configured. Subclasses set two class variables and add fields.
+
+    :cvar family: the plural name: YAML key, table, API collection.
+    :cvar prefix: the start of its ids, such as ``rd`` in ``rd_2ab…``.
+    :ivar id: the public id.
+    :ivar account_id: the owner account's id; empty on accounts themselves.
+    :ivar created_at: seconds since the epoch.
+    :ivar description: at most 255 bytes, for people.
+    :ivar metadata: at most 4096 bytes, opaque, returned byte for byte.
+    :ivar declared: comes from ``config.yaml`` and is read-only over the API; such records are never stored.
+    """
+
+    family: ClassVar[str] = ""
+    prefix: ClassVar[str] = ""
+
+    id: str
+    account_id: str = ""
+    created_at: float = 0.0
+    description: str = ""
+    metadata: str = ""
+    declared: bool = False
+
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write this record, new or changed."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove the record of this class with this id; no error if it is not there."""
+
+    cls: type[Record]
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """
+    One thing that is wrong with outside data.
+
+    :ivar path: where, such as ``edges.https[0].routes[2].backend``; or the id of a record.
+    :ivar message: what is wrong, and the remedy.
+    :ivar line: the line in the file, from 1; 0 where there is none.
+    :ivar file: the file's name, empty where there is none.
+    """
+
+    path: str
+    message: str
+    line: int = 0
+    file: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""
+        return f"{place}{self.path}: {self.message}" if self.path else f"{place}{self.message}"
+
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """
+    All records at one moment. Never changed: `with_changes` makes the next one and shares what stayed the same.
+
+    :ivar revision: grows by one with every write.
+    :ivar tables: ``family`` to a mapping of ids to records, in the order they were written.
+    """
+
+    revision: int = 0
+    tables: Mapping[str, Mapping[str, Record]] = field(default_factory=dict)
+
+    def get(self, cls: type[R], id: str) -> R | None:
+        """The record of this class with this id, or ``None``."""
+        return self.tables.get(cls.family, _NOTHING).get(id)
+
+    def all(self, cls: type[R]) -> Iterator[R]:
+        """Every record of the class, in the order they were first written."""
+        return iter(self.tables.get(cls.family, _NOTHING).values())  # type: ignore[arg-type]
+
+    def with_changes(self, changes: Iterable[Put | Delete], revision: int | None = None) -> Snapshot:
+        """
+        The snapshot after these changes.
+
+        :param revision: the new revision; one more than this one's by default.
+        """
+        tables: dict[str, dict[str, Record]] = {}
+        for change in changes:
+            family = change.record.family if isinstance(change, Put) else change.cls.family
+            table = tables.get(family)
+            if table is None:
+                table = tables[family] = dict(self.tables.get(family, _NOTHING))
+            if isinstance(change, Put):
+                table[change.record.id] = change.record
+            else:
+                table.pop(change.id, None)
+        return Snapshot(self.revision + 1 if revision is None else revision, {**self.tables, **tables})

@@ -1,0 +1,64 @@
+"""
+Endpoints: a public URL and what stands behind it. Agent endpoints live as long as their session; cloud endpoints are
+stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ngrok_twisted.records.base import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """
+    How the edge speaks to the local service behind a tunnel.
+
+    :ivar protocol: ``http1`` or ``http2``; ignored for streams.
+    :ivar host_header: what ``Host`` becomes; empty leaves it as the visitor sent it.
+    :ivar proxy_protocol: 0 for none, 1 or 2 for that version of the PROXY header before each stream.
+    :ivar tls: the edge speaks TLS to the service, through the tunnel.
+    :ivar tls_verify: check the service's certificate against the system's authorities.
+    :ivar tls_name: the name to ask for and check; empty for the endpoint's host.
+    """
+
+    protocol: str = "http1"
+    host_header: str = ""
+    proxy_protocol: int = 0
+    tls: bool = False
+    tls_verify: bool = False
+    tls_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint(Record):
+    """
+    :ivar proto: ``https``, ``http``, ``tls`` or ``tcp``.
+    :ivar host: the name, lower-case A-label form, possibly ``*.…``; for tcp the TCP host.
+    :ivar port: the logical port: 443 or 80 for names, the public port for tcp.
+    :ivar type: ``agent`` or ``cloud``.
+    :ivar binding: ``public`` or ``internal``.
+    :ivar pooling_enabled: may share its URL with others of the account.
+    :ivar name: a label shown in listings.
+    :ivar session_id: the agent session, empty for cloud endpoints.
+    :ivar credential_id: the credential that opened the session.
+    :ivar upstream: how to speak to the service.
+    :ivar force_https: answer 307 to https instead of forwarding.
+    """
+
+    family: ClassVar[str] = "endpoints"
+    prefix: ClassVar[str] = "ep"
+
+    proto: str
+    host: str
+    port: int
+    type: str = "agent"
+    binding: str = "public"
+    pooling_enabled: bool = False
+    name: str = ""
+    session_id: str = ""
+    credential_id: str = ""
+    upstream: Upstream = Upstream()
+    force_https: bool = False

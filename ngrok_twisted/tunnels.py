@@ -1,0 +1,96 @@
+"""
+`Tunnels`: the live table of what is connected right now, the only mutable thing on the way of a request.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterator, Mapping
+
+from twisted.logger import Logger
+
+_log = Logger()
+
+
+class Tunnels:
+    """
+    Every online tunnel, by id, by the endpoint it serves and by its labels.
+
+    Look-ups are dictionary reads; `matching` is remembered until a tunnel with labels comes or goes.
+    """
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Any] = {}
+        self._by_endpoint: dict[str, Any] = {}
+        self._labelled: dict[str, Any] = {}
+        self._matches: dict[tuple[str, frozenset[tuple[str, str]]], tuple[Any, ...]] = {}
+        self._listeners: list[Callable[[str, Any], None]] = []
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(tuple(self._by_id.values()))
+
+    def get(self, id: str) -> Any:
+        """The tunnel with this id, or ``None``."""
+        return self._by_id.get(id)
+
+    def serving(self, endpoint_id: str) -> Any:
+        """The tunnel that serves this endpoint, or ``None`` while there is none."""
+        return self._by_endpoint.get(endpoint_id)
+
+    def matching(self, account_id: str, labels: Mapping[str, str]) -> tuple[Any, ...]:
+        """
+        The account's labelled tunnels that carry every one of these labels, in the order they came online.
+        """
+        wanted = frozenset(labels.items())
+        key = (account_id, wanted)
+        found = self._matches.get(key)
+        if found is None:
+            found = self._matches[key] = tuple(
+                tunnel
+                for tunnel in self._labelled.values()
+                if tunnel.account_id == account_id and wanted <= tunnel.labels.items()
+            )
+        return found
+
+    def online(self, tunnel: Any) -> None:
+        """
+        A tunnel is ready for traffic.
+
+        :raises ValueError: a tunnel with this id is online already.
+        """
+        if tunnel.id in self._by_id:
+            raise ValueError(f"tunnel {tunnel.id} is online already")
+        self._by_id[tunnel.id] = tunnel
+        if tunnel.endpoint_id is not None:
+            self._by_endpoint[tunnel.endpoint_id] = tunnel
+        if tunnel.labels:
+            self._labelled[tunnel.id] = tunnel
+            self._matches.clear()
+        _log.info("tunnel {tunnel} online for {url}", tunnel=tunnel.id, url=tunnel.url or dict(tunnel.labels))
+        self._tell("online", tunnel)
+
+    def offline(self, tunnel: Any) -> None:
+        """A tunnel is gone. Nothing happens if it is not the one that is online under its id."""
+        if self._by_id.get(tunnel.id) is not tunnel:
+            return
+        del self._by_id[tunnel.id]
+        if self._by_endpoint.get(tunnel.endpoint_id) is tunnel:
+            del self._by_endpoint[tunnel.endpoint_id]
+        if self._labelled.pop(tunnel.id, None) is not None:
+            self._matches.clear()
+        _log.info("tunnel {tunnel} offline for {url}", tunnel=tunnel.id, url=tunnel.url or dict(tunnel.labels))
+        self._tell("offline", tunnel)
+
+    def subscribe(self, listener: Callable[[str, Any], None]) -> Callable[[], None]:
+        """
+        :param listener: called with ``"online"`` or ``"offline"`` and the tunnel.
+        :return: a callable that ends the subscription.
+        """
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def _tell(self, what: str, tunnel: Any) -> None:
+        for listener in tuple(self._listeners):
+            listener(what, tunnel)

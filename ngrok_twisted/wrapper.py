@@ -1,0 +1,126 @@
+"""
+The two shapes of a request module: `Guard`, which may answer instead of what is behind it, and `Filtered`, which changes
+the response on its way out.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, Callable
+
+from twisted.internet.defer import Deferred
+from twisted.web.resource import IResource
+from twisted.web.server import NOT_DONE_YET
+from zope.interface import implementer
+
+from ngrok_twisted.interfaces import IResponseFilter
+
+
+class Phase(IntEnum):
+    """Where a module stands in the onion of a route, outermost first."""
+
+    ENVELOPE = 10
+    ADMIT = 20
+    VERIFY = 30
+    AUTHENTICATE = 40
+    POLICY = 50
+    PROTECT = 60
+    PREPARE = 70
+
+
+class ResponseHead:
+    """
+    The head of a response, open to change until it is sent.
+
+    :ivar status: the HTTP status.
+    :ivar reason: the reason phrase, ``bytes``.
+    :ivar headers: a list of ``(name, value)`` byte pairs in the order they are sent. Framing headers
+        (``content-length``, ``transfer-encoding``, ``connection``) are not in it: see ``length``.
+    :ivar length: the body's length in bytes, or ``None`` when it is not known; a filter that changes the body sets it to
+        ``None``.
+    :ivar bodiless: true where no body follows whatever ``length`` says (HEAD, 1xx, 204, 304).
+    """
+
+    __slots__ = ("status", "reason", "headers", "length", "bodiless")
+
+    def __init__(
+        self, status: int, reason: bytes, headers: list[tuple[bytes, bytes]], length: int | None, bodiless: bool = False
+    ) -> None:
+        self.status = status
+        self.reason = reason
+        self.headers = headers
+        self.length = length
+        self.bodiless = bodiless
+
+
+@implementer(IResource)
+class Wrapper:
+    """
+    What both shapes share: a leaf that stands around another resource.
+
+    :ivar inner: the resource that is asked next.
+    """
+
+    isLeaf = True
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def getChildWithDefault(self, name: bytes, request: Any) -> Any:
+        """Never called: the resource is a leaf."""
+        raise RuntimeError("Wrapper is a leaf")
+
+    def putChild(self, path: bytes, child: Any) -> None:
+        """Never called: the resource is a leaf."""
+        raise RuntimeError("Wrapper is a leaf")
+
+    def render(self, request: Any) -> Any:
+        """IResource."""
+        return self.inner.render(request)
+
+
+class Guard(Wrapper):
+    """
+    A module that lets a request pass or answers in its place.
+
+    :ivar admit: ``admit(request)`` returns ``None`` (go on), an `IResource` that answers instead, or a Deferred of
+        either. It may raise an `EdgeError`.
+    """
+
+    def __init__(self, inner: Any, admit: Callable[[Any], Any]) -> None:
+        super().__init__(inner)
+        self.admit = admit
+
+    def render(self, request: Any) -> Any:
+        """IResource."""
+        verdict = self.admit(request)
+        if verdict is None:
+            return self.inner.render(request)
+        if isinstance(verdict, Deferred):
+            verdict.addCallback(self._answer, request)
+            verdict.addErrback(request.fail)
+            return NOT_DONE_YET
+        return verdict.render(request)
+
+    def _answer(self, verdict: Any, request: Any) -> None:
+        request.answer_with(self.inner if verdict is None else verdict)
+
+
+class Filtered(Wrapper):
+    """
+    A module that changes responses.
+
+    :ivar make_filter: ``make_filter(request)`` returns an `IResponseFilter` for this response, or ``None`` to leave it
+        alone.
+    """
+
+    def __init__(self, inner: Any, make_filter: Callable[[Any], IResponseFilter | None]) -> None:
+        super().__init__(inner)
+        self.make_filter = make_filter
+
+    def render(self, request: Any) -> Any:
+        """IResource."""
+        made = self.make_filter(request)
+        if made is not None:
+            request.add_filter(made)
+        return self.inner.render(request)
