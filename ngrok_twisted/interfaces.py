@@ -103,7 +103,7 @@ class IBackendKind(Interface):
     def __call__(config, context):
         """
         :param config: an instance of ``Config``.
-        :param context: a `ngrok_twisted.backends.BackendContext`: live tunnels, other backends by id, randomness.
+        :param context: a `ngrok_twisted.backend.BackendContext`: live tunnels, other backends by id, randomness.
         :return: an `IBackend`.
         """
 

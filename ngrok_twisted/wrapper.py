@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Any, Callable
 
 from twisted.internet.defer import Deferred
+from twisted.web.http import RESPONSES
 from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
@@ -124,3 +125,38 @@ class Filtered(Wrapper):
         if made is not None:
             request.add_filter(made)
         return self.inner.render(request)
+
+
+@implementer(IResource)
+class Answer:
+    """
+    A fixed response, made once and given to any number of requests.
+    """
+
+    isLeaf = True
+
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes = b"", reason: bytes = b"") -> None:
+        """
+        :param headers: without framing headers; they follow from the body.
+        :param reason: the reason phrase; the standard one by default.
+        """
+        self._status = status
+        self._reason = reason or RESPONSES.get(status, b"")
+        self._headers = tuple(headers)
+        self._body = body
+
+    def getChildWithDefault(self, name: bytes, request: Any) -> Any:
+        """Never called: the resource is a leaf."""
+        raise RuntimeError("Answer is a leaf")
+
+    def putChild(self, path: bytes, child: Any) -> None:
+        """Never called: the resource is a leaf."""
+        raise RuntimeError("Answer is a leaf")
+
+    def render(self, request: Any) -> Any:
+        """IResource."""
+        request.respond(ResponseHead(self._status, self._reason, list(self._headers), len(self._body)))
+        if request.method != b"HEAD":
+            request.write(self._body)
+        request.finish()
+        return NOT_DONE_YET

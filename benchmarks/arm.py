@@ -1,0 +1,95 @@
+"""
+`Arm`: one competitor. A new peer is a new file in `benchmarks.arms` with a class ``Arm`` that derives from this one.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import ClassVar, Mapping
+
+from benchmarks import proc
+from benchmarks.workshop import Workshop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """
+    The public side of an arm.
+
+    :ivar host: the host name that visitors name, in the ClientHello and in ``Host``. They connect to loopback anyhow.
+    :ivar port: the loopback port.
+    """
+
+    host: str
+    port: int
+
+
+class Arm:
+    """
+    One competitor. It is made for one suite, started once, and stopped by its workshop.
+
+    :cvar label: its name in tables, options and JSON.
+    :cvar role: one clause for the reader: what exactly runs.
+    :cvar needs: the programs that must be on PATH, each with the way to get it.
+    :ivar roots: the processes whose trees are under test.
+    :ivar clients: the processes on the user's side, such as ``ssh``; reported, never charged to the arm.
+    """
+
+    label: ClassVar[str]
+    role: ClassVar[str]
+    needs: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, workshop: Workshop) -> None:
+        self.workshop = workshop
+        self.roots: list[int] = []
+        self.clients: list[int] = []
+
+    def missing(self) -> str:
+        """What keeps it from being started here and what to do about it; empty if nothing does."""
+        return missing_tools(self.needs)
+
+    def start_tcp(self, origin: int) -> Address:
+        """
+        Start, and carry a public TCP port to a service.
+
+        :param origin: the service's loopback port.
+        :raises CannotStart: with the reason.
+        :raises NotImplementedError: it does not do this kind of work.
+        """
+        raise NotImplementedError
+
+    def start_https(self, origin: int) -> Address:
+        """
+        Start, and carry a public HTTPS name to a service that speaks plain HTTP.
+
+        :param origin: the service's loopback port.
+        :raises CannotStart: with the reason.
+        :raises NotImplementedError: it does not do this kind of work.
+        """
+        raise NotImplementedError
+
+    def cpu_seconds(self) -> tuple[float, float]:
+        """CPU seconds used so far by the servers, and by the clients."""
+        stats = list(proc.running())
+        return proc.cpu_seconds(stats, self.roots), proc.cpu_seconds(stats, self.clients)
+
+    def memory_kib(self) -> int:
+        """KiB that the servers hold now (PSS)."""
+        return proc.pss_kib(self.roots)
+
+
+def missing_tools(needs: Mapping[str, str]) -> str:
+    """
+    :param needs: programs, each with the way to get it.
+    :return: a sentence about those that are not on PATH; empty if all are.
+    """
+    absent = [f"{tool} is not on PATH ({remedy})" for tool, remedy in needs.items() if which(tool) is None]
+    return "; ".join(absent)
+
+
+def which(tool: str) -> str | None:
+    """
+    :return: where the program is. Daemons of the distribution live in ``/usr/sbin``, which users lack in PATH.
+    """
+    return shutil.which(tool) or shutil.which(tool, path="/usr/sbin:/sbin:/usr/local/sbin")

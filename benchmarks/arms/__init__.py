@@ -1,0 +1,1 @@
+"""Who competes, one file an arm; see `benchmarks.arm`."""

@@ -1,0 +1,82 @@
+"""
+The product: ``twistd -n ngrok`` in one process, entered by a plain ``ssh -R``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import ClassVar
+
+from benchmarks.arm import Address, Arm
+from benchmarks.openssh import CLIENT, client_command, find_url, start_client
+from benchmarks.workshop import LOOPBACK, CannotStart, free_port, free_ports, listening
+
+DOMAIN = "ngrok.localhost"
+TCP_PORTS = 10
+"""Public TCP ports that the edge may hand out; a run uses one."""
+
+
+class EdgeArm(Arm):
+    """``twistd -n ngrok``, one process, with the defaults of the product but for ports and state."""
+
+    label: ClassVar[str] = "edge"
+    role: ClassVar[str] = "twistd ngrok, one process"
+    needs = CLIENT
+
+    def start_tcp(self, origin: int) -> Address:
+        """`Arm`."""
+        return self._start("tcp", f"0:{LOOPBACK}:{origin}", "tcp")
+
+    def start_https(self, origin: int) -> Address:
+        """`Arm`."""
+        return self._start("https", f"443:{LOOPBACK}:{origin}", "http")
+
+    def _start(self, scheme: str, forward: str, command: str) -> Address:
+        """
+        Start the edge, and a client that asks it for an endpoint.
+
+        :param command: what the client runs, which says what kind of endpoint it wants.
+        """
+        ports = {name: free_port() for name in ("https", "http", "ssh", "api")}
+        config = self._write_config(ports)
+        twistd = Path(sys.executable).parent / "twistd"
+        pidfile = config.parent / "twistd.pid"
+        edge = self.workshop.start(
+            f"{self.label}-twistd",
+            *(str(twistd), "-n", f"--pidfile={pidfile}", "ngrok", "-c", str(config)),
+            ready=lambda: listening(ports["ssh"]) and listening(ports["https"]),
+        )
+        self.roots.append(edge.pid)
+        return self._connect(ports, scheme, forward, command)
+
+    def _connect(self, ports: dict[str, int], scheme: str, forward: str, command: str) -> Address:
+        line = client_command(self.workshop, ports["ssh"], forward, user="bench", options=("-T",)) + [command]
+        client = start_client(
+            self.workshop, f"{self.label}-client", line, lambda output: find_url(output, scheme) is not None
+        )
+        self.clients.append(client.pid)
+        found = find_url(client.output(), scheme)
+        if found is None:
+            raise CannotStart("the edge printed no URL")
+        host, port = found
+        return Address(host=host, port=ports["https"] if scheme == "https" else port or 0)
+
+    def _write_config(self, ports: dict[str, int]) -> Path:
+        """Every YAML reader reads JSON."""
+        folder = self.workshop.folder(self.label)
+        first = free_ports(TCP_PORTS)
+        public_key = Path(f"{self.workshop.key('visitor_key')}.pub").read_text(encoding="ascii").strip()
+        config = {
+            "domain": DOMAIN,
+            "listen": {name: f"tcp:{port}:interface={LOOPBACK}" for name, port in ports.items()},
+            "tcp": {"host": LOOPBACK, "interface": LOOPBACK, "ports": f"{first}-{first + TCP_PORTS - 1}"},
+            "state": str(folder / "state"),
+            "store": "memory",
+            "tls": {"issuer": "local"},
+            "ssh_credentials": [{"public_key": public_key}],
+        }
+        path = folder / "config.yaml"
+        path.write_text(json.dumps(config, indent=2), encoding="utf-8")
+        return path

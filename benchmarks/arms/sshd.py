@@ -1,0 +1,96 @@
+"""
+OpenSSH's own server: a daemon of ours on a loopback port, with a host key and a configuration made for the run.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import ClassVar
+
+from benchmarks.arm import Address, Arm, which
+from benchmarks.openssh import CLIENT, client_command, start_client
+from benchmarks.workshop import LOOPBACK, free_port, listening
+
+PRIVILEGE_SEPARATION = Path("/run/sshd")
+"""The empty directory that Debian's sshd insists on when root starts it; the service unit makes it, we may have to."""
+
+
+class SSHDArm(Arm):
+    """
+    ``sshd``, with the cipher that a default client picks.
+
+    :cvar ciphers: a ``Ciphers`` line, or empty for the server's default.
+    """
+
+    label: ClassVar[str] = "sshd"
+    role: ClassVar[str] = "OpenSSH sshd, default ciphers"
+    needs = CLIENT | {"sshd": "apt-get install openssh-server"}
+    ciphers: ClassVar[str] = ""
+
+    def start_tcp(self, origin: int) -> Address:
+        """`Arm`."""
+        port = self.start_daemon()
+        public = free_port()
+        self.start_forward(port, public, origin)
+        return Address(host=LOOPBACK, port=public)
+
+    def start_daemon(self) -> int:
+        """
+        :return: the port it listens on.
+        :raises CannotStart: with sshd's own words.
+        """
+        self._make_privilege_separation_directory()
+        port = free_port()
+        config = self.workshop.folder(self.label) / "sshd_config"
+        config.write_text(self._config(port), encoding="utf-8")
+        sshd = which("sshd") or "sshd"
+        # Its re-executions make it insist on an absolute path.
+        daemon = self.workshop.start(
+            f"{self.label}-daemon", sshd, "-D", "-e", "-f", str(config), ready=lambda: listening(port)
+        )
+        self.roots.append(daemon.pid)
+        return port
+
+    def start_forward(self, port: int, public: int, origin: int) -> None:
+        """
+        Let a default client forward a public port to the service.
+
+        :raises CannotStart: with the client's own words.
+        """
+        forward = f"{public}:{LOOPBACK}:{origin}"
+        command = client_command(self.workshop, port, forward, user=getpass.getuser(), options=("-N",))
+        client = start_client(self.workshop, f"{self.label}-client", command, lambda output: listening(public))
+        self.clients.append(client.pid)
+
+    def _config(self, port: int) -> str:
+        """An ``sshd_config`` that lets this user in with one key, forwards ports and does nothing else."""
+        lines = [
+            f"Port {port}",
+            f"ListenAddress {LOOPBACK}",
+            f"HostKey {self.workshop.key('host_key')}",
+            f"AuthorizedKeysFile {self.workshop.key('visitor_key')}.pub",
+            "PidFile none",
+            "UsePAM no",
+            "StrictModes no",
+            "PasswordAuthentication no",
+            "KbdInteractiveAuthentication no",
+            "PermitRootLogin prohibit-password",
+            "AllowTcpForwarding remote",
+            "LogLevel ERROR",
+        ]
+        return "\n".join(lines + ([f"Ciphers {self.ciphers}"] if self.ciphers else [])) + "\n"
+
+    def _make_privilege_separation_directory(self) -> None:
+        """Make `PRIVILEGE_SEPARATION` if root needs it and it is not there, and remove it at the end."""
+        if os.geteuid() == 0 and not PRIVILEGE_SEPARATION.exists():
+            PRIVILEGE_SEPARATION.mkdir(mode=0o755)
+            self.workshop.at_end(_remove_privilege_separation_directory)
+
+
+def _remove_privilege_separation_directory() -> None:
+    # Somebody else's sshd may have begun to use it; then it is not empty or gone already, and theirs.
+    with suppress(OSError):
+        PRIVILEGE_SEPARATION.rmdir()

@@ -1,0 +1,117 @@
+"""
+CPU time and memory of a tree of processes, out of ``/proc`` (Linux, proc(5)).
+
+A server under test is rarely one process: sshd forks for every session, nginx has a worker. The figure is therefore the
+sum over a process and all that descend from it, and for each of them its own time *and* that of its children that have
+ended and been waited for. A session that comes and goes between two looks is thus counted, in its parent.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Iterable, Iterator
+
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+"""The grain of every CPU figure: 100 on Linux, so 10 ms a process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessStat:
+    """
+    What one process has used, by one line of ``/proc/<pid>/stat``.
+
+    :ivar pid: its number.
+    :ivar parent: its parent's number.
+    :ivar ticks: clock ticks of its own, in user and in kernel mode.
+    :ivar reaped_ticks: clock ticks of its children that have ended and been waited for, and of theirs.
+    """
+
+    pid: int
+    parent: int
+    ticks: int
+    reaped_ticks: int
+
+
+def parse_stat(line: str) -> ProcessStat:
+    """
+    Read one ``/proc/<pid>/stat``. The second field is the program's name in parentheses and may itself hold spaces and
+    parentheses, so that fields are counted from the last closing one.
+
+    :raises ValueError: this is no such line.
+    """
+    head, closing, tail = line.rpartition(")")
+    pid, opening, _ = head.partition("(")
+    fields = tail.split()
+    if not closing or not opening or len(fields) < 15:
+        raise ValueError(f"not a /proc stat line: {line!r}")
+    user, system, reaped_user, reaped_system = map(int, fields[11:15])
+    return ProcessStat(
+        pid=int(pid), parent=int(fields[1]), ticks=user + system, reaped_ticks=reaped_user + reaped_system
+    )
+
+
+def parse_pss(text: str) -> int:
+    """
+    :param text: a ``/proc/<pid>/smaps_rollup``.
+    :return: KiB of memory, each shared page divided among those who share it.
+    :raises ValueError: there is no such line.
+    """
+    for line in text.splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    raise ValueError("no Pss line in smaps_rollup")
+
+
+def tree(stats: Iterable[ProcessStat], roots: Iterable[int]) -> list[ProcessStat]:
+    """
+    :param stats: all processes of the machine.
+    :param roots: the processes to start from; one that is not there is left out.
+    :return: those and all their descendants, each once.
+    """
+    by_pid: dict[int, ProcessStat] = {}
+    children: dict[int, list[int]] = defaultdict(list)
+    for stat in stats:
+        by_pid[stat.pid] = stat
+        children[stat.parent].append(stat.pid)
+    found: dict[int, ProcessStat] = {}
+    waiting = [pid for pid in roots if pid in by_pid]
+    while waiting:
+        pid = waiting.pop()
+        if pid not in found:
+            found[pid] = by_pid[pid]
+            waiting.extend(children[pid])
+    return list(found.values())
+
+
+def cpu_seconds(stats: Iterable[ProcessStat], roots: Iterable[int]) -> float:
+    """
+    :return: CPU seconds that the trees have used since they were started.
+    """
+    return sum(stat.ticks + stat.reaped_ticks for stat in tree(stats, roots)) / TICKS_PER_SECOND
+
+
+def running() -> Iterator[ProcessStat]:
+    """Every process of the machine, now. One that ends while we look is left out."""
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
+                    yield parse_stat(file.read())
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+
+
+def pss_kib(roots: Iterable[int]) -> int:
+    """
+    :return: KiB of memory (PSS) that the trees hold now; a process whose memory we may not see counts nothing.
+    """
+    total = 0
+    for stat in tree(running(), roots):
+        try:
+            with open(f"/proc/{stat.pid}/smaps_rollup", encoding="ascii") as file:
+                total += parse_pss(file.read())
+        except (OSError, ValueError):
+            continue
+    return total

@@ -1,0 +1,1 @@
+"""What the arms do, one file a suite; see `benchmarks.suite`."""

@@ -1,0 +1,27 @@
+"""
+`BackendContext`: what a backend kind is given beside its own config.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Callable
+
+from ngrok_twisted.tunnels import Tunnels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendContext:
+    """
+    :ivar tunnels: the live table.
+    :ivar account_id: the account whose tunnels count.
+    :ivar find: ``find(backend_id)`` gives another `ngrok_twisted.interfaces.IBackend`, for the kinds that nest; it raises
+        `LookupError` for an unknown id or a ring.
+    :ivar random: for choices between equals; not for secrets.
+    """
+
+    tunnels: Tunnels
+    account_id: str
+    find: Callable[[str], Any]
+    random: Random

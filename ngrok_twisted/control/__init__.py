@@ -1,0 +1,3 @@
+"""
+The control plane: configuration and records, reservations, and the snapshots that the edge serves.
+"""

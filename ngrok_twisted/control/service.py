@@ -1,0 +1,162 @@
+"""
+`Control`: puts together what is stored, what is declared and what is live, and hands it to the edge as one snapshot.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterable
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from ngrok_twisted.errors import InvalidConfig, Refused
+from ngrok_twisted.records.base import Put, Record, Snapshot
+from ngrok_twisted.records.endpoint import Endpoint
+
+
+class _Change:
+    """One endpoint that comes or goes, and who waits for it."""
+
+    __slots__ = ("put", "delete", "done")
+
+    def __init__(self, put: Endpoint | None, delete: Endpoint | None) -> None:
+        self.put = put
+        self.delete = delete
+        self.done: Deferred[None] = Deferred()
+
+    def finish(self, why_not: Refused | None) -> None:
+        """Tell whoever waits; a waiter that has gone away is not an error."""
+        if self.done.called:
+            return
+        if why_not is None:
+            self.done.callback(None)
+        else:
+            self.done.errback(why_not)
+
+
+class Control(Service):
+    """
+    Changes of one reactor turn are applied together, so that a storm of agents costs one new router and not thousands.
+
+    :ivar records: what is stored and declared, without live endpoints.
+    """
+
+    _log = Logger()
+
+    def __init__(self, store: Any, plane: Any, declared: Iterable[Record], clock: Any) -> None:
+        """
+        :param store: an `IStore`, not yet open.
+        :param plane: the `IEdgePlane`.
+        :param declared: the records of ``config.yaml``.
+        :param clock: an ``IReactorTime``.
+        """
+        self._store = store
+        self._plane = plane
+        self._clock = clock
+        self._declared = tuple(declared)
+        self._durable = Snapshot()
+        self._live: dict[str, Endpoint] = {}
+        self._waiting: list[_Change] = []
+        self._turn: IDelayedCall | None = None
+        self._listeners: list[Callable[[Snapshot], None]] = []
+        self.records = self._merge(self._durable, self._declared)
+
+    async def open(self) -> None:
+        """
+        Open the store and serve what is in it.
+
+        :raises StoreUnusable: from the store.
+        :raises InvalidConfig: the edge cannot serve the records.
+        """
+        self._durable = await self._store.open()
+        self._store.subscribe(self._stored)
+        self._replace(self._durable, self._declared)
+
+    async def close(self) -> None:
+        """Apply nothing more, and shut the store."""
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
+        await self._store.close()
+
+    def subscribe(self, listener: Callable[[Snapshot], None]) -> None:
+        """
+        :param listener: called at once, and whenever `records` changed, with `records`.
+        """
+        self._listeners.append(listener)
+        listener(self.records)
+
+    def declare(self, declared: Iterable[Record]) -> None:
+        """
+        Serve other declared records instead: the configuration was read again.
+
+        :raises InvalidConfig: the edge cannot serve them; the old ones stay in force.
+        """
+        self._replace(self._durable, tuple(declared))
+
+    def publish(self, put: Endpoint | None = None, delete: Endpoint | None = None) -> Deferred[None]:
+        """
+        A live endpoint comes, goes, or takes another's place.
+
+        :return: a Deferred that fires with ``None`` once the edge serves the change, or fails with
+            `ngrok_twisted.errors.Refused` when it cannot be served; then nothing of this change is in force.
+        """
+        change = _Change(put, delete)
+        self._waiting.append(change)
+        if self._turn is None:
+            self._turn = self._clock.callLater(0, self._apply_waiting)
+        return change.done
+
+    def _stored(self, snapshot: Snapshot) -> None:
+        try:
+            self._replace(snapshot, self._declared)
+        except InvalidConfig:
+            self._log.failure("stored records cannot be served; the old ones stay in force")
+
+    def _replace(self, durable: Snapshot, declared: tuple[Record, ...]) -> None:
+        records = self._merge(durable, declared)
+        whole = self._with_live(records, self._live)
+        problems = self._plane.check(whole)
+        if problems:
+            raise InvalidConfig(problems)
+        self._plane.apply(whole)
+        self._durable, self._declared, self.records = durable, declared, records
+        for listener in tuple(self._listeners):
+            listener(records)
+
+    def _apply_waiting(self) -> None:
+        self._turn = None
+        changes, self._waiting = self._waiting, []
+        live = dict(self._live)
+        for change in changes:
+            if change.delete is not None:
+                live.pop(change.delete.id, None)
+            if change.put is not None:
+                live[change.put.id] = change.put
+        refused = self._refused(live)
+        for id in refused:
+            live.pop(id, None)
+        try:
+            self._plane.apply(self._with_live(self.records, live))
+        except Exception:
+            self._log.failure("the edge could not apply a snapshot")
+            refused = {change.put.id: "the server could not serve it" for change in changes if change.put is not None}
+        else:
+            self._live = live
+        for change in changes:
+            why_not = refused.get(change.put.id) if change.put is not None else None
+            change.finish(None if why_not is None else Refused(None, why_not))
+
+    def _refused(self, live: dict[str, Endpoint]) -> dict[str, str]:
+        problems = self._plane.check(self._with_live(self.records, live))
+        return {problem.path: problem.message for problem in problems if problem.path in live}
+
+    @staticmethod
+    def _merge(durable: Snapshot, declared: tuple[Record, ...]) -> Snapshot:
+        return durable.with_changes([Put(record) for record in declared], durable.revision)
+
+    @staticmethod
+    def _with_live(records: Snapshot, live: dict[str, Endpoint]) -> Snapshot:
+        return records.with_changes([Put(endpoint) for endpoint in live.values()], records.revision)

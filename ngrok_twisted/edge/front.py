@@ -1,0 +1,149 @@
+"""
+`TLSFront` and `PlainFront`: the public listeners for names.
+
+The TLS front reads one ClientHello, asks the router who owns the name, hands the connection to that edge and steps aside.
+The plain front speaks HTTP at once, since the name comes with each request.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ngrok_twisted.edge.address import VisitorAddress
+from ngrok_twisted.edge.http1 import HTTPChannel
+from ngrok_twisted.edge.respond import raw_response
+from ngrok_twisted.errors import BadRequest
+from ngrok_twisted.interfaces import IHandOver
+from ngrok_twisted.net.clienthello import BadClientHello, ClientHelloParser, NotTLS
+
+SECONDS = 1
+
+# A visitor sends its ClientHello at once; ten seconds allow for a lost packet or two on a bad line.
+CLIENT_HELLO_TIMEOUT = 10 * SECONDS
+
+# A fatal alert in a TLS 1.0 record, which every version understands (RFC 8446 section 6): decode_error.
+_DECODE_ERROR = b"\x15\x03\x01\x00\x02\x02\x32"
+
+
+class TLSFront(Factory):
+    """
+    The factory of the listener for https and tls names.
+    """
+
+    noisy = False
+
+    def __init__(self, plane: Any, clock: Any) -> None:
+        """
+        :param plane: has ``secure_owner(server_name)``, which always gives an `IProtocolFactory`.
+        :param clock: an ``IReactorTime``.
+        """
+        self.plane = plane
+        self.clock = clock
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        """IProtocolFactory."""
+        return _Peek(self)
+
+
+@implementer(IHandOver)
+class _Peek(Protocol):
+    """Reads a ClientHello, then is gone."""
+
+    _log = Logger()
+    _timeout: IDelayedCall | None = None
+
+    def __init__(self, front: TLSFront) -> None:
+        self._front = front
+        self._parser: ClientHelloParser | None = ClientHelloParser()
+        self._seen = b""
+
+    def connectionMade(self) -> None:
+        """Start the clock."""
+        self._timeout = self._front.clock.callLater(CLIENT_HELLO_TIMEOUT, self._too_slow)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Read on until the ClientHello is whole."""
+        if self._parser is None:
+            return
+        self._seen = self._seen + data if self._seen else data
+        try:
+            hello = self._parser.feed(data)
+        except NotTLS as error:
+            self._not_tls(error)
+        except BadClientHello as error:
+            self._refuse(str(error), _DECODE_ERROR)
+        else:
+            if hello is not None:
+                self._step_aside(hello.server_name)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The visitor left before it said whom it wants."""
+        self._stop()
+
+    def hand_over(self, protocol: Any, data: bytes) -> None:
+        """IHandOver."""
+        transport: Any = self.transport
+        transport.protocol = protocol
+        protocol.makeConnection(transport)
+        protocol.dataReceived(data)
+
+    def _step_aside(self, server_name: str | None) -> None:
+        self._stop()
+        seen, self._seen = self._seen, b""
+        transport: Any = self.transport
+        peer = transport.getPeer()
+        address = VisitorAddress(peer.host, peer.port, server_name)
+        protocol = self._front.plane.secure_owner(server_name).buildProtocol(address)
+        if protocol is None:
+            transport.abortConnection()
+        else:
+            self.hand_over(protocol, seen)
+
+    def _not_tls(self, error: NotTLS) -> None:
+        if error.looks_like_http:
+            refusal = BadRequest("This port speaks HTTPS, but the request came as plain HTTP.")
+            self._refuse("plain HTTP on the TLS port", raw_response(refusal))
+        else:
+            self._refuse(str(error), b"")
+
+    def _refuse(self, why: str, answer: bytes) -> None:
+        self._stop()
+        transport: Any = self.transport
+        self._log.warn("refused {peer}: {why}", peer=transport.getPeer().host, why=why)
+        if answer:
+            transport.write(answer)
+        transport.loseConnection()
+
+    def _too_slow(self) -> None:
+        self._timeout = None
+        self._refuse("no ClientHello in time", b"")
+
+    def _stop(self) -> None:
+        self._parser = None
+        if self._timeout is not None:
+            self._timeout.cancel()
+            self._timeout = None
+
+
+class PlainFront(Factory):
+    """
+    The factory of the listener for http names.
+    """
+
+    noisy = False
+
+    def __init__(self, site: Any) -> None:
+        """
+        :param site: the `ngrok_twisted.edge.site.Site` that finds a resource by each request's host.
+        """
+        self.site = site
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """IProtocolFactory."""
+        return HTTPChannel(self.site)

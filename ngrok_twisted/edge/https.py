@@ -1,0 +1,127 @@
+"""
+HTTPS and HTTP edges: what is behind a name that speaks HTTP.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.protocol import Factory
+from zope.interface import implementer
+
+from ngrok_twisted.edge.context import EdgeContext
+from ngrok_twisted.edge.http1 import HTTPChannel
+from ngrok_twisted.edge.redirect import ToHTTPS
+from ngrok_twisted.edge.site import Site
+from ngrok_twisted.errors import EndpointOffline, Misdirected
+from ngrok_twisted.net.tls import TLSServer
+from ngrok_twisted.tls.options import TLSOptions
+
+
+class HTTPEdge:
+    """
+    An http edge: only a resource, since the plain front has no handshake of its own.
+
+    :ivar name: for logs.
+    :ivar resource: the chain of modules with the backend at its end.
+    """
+
+    def __init__(self, name: str, resource: Any) -> None:
+        self.name = name
+        self.resource = resource
+
+
+@implementer(IProtocolFactory)
+class HTTPSEdge(Factory):
+    """
+    TLS at the edge, HTTP inside.
+
+    :ivar name: for logs.
+    :ivar resource: the chain of modules with the backend at its end.
+    :ivar options: the handshake. A request may use a connection that was opened for another name of the same edge, but
+        never one whose handshake asked for less.
+    """
+
+    noisy = False
+
+    def __init__(self, name: str, resource: Any, options: TLSOptions, plane: Any, context: EdgeContext) -> None:
+        """
+        :param plane: the `ngrok_twisted.edge.plane.EdgePlane`, asked again at each request.
+        """
+        self.name = name
+        self.resource = resource
+        self.options = options
+        self._plane = plane
+        self._context = context
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """IProtocolFactory."""
+        tls_context = self._context.certificates.context_for(addr.server_name, self.options)
+        site = SecureSite(addr.server_name, self.options, self._plane, self._context)
+        return TLSServer(tls_context, HTTPChannel(site), self._context.runtime.reactor)
+
+
+class SecureSite(Site):
+    """
+    Finds the resource for each request of one HTTPS connection.
+
+    The router is asked at every request, so that a connection that is kept alive meets the name's newest edge.
+    """
+
+    __slots__ = ("_server_name", "_options", "_plane")
+
+    def __init__(self, server_name: str | None, options: TLSOptions, plane: Any, context: EdgeContext) -> None:
+        """
+        :param server_name: the name in the ClientHello; ``None`` from a visitor that sent none.
+        :param options: the handshake that the connection passed.
+        """
+        super().__init__("https", context.runtime.reactor, context.limits, context.observers)
+        self._server_name = server_name
+        self._options = options
+        self._plane = plane
+
+    def resource_for(self, request: Any) -> Any:
+        """
+        :raises EndpointOffline: nobody has the name.
+        :raises Misdirected: the host belongs to another edge than the connection's (RFC 9110 section 7.4), or its edge
+            asks for another handshake.
+        """
+        host = request.flow.host
+        owner = self._plane.router.secure.get(host)
+        if host != self._server_name and self._server_name is not None:
+            if owner is None or owner is not self._plane.router.secure.get(self._server_name):
+                raise Misdirected()
+        if not isinstance(owner, HTTPSEdge):
+            raise EndpointOffline()
+        if owner.options != self._options:
+            raise Misdirected()
+        request.flow.edge = owner
+        return owner.resource
+
+
+class PlainSite(Site):
+    """
+    Finds the resource for each request on the plain front: an http edge, or the way to the https one.
+    """
+
+    __slots__ = ("_plane", "_to_https")
+
+    def __init__(self, plane: Any, context: EdgeContext) -> None:
+        super().__init__("http", context.runtime.reactor, context.limits, context.observers)
+        self._plane = plane
+        self._to_https = ToHTTPS(context.public_ports["https"])
+
+    def resource_for(self, request: Any) -> Any:
+        """
+        :raises EndpointOffline: nobody has the name.
+        """
+        router = self._plane.router
+        host = request.flow.host
+        edge = router.plain.get(host)
+        if edge is not None:
+            request.flow.edge = edge
+            return edge.resource
+        if isinstance(router.secure.get(host), HTTPSEdge):
+            return self._to_https
+        raise EndpointOffline()

@@ -1,0 +1,87 @@
+"""
+`Ports`: one public listener for each TCP address, opened and closed as snapshots change.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Collection
+
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+
+# How many visitors may wait in the kernel to be accepted.
+BACKLOG = 511
+
+
+class Ports:
+    """
+    :ivar interface: the address to listen on.
+    """
+
+    _log = Logger()
+
+    def __init__(self, reactor: Any, interface: str, owner: Callable[[int], Any]) -> None:
+        """
+        :param reactor: an ``IReactorTCP``.
+        :param owner: gives the `IProtocolFactory` that owns a port now, or ``None``.
+        """
+        self._reactor = reactor
+        self.interface = interface
+        self._owner = owner
+        self._open: dict[int, Any] = {}
+
+    def __contains__(self, port: int) -> bool:
+        return port in self._open
+
+    def prepare(self, port: int) -> str | None:
+        """
+        Open the port if it is not open yet. Until an edge owns it, whoever connects is dropped.
+
+        :return: ``None``, or why it cannot be opened.
+        """
+        if port in self._open:
+            return None
+        factory = _PortFactory(port, self._owner)
+        try:
+            self._open[port] = self._reactor.listenTCP(port, factory, backlog=BACKLOG, interface=self.interface)
+        except CannotListenError as error:
+            reason = getattr(error.socketError, "strerror", None) or error.socketError
+            return f"port {port} cannot be opened on {self.interface or 'any address'}: {reason}"
+        self._log.info("listening on TCP port {port}", port=port)
+        return None
+
+    def keep(self, wanted: Collection[int]) -> None:
+        """Close every port that is not among the wanted ones. Connections that were accepted go on."""
+        for port in [port for port in self._open if port not in wanted]:
+            self._close(port)
+
+    def close(self) -> Deferred[Any]:
+        """
+        Close all ports.
+
+        :return: a Deferred that fires with ``None`` when the kernel has them back.
+        """
+        return gatherResults([self._close(port) for port in list(self._open)]).addCallback(lambda _: None)
+
+    def _close(self, port: int) -> Deferred[Any]:
+        self._log.info("closing TCP port {port}", port=port)
+        closed = maybeDeferred(self._open.pop(port).stopListening)
+        return closed.addErrback(lambda failure: self._log.failure("closing port {port}", failure, port=port))
+
+
+class _PortFactory(Factory):
+    """Hands each connection to whoever owns the port at that moment."""
+
+    noisy = False
+
+    def __init__(self, port: int, owner: Callable[[int], Any]) -> None:
+        self._port = port
+        self._owner = owner
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """IProtocolFactory."""
+        edge = self._owner(self._port)
+        return None if edge is None else edge.buildProtocol(addr)

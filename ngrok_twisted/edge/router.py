@@ -1,0 +1,65 @@
+"""
+`Router`: which edge owns a name or a port. Immutable: a new snapshot makes a new one.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any, Mapping
+
+_EMPTY: Mapping[Any, Any] = MappingProxyType({})
+
+
+class NameTable:
+    """
+    Names and wildcards to their owners. An exact name wins, then the most specific wildcard (RFC 6125 matches one label;
+    ngrok's wildcards match any depth, and so do these).
+    """
+
+    __slots__ = ("_exact", "_wild")
+
+    def __init__(self, owners: Mapping[str, Any] = _EMPTY) -> None:
+        """
+        :param owners: lower-case A-label names, or ``*.suffix``, to anything.
+        """
+        self._exact = {name: owner for name, owner in owners.items() if not name.startswith("*.")}
+        self._wild = {name[2:]: owner for name, owner in owners.items() if name.startswith("*.")}
+
+    def get(self, name: str) -> Any:
+        """
+        :param name: a lower-case name without a trailing dot.
+        :return: the owner, or ``None``.
+        """
+        owner = self._exact.get(name)
+        if owner is not None or not self._wild:
+            return owner
+        dot = name.find(".")
+        while dot >= 0:
+            owner = self._wild.get(name[dot + 1 :])
+            if owner is not None:
+                return owner
+            dot = name.find(".", dot + 1)
+        return None
+
+
+class Router:
+    """
+    :ivar secure: owners of names on the TLS front: https and tls edges.
+    :ivar plain: owners of names on the HTTP front.
+    :ivar ports: public TCP ports to their edges.
+    :ivar edges: every live edge by its key, so that the next compilation can keep the unchanged ones.
+    """
+
+    __slots__ = ("secure", "plain", "ports", "edges")
+
+    def __init__(
+        self,
+        secure: Mapping[str, Any] = _EMPTY,
+        plain: Mapping[str, Any] = _EMPTY,
+        ports: Mapping[int, Any] = _EMPTY,
+        edges: Mapping[Any, Any] = _EMPTY,
+    ) -> None:
+        self.secure = NameTable(secure)
+        self.plain = NameTable(plain)
+        self.ports = MappingProxyType(dict(ports))
+        self.edges = edges

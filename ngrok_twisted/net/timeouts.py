@@ -1,0 +1,156 @@
+"""
+Idle timeouts for many connections at once.
+
+A `DelayedCall` that is reset for every read costs more than the read's own bookkeeping. Here a connection only notes, in
+one attribute, the coarse time of its last activity; one timer per reactor looks, once a second, at those connections whose
+time may be up, and files the ones that were active meanwhile under their new due time.
+
+::
+
+    self._watch = IdleWatch(clock, 5 * MINUTES, self._idle)
+    …
+    def dataReceived(self, data):
+        self._watch.touch()
+    def connectionLost(self, reason):
+        self._watch.stop()
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any, Callable
+
+from twisted.logger import Logger
+
+SECONDS = 1.0
+MINUTES = 60 * SECONDS
+
+# How coarse the timer is. A finer one would wake an idle process more often; idle timeouts are minutes.
+TICK = 1 * SECONDS
+
+
+class IdleWatch:
+    """
+    Calls back, once, when nothing was touched for a while.
+
+    It never fires early, and at most two ticks (2 seconds) late.
+
+    :ivar timeout: the limit, in seconds.
+    """
+
+    __slots__ = ("timeout", "_on_idle", "_wheel", "_last", "_due")
+
+    def __init__(self, clock: Any, timeout: float, on_idle: Callable[[], object]) -> None:
+        """
+        :param clock: an `IReactorTime`.
+        :param timeout: seconds without a `touch` until the end.
+        :param on_idle: called without arguments, once. The watch is stopped by then; an exception is logged.
+        """
+        self.timeout = timeout
+        self._on_idle = on_idle
+        self._wheel = _wheel_of(clock)
+        self._last = clock.seconds()
+        self._due = 0
+        self._wheel.file(self)
+
+    @property
+    def running(self) -> bool:
+        """Whether the callback may still come."""
+        return self._due != 0
+
+    def touch(self) -> None:
+        """There was activity. Harmless on a stopped watch."""
+        self._last = self._wheel.now
+
+    def change(self, timeout: float) -> None:
+        """
+        Set another limit, counted from now, and start again if the watch was stopped or has fired.
+
+        :param timeout: seconds.
+        """
+        self.stop()
+        self.timeout = timeout
+        self._wheel = _wheel_of(self._wheel.clock)
+        self._last = self._wheel.clock.seconds()
+        self._wheel.file(self)
+
+    def stop(self) -> None:
+        """The callback will not come any more. Harmless when repeated."""
+        if self._due:
+            self._wheel.discard(self)
+
+
+class _Wheel:
+    """
+    The watches of one clock, filed under the tick at which each may be due.
+
+    :ivar now: the time of the last tick, in seconds.
+    """
+
+    _log = Logger()
+
+    def __init__(self, clock: Any) -> None:
+        self.clock = clock
+        self.now: float = clock.seconds()
+        self._buckets: dict[int, set[IdleWatch]] = {}
+        self._call = clock.callLater(TICK, self._tick)
+
+    def file(self, watch: IdleWatch) -> None:
+        # `_last` may be a tick older than the activity it stands for: one more tick, so as never to be early.
+        due = ceil((watch._last + watch.timeout) / TICK) + 1
+        watch._due = due
+        bucket = self._buckets.get(due)
+        if bucket is None:
+            bucket = self._buckets[due] = set()
+        bucket.add(watch)
+
+    def discard(self, watch: IdleWatch) -> None:
+        bucket = self._buckets.get(watch._due)
+        watch._due = 0
+        if bucket is None:
+            return
+        bucket.discard(watch)
+        if not bucket:
+            self._buckets = {due: bucket for due, bucket in self._buckets.items() if bucket}
+            if not self._buckets:
+                self._end()
+
+    def _tick(self) -> None:
+        self.now = now = self.clock.seconds()
+        self._call = self.clock.callLater(TICK, self._tick)
+        current = int(now / TICK)
+        for due in sorted(due for due in self._buckets if due <= current):
+            for watch in tuple(self._buckets.get(due, ())):
+                self._look_at(watch, now)
+
+    def _look_at(self, watch: IdleWatch, now: float) -> None:
+        if not watch._due:
+            return  # an earlier callback of this tick stopped it
+        if watch._last + watch.timeout + TICK > now:
+            self._buckets[watch._due].discard(watch)
+            if not self._buckets[watch._due]:
+                del self._buckets[watch._due]
+            self.file(watch)
+            return
+        self.discard(watch)
+        try:
+            watch._on_idle()
+        except Exception:
+            self._log.failure("an idle callback failed")
+
+    def _end(self) -> None:
+        if self._call.active():
+            self._call.cancel()
+        if _wheels.get(self.clock) is self:
+            del _wheels[self.clock]
+
+
+_wheels: dict[Any, _Wheel] = {}
+
+
+def _wheel_of(clock: Any) -> _Wheel:
+    """The wheel of this clock; it lives while there are watches."""
+    wheel = _wheels.get(clock)
+    if wheel is None:
+        wheel = _wheels[clock] = _Wheel(clock)
+    return wheel

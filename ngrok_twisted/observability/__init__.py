@@ -1,0 +1,3 @@
+"""
+What an operator can see: the access log and the events.
+"""

@@ -1,0 +1,123 @@
+"""
+`AccessLog`: one line for each flow that ended, for operators and their tools.
+
+Lines are logfmt, so that ``grep`` and every log shipper can read them. They are gathered and written once a second or at
+64 KiB, since a write for each request would cost more than the request's routing.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, BinaryIO
+
+from twisted.application.service import Service
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from ngrok_twisted.flow import Flow
+
+SECONDS = 1
+KIB = 1024
+
+# An operator who watches the file sees a request within a second.
+FLUSH_INTERVAL = 1 * SECONDS
+
+# One write of this size costs about as much as one of a single line.
+FLUSH_BYTES = 64 * KIB
+
+# Visitors choose these; a line stays readable, and cannot be used to fill the disk.
+MAX_TARGET = 2 * KIB
+
+_UNSAFE = {code: f"\\x{code:02x}" for code in [*range(33), 34, 92, *range(127, 161)]}
+
+
+def line(flow: Flow, now: float) -> str:
+    """
+    :param now: seconds since the epoch.
+    :return: the flow's line, with a line feed.
+    """
+    duration = (flow.ended - flow.started) * 1000
+    parts = [f"time={now:.3f} flow={flow.number} proto={flow.proto} peer={flow.peer_host}"]
+    if flow.host:
+        parts.append(f"host={flow.host.translate(_UNSAFE)}")
+    if flow.method:
+        target = flow.target[:MAX_TARGET].decode("latin-1").translate(_UNSAFE)
+        parts.append(f"method={flow.method.decode('latin-1').translate(_UNSAFE)} target={target} status={flow.status}")
+    parts.append(f"in={flow.bytes_in} out={flow.bytes_out} ms={duration:.1f}")
+    if flow.tunnel is not None:
+        parts.append(f"tunnel={flow.tunnel.id}")
+    if flow.error is not None:
+        parts.append(f"error={flow.error.name}")
+    return " ".join(parts) + "\n"
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+class AccessLog(Service):
+    """
+    A flow observer that appends to a file. The file is opened again when it was moved away (logrotate).
+    """
+
+    _log = Logger()
+
+    def __init__(self, path: str, clock: Any) -> None:
+        """
+        :param path: the file; made with mode 0600, since it holds visitors' addresses.
+        :param clock: an ``IReactorTime`` whose ``seconds`` is the time since the epoch.
+        """
+        self._path = path
+        self._clock = clock
+        self._file: BinaryIO | None = None
+        self._lines: list[str] = []
+        self._size = 0
+        self._flush_call: IDelayedCall | None = None
+
+    def __call__(self, flow: Flow) -> None:
+        """Note the end of a flow."""
+        text = line(flow, self._clock.seconds())
+        self._lines.append(text)
+        self._size += len(text)
+        if self._size >= FLUSH_BYTES:
+            self.flush()
+        elif self._flush_call is None:
+            self._flush_call = self._clock.callLater(FLUSH_INTERVAL, self.flush)
+
+    def flush(self) -> None:
+        """Write what was gathered. A full disk loses lines and says so; it never stops traffic."""
+        if self._flush_call is not None and self._flush_call.active():
+            self._flush_call.cancel()
+        self._flush_call = None
+        lines, self._lines, self._size = self._lines, [], 0
+        if not lines:
+            return
+        try:
+            file = self._current_file()
+            file.write("".join(lines).encode("utf-8"))
+        except OSError as error:
+            self._log.error("{count} access log lines lost: {error}", count=len(lines), error=error)
+            self._close()
+
+    def stopService(self) -> None:
+        """Write the last lines."""
+        super().stopService()
+        self.flush()
+        self._close()
+
+    def _current_file(self) -> BinaryIO:
+        if self._file is None or self._moved(self._file):
+            self._close()
+            self._file = open(self._path, "ab", buffering=0, opener=_private)
+        return self._file
+
+    def _moved(self, file: BinaryIO) -> bool:
+        try:
+            return not os.path.samestat(os.fstat(file.fileno()), os.stat(self._path))
+        except FileNotFoundError:
+            return True
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None

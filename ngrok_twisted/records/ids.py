@@ -1,0 +1,57 @@
+"""
+Public ids: a prefix that names the resource, and 27 base62 characters.
+
+A *new* id is a KSUID: 32 bits of time, then 128 random bits, so that ids sort by their second of birth and cannot be
+guessed. A *declared* id belongs to something in ``config.yaml``: it is a hash of its kind and name, and therefore the
+same after every restart.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from os import urandom
+from typing import Callable
+
+#: Seconds from the Unix epoch to that of KSUIDs (2014-05-13): 32 bits of seconds last from there to the year 2150.
+KSUID_EPOCH = 1_400_000_000
+
+#: Base62 characters that hold 160 bits: ceil(160 / log2(62)).
+LENGTH = 27
+
+_TIME_BITS = 32
+_RANDOM_BYTES = 16
+#: In the order of ASCII, so that the text sorts as the number does.
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def new_id(prefix: str, clock_seconds: float, random_bytes: Callable[[int], bytes] = urandom) -> str:
+    """
+    Make an id for something that has just come to be.
+
+    :param prefix: what kind of thing it is, such as ``tn``.
+    :param clock_seconds: now, in seconds since the Unix epoch. Times outside the range of the format are clamped.
+    :param random_bytes: gives that many unguessable bytes.
+    """
+    second = min(max(int(clock_seconds) - KSUID_EPOCH, 0), (1 << _TIME_BITS) - 1)
+    number = second << (8 * _RANDOM_BYTES) | int.from_bytes(random_bytes(_RANDOM_BYTES), "big")
+    return f"{prefix}_{_base62(number)}"
+
+
+def declared_id(prefix: str, kind: str, name: str) -> str:
+    """
+    The id of a record that the operator declared: the same for the same kind and name, on every machine.
+
+    :param prefix: what kind of thing it is, such as ``rd``.
+    :param kind: the collection in the configuration, such as ``backends.tunnel_group``.
+    :param name: the record's name there.
+    """
+    digest = sha256(f"{kind}\0{name}".encode()).digest()
+    return f"{prefix}_{_base62(int.from_bytes(digest[:20], 'big'))}"
+
+
+def _base62(number: int) -> str:
+    digits = []
+    for _ in range(LENGTH):
+        number, digit = divmod(number, 62)
+        digits.append(_ALPHABET[digit])
+    return "".join(reversed(digits))

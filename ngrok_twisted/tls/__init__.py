@@ -1,0 +1,3 @@
+"""
+TLS as the edge serves it: certificates by name, contexts made from them, and the issuers that make certificates.
+"""

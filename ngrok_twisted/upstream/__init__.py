@@ -1,0 +1,3 @@
+"""
+Asking whoever should answer: HTTP exchanges and raw streams towards a target.
+"""

@@ -1,0 +1,3 @@
+"""
+The tests, file by file as the package.
+"""

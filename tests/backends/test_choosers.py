@@ -1,0 +1,114 @@
+"""
+What every backend kind promises, and the shares that each one deals.
+"""
+
+from collections import Counter
+from random import Random
+from typing import Any, Iterator
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from ngrok_twisted.backend import BackendContext
+from ngrok_twisted.backends.failover import Failover, FailoverConfig
+from ngrok_twisted.backends.http_response import HTTPResponse, HTTPResponseConfig
+from ngrok_twisted.backends.tunnel_group import TunnelGroup, TunnelGroupConfig
+from ngrok_twisted.backends.weighted import Weighted, WeightedConfig
+from ngrok_twisted.flow import Flow
+from ngrok_twisted.interfaces import IBackend, IBackendKind
+from ngrok_twisted.tunnels import Tunnels
+
+
+class Fixed:
+    """A backend that always offers the same targets."""
+
+    def __init__(self, *targets: str) -> None:
+        self.targets = targets
+
+    def candidates(self, flow: Flow) -> Iterator[str]:
+        """IBackend."""
+        return iter(self.targets)
+
+
+class Labelled:
+    """As much of a tunnel as the table looks at."""
+
+    endpoint_id = None
+    url = ""
+
+    def __init__(self, id: str, labels: dict[str, str], account_id: str = "ac_1") -> None:
+        self.id = id
+        self.labels = labels
+        self.account_id = account_id
+
+
+class ChooserTests(SynchronousTestCase):
+    """Backends choose without waiting."""
+
+    def setUp(self) -> None:
+        self.tunnels = Tunnels()
+        self.others: dict[str, Any] = {"a": Fixed("a1", "a2"), "b": Fixed("b1"), "none": Fixed()}
+        self.context = BackendContext(
+            tunnels=self.tunnels, account_id="ac_1", find=self.others.__getitem__, random=Random(1)
+        )
+        self.flow = Flow("192.0.2.1", 1, "https", 0.0)
+
+    def test_interfaces(self) -> None:
+        """Every kind provides what discovery looks for, and its instances what the edge asks."""
+        for kind, config in (
+            (TunnelGroup, TunnelGroupConfig()),
+            (HTTPResponse, HTTPResponseConfig()),
+            (Failover, FailoverConfig()),
+            (Weighted, WeightedConfig()),
+        ):
+            self.assertTrue(IBackendKind.providedBy(kind), kind)
+            verifyObject(IBackend, kind(config, self.context))
+
+    def test_tunnel_group(self) -> None:
+        """Only the account's tunnels that carry all of the labels are members, and each is first about as often."""
+        members = [Labelled(f"tn_{n}", {"app": "web", "dc": "eu"}) for n in range(3)]
+        for tunnel in [*members, Labelled("tn_x", {"dc": "eu"}), Labelled("tn_y", {"app": "web"}, "ac_2")]:
+            self.tunnels.online(tunnel)
+        group = TunnelGroup(TunnelGroupConfig(labels={"app": "web"}), self.context)
+        firsts: Counter[str] = Counter()
+        for _ in range(3000):
+            candidates = list(group.candidates(self.flow))
+            self.assertEqual(set(candidates), set(members))
+            firsts[candidates[0].id] += 1
+        self.assertTrue(all(900 < count < 1100 for count in firsts.values()), firsts)
+
+    def test_tunnel_group_follows_the_table(self) -> None:
+        """Members come and go with the agents."""
+        group = TunnelGroup(TunnelGroupConfig(labels={"app": "web"}), self.context)
+        self.assertEqual(list(group.candidates(self.flow)), [])
+        tunnel = Labelled("tn_1", {"app": "web"})
+        self.tunnels.online(tunnel)
+        self.assertEqual(list(group.candidates(self.flow)), [tunnel])
+        self.tunnels.offline(tunnel)
+        self.assertEqual(list(group.candidates(self.flow)), [])
+
+    def test_failover(self) -> None:
+        """The preferred backend's candidates come first, the others are kept for later."""
+        failover = Failover(FailoverConfig(backends=("none", "b", "a")), self.context)
+        self.assertEqual(list(failover.candidates(self.flow)), ["b1", "a1", "a2"])
+
+    def test_weighted_exact(self) -> None:
+        """Over a whole round every backend gets exactly its share, and a zero weight gets none."""
+        self.others = {"a": Fixed("a"), "b": Fixed("b"), "c": Fixed("c")}
+        context = BackendContext(
+            tunnels=self.tunnels, account_id="ac_1", find=self.others.__getitem__, random=Random(1)
+        )
+        weighted = Weighted(WeightedConfig(backends={"a": 90, "b": 10, "c": 0}), context)
+        for _ in range(5):
+            round_ = [next(weighted.candidates(self.flow)) for _ in range(100)]
+            self.assertEqual(Counter(round_), {"a": 90, "b": 10})
+
+    def test_weighted_passes_over_the_empty(self) -> None:
+        """A backend that has nobody loses its turn to the next."""
+        weighted = Weighted(WeightedConfig(backends={"none": 50, "b": 50}), self.context)
+        self.assertEqual([next(weighted.candidates(self.flow)) for _ in range(10)], ["b1"] * 10)
+
+    def test_unknown_backend(self) -> None:
+        """A reference to nothing is found when the backend is made, not when traffic comes."""
+        with self.assertRaises(LookupError):
+            Failover(FailoverConfig(backends=("nope",)), self.context)

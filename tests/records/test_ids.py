@@ -1,0 +1,55 @@
+"""
+Tests for `ngrok_twisted.records.ids`.
+"""
+
+from hypothesis import given
+from hypothesis.strategies import binary, floats, integers
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ngrok_twisted.records.ids import KSUID_EPOCH, declared_id, new_id
+
+
+class NewIDTests(SynchronousTestCase):
+    """`new_id`."""
+
+    def test_shape(self) -> None:
+        """An id is its prefix, an underscore and 27 letters and digits."""
+        prefix, _, rest = new_id("tn", 1_700_000_000.5).partition("_")
+        self.assertEqual(prefix, "tn")
+        self.assertEqual(len(rest), 27)
+        self.assertTrue(rest.isalnum() and rest.isascii())
+
+    def test_known(self) -> None:
+        """The smallest and the largest KSUIDs are those of the published format."""
+        self.assertEqual(new_id("x", KSUID_EPOCH, bytes), "x_" + "0" * 27)
+        largest = new_id("x", 2.0**40, lambda n: b"\xff" * n)
+        self.assertEqual(largest, "x_aWgEPTl1tmebfsQzFP4bxwgy80V")
+
+    @given(integers(KSUID_EPOCH, KSUID_EPOCH + 2**32 - 2), binary(min_size=16, max_size=16), binary(min_size=16, max_size=16))
+    def test_sorted_by_time(self, second: int, one: bytes, other: bytes) -> None:
+        """An id of a later second sorts behind, whatever the random parts are."""
+        self.assertLess(new_id("ep", second, lambda n: one), new_id("ep", second + 1, lambda n: other))
+
+    @given(floats(-1e15, 1e15))
+    def test_any_clock(self, seconds: float) -> None:
+        """A clock that is far off still gives an id of the right length."""
+        self.assertEqual(len(new_id("ep", seconds)), 30)
+
+    def test_unguessable(self) -> None:
+        """Two ids of one moment differ."""
+        self.assertNotEqual(new_id("ts", 1_700_000_000), new_id("ts", 1_700_000_000))
+
+
+class DeclaredIDTests(SynchronousTestCase):
+    """`declared_id`."""
+
+    def test_stable(self) -> None:
+        """The same kind and name give the same id, today and in the next release."""
+        self.assertEqual(declared_id("rd", "reserved_domains", "shop"), declared_id("rd", "reserved_domains", "shop"))
+        self.assertEqual(len(declared_id("rd", "reserved_domains", "shop")), 30)
+
+    def test_distinct(self) -> None:
+        """Kind and name both count, and their border too."""
+        ids = {declared_id("b", kind, name) for kind, name in [("a", "b"), ("a", "c"), ("d", "b"), ("ab", ""), ("", "ab")]}
+        self.assertEqual(len(ids), 5)
