@@ -31,6 +31,7 @@ class Arm:
 
     :cvar label: its name in tables, options and JSON.
     :cvar role: one clause for the reader: what exactly runs.
+    :cvar carries: the kinds of public side it can have, ``tcp`` and ``https``; and ``ssh``, if clients may come and go.
     :cvar needs: the programs that must be on PATH, each with the way to get it.
     :ivar roots: the processes whose trees are under test.
     :ivar clients: the processes on the user's side, such as ``ssh``; reported, never charged to the arm.
@@ -38,6 +39,7 @@ class Arm:
 
     label: ClassVar[str]
     role: ClassVar[str]
+    carries: ClassVar[frozenset[str]]
     needs: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, workshop: Workshop) -> None:
@@ -54,8 +56,7 @@ class Arm:
         Start, and carry a public TCP port to a service.
 
         :param origin: the service's loopback port.
-        :raises CannotStart: with the reason.
-        :raises NotImplementedError: it does not do this kind of work.
+        :raises Unusable: with the reason.
         """
         raise NotImplementedError
 
@@ -64,8 +65,16 @@ class Arm:
         Start, and carry a public HTTPS name to a service that speaks plain HTTP.
 
         :param origin: the service's loopback port.
-        :raises CannotStart: with the reason.
-        :raises NotImplementedError: it does not do this kind of work.
+        :raises Unusable: with the reason.
+        """
+        raise NotImplementedError
+
+    def start_ssh(self) -> int:
+        """
+        Start, without a tunnel.
+
+        :return: the loopback port where SSH clients may ask for tunnels, with `Workshop.key` ``visitor_key``.
+        :raises Unusable: with the reason.
         """
         raise NotImplementedError
 

@@ -15,11 +15,13 @@ CLIENT = {"ssh": "apt-get install openssh-client", "ssh-keygen": "apt-get instal
 _URL = re.compile(r"\b(https|tcp|tls)://([a-z0-9.-]+)(?::(\d+))?", re.IGNORECASE)
 
 
-def client_command(workshop: Workshop, port: int, forward: str, *, user: str, options: tuple[str, ...] = ()) -> list[str]:
+def client_command(
+    workshop: Workshop, port: int, forward: str, *, user: str, command: str = "", log_level: str = "ERROR"
+) -> list[str]:
     """
     :param port: the server's loopback port.
     :param forward: what ``-R`` gets.
-    :param options: further ones, such as ``-N``.
+    :param command: what the session runs; without it there is no session (``-N``).
     :return: the command line of ``ssh``, reading no configuration but what stands here.
     """
     settings = {
@@ -28,11 +30,12 @@ def client_command(workshop: Workshop, port: int, forward: str, *, user: str, op
         "BatchMode": "yes",
         "StrictHostKeyChecking": "no",
         "UserKnownHostsFile": "/dev/null",
-        "LogLevel": "ERROR",
+        "LogLevel": log_level,
         "ExitOnForwardFailure": "yes",
     }
     pairs = [part for name, value in settings.items() for part in ("-o", f"{name}={value}")]
-    return ["ssh", "-F", "none", *pairs, "-p", str(port), "-R", forward, *options, f"{user}@{LOOPBACK}"]
+    session = ["-T", f"{user}@{LOOPBACK}", command] if command else ["-N", f"{user}@{LOOPBACK}"]
+    return ["ssh", "-F", "none", *pairs, "-p", str(port), "-R", forward, *session]
 
 
 def start_client(workshop: Workshop, name: str, command: list[str], ready: Callable[[str], bool]) -> Process:
@@ -40,7 +43,7 @@ def start_client(workshop: Workshop, name: str, command: list[str], ready: Calla
     Start an ``ssh`` and wait for its tunnel.
 
     :param ready: told what it has written so far; whether the tunnel stands.
-    :raises CannotStart: it ended, or has no tunnel in time.
+    :raises Unusable: it ended, or has no tunnel in time.
     """
     process = workshop.start(name, *command)
     process.wait_until(lambda: ready(process.output()))

@@ -28,8 +28,8 @@ STOP_TIMEOUT = 5 * SECONDS
 POLL_INTERVAL = 0.02 * SECONDS
 
 
-class CannotStart(Exception):
-    """A server of an arm does not come up: the message says which, and what it said last."""
+class Unusable(Exception):
+    """A program of an arm or of the load does not do its work: the message says which, and what it said last."""
 
 
 class Workshop:
@@ -89,7 +89,7 @@ class Workshop:
 
         :param name: what it is called in messages; its output goes to ``<name>.log``.
         :param ready: asked until it says yes.
-        :raises CannotStart: it ended, or is not ready in `START_TIMEOUT`.
+        :raises Unusable: it ended, or is not ready in `START_TIMEOUT`.
         """
         process = Process(name, command, self.directory)
         self.at_end(process.stop)
@@ -123,14 +123,14 @@ class Process:
         """
         :param ready: asked until it says yes.
         :param timeout: seconds.
-        :raises CannotStart: it ended, or is not ready in time.
+        :raises Unusable: it ended, or is not ready in time.
         """
         deadline = time.monotonic() + timeout
         while not ready():
             if self._popen.poll() is not None:
-                raise CannotStart(f"{self.name} ended with {self._popen.returncode}: {self._last_words()}")
+                raise Unusable(f"{self.name} ended with {self._popen.returncode}: {self._last_words()}")
             if time.monotonic() > deadline:
-                raise CannotStart(f"{self.name} is not ready after {timeout:.0f} s: {self._last_words()}")
+                raise Unusable(f"{self.name} is not ready after {timeout:.0f} s: {self._last_words()}")
             time.sleep(POLL_INTERVAL)
 
     def stop(self) -> None:
@@ -166,14 +166,14 @@ def run(*command: str, timeout: float = 30 * SECONDS) -> str:
 
     :param timeout: seconds.
     :return: what it wrote on its standard output.
-    :raises CannotStart: it failed, or was not done in time.
+    :raises Unusable: it failed, or was not done in time.
     """
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise CannotStart(f"{command[0]}: {error}") from error
+        raise Unusable(f"{command[0]}: {error}") from error
     if done.returncode:
-        raise CannotStart(f"{command[0]} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-500:]}")
+        raise Unusable(f"{command[0]} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-500:]}")
     return done.stdout
 
 
@@ -187,7 +187,7 @@ def report_of(*command: str, timeout: float) -> dict[str, float]:
     Run a program of `benchmarks.load` that ends with one line of JSON.
 
     :param timeout: seconds.
-    :raises CannotStart: it failed, or was not done in time.
+    :raises Unusable: it failed, or was not done in time.
     """
     report: dict[str, float] = json.loads(run(*command, timeout=timeout).splitlines()[-1])
     return report
@@ -208,7 +208,7 @@ def free_ports(count: int) -> int:
     for first in range(42000, 60000, count):
         if all(map(_is_free, range(first, first + count))):
             return first
-    raise CannotStart(f"no {count} neighbouring loopback ports are free")
+    raise Unusable(f"no {count} neighbouring loopback ports are free")
 
 
 def listening(port: int) -> bool:

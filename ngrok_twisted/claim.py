@@ -7,7 +7,7 @@ Transports write claims, the reservations answer them; neither imports the other
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Mapping
+from typing import Any, Mapping
 
 from ngrok_twisted.records.endpoint import Endpoint, Upstream
 
@@ -33,6 +33,8 @@ class Claim:
     :ivar upstream: how to speak to the local service.
     :ivar force_https: an ``http`` URL that answers 307 to https.
     :ivar expires_at: seconds since the epoch when the endpoint closes, or ``None``.
+    :ivar modules: what edge modules are to do for the endpoint: module kind to flag name to value. A transport fills it
+        only with kinds it was told the edge serves.
     """
 
     proto: str
@@ -50,6 +52,7 @@ class Claim:
     upstream: Upstream = Upstream()
     force_https: bool = False
     expires_at: float | None = None
+    modules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

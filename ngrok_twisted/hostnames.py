@@ -45,6 +45,7 @@ class SyntaxCodes:
     name_length: int
     top_level: int
     wildcard: int
+    partial_wildcard: int
 
 
 #: Codes for the name of an endpoint.
@@ -60,6 +61,7 @@ ENDPOINT_CODES = SyntaxCodes(
     name_length=397,
     top_level=331,
     wildcard=326,
+    partial_wildcard=326,
 )
 
 #: Codes for a name that is to be reserved.
@@ -75,6 +77,7 @@ RESERVATION_CODES = SyntaxCodes(
     name_length=423,
     top_level=411,
     wildcard=402,
+    partial_wildcard=403,
 )
 
 
@@ -178,7 +181,8 @@ def _check_label(label: str, name: str, codes: SyntaxCodes) -> None:
     if "_" in label:
         raise Refused(codes.underscore, f"'{_shown(name)}' has an underscore.")
     if "*" in label:
-        raise Refused(codes.wildcard, f"'{_shown(name)}': a star may only be the whole first part.")
+        code = codes.partial_wildcard if "*" in name.partition(".")[0] else codes.wildcard
+        raise Refused(code, f"'{_shown(name)}': a star may only be the whole first part of a longer name.")
     if not _LABEL_CHARACTERS.issuperset(label):
         raise Refused(codes.character, f"'{_shown(name)}' has a character that names do not have.")
     if label[0] not in _ALPHANUMERIC:

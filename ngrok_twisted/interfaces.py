@@ -332,6 +332,20 @@ class IStore(Interface):
         """
 
 
+class IStoreKind(Interface):
+    """A kind of store: one file in ``control/stores/``."""
+
+    name = Attribute("``str``: the value of ``store`` in YAML, or what stands before ``://`` in it.")
+
+    def __call__(value, runtime):
+        """
+        :param value: the whole value of ``store``.
+        :param runtime: the `Runtime`; its ``state`` is the state directory.
+        :return: an `IStore` that is not yet open.
+        :raises ValueError: the value cannot be understood; the message never holds a password.
+        """
+
+
 class IEdgePlane(Interface):
     """What the control plane knows of the data plane."""
 

@@ -4,6 +4,7 @@ The product: ``twistd -n ngrok`` in one process, entered by a plain ``ssh -R``.
 
 from __future__ import annotations
 
+import getpass
 import json
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import ClassVar
 
 from benchmarks.arm import Address, Arm
 from benchmarks.openssh import CLIENT, client_command, find_url, start_client
-from benchmarks.workshop import LOOPBACK, CannotStart, free_port, free_ports, listening
+from benchmarks.workshop import LOOPBACK, Unusable, free_port, free_ports, listening
 
 DOMAIN = "ngrok.localhost"
 TCP_PORTS = 10
@@ -23,43 +24,51 @@ class EdgeArm(Arm):
 
     label: ClassVar[str] = "edge"
     role: ClassVar[str] = "twistd ngrok, one process"
+    carries = frozenset({"tcp", "https", "ssh"})
     needs = CLIENT
 
     def start_tcp(self, origin: int) -> Address:
         """`Arm`."""
-        return self._start("tcp", f"0:{LOOPBACK}:{origin}", "tcp")
+        return self._connect("tcp", f"0:{LOOPBACK}:{origin}", "tcp")
 
     def start_https(self, origin: int) -> Address:
         """`Arm`."""
-        return self._start("https", f"443:{LOOPBACK}:{origin}", "http")
+        return self._connect("https", f"443:{LOOPBACK}:{origin}", "http")
 
-    def _start(self, scheme: str, forward: str, command: str) -> Address:
+    def start_ssh(self) -> int:
+        """`Arm`."""
+        return self._start()["ssh"]
+
+    def _start(self) -> dict[str, int]:
         """
-        Start the edge, and a client that asks it for an endpoint.
-
-        :param command: what the client runs, which says what kind of endpoint it wants.
+        :return: the loopback ports of its listeners.
         """
         ports = {name: free_port() for name in ("https", "http", "ssh", "api")}
         config = self._write_config(ports)
-        twistd = Path(sys.executable).parent / "twistd"
-        pidfile = config.parent / "twistd.pid"
+        twistd, pidfile = Path(sys.executable).parent / "twistd", config.parent / "twistd.pid"
         edge = self.workshop.start(
             f"{self.label}-twistd",
             *(str(twistd), "-n", f"--pidfile={pidfile}", "ngrok", "-c", str(config)),
             ready=lambda: listening(ports["ssh"]) and listening(ports["https"]),
         )
         self.roots.append(edge.pid)
-        return self._connect(ports, scheme, forward, command)
+        return ports
 
-    def _connect(self, ports: dict[str, int], scheme: str, forward: str, command: str) -> Address:
-        line = client_command(self.workshop, ports["ssh"], forward, user="bench", options=("-T",)) + [command]
+    def _connect(self, scheme: str, forward: str, command: str) -> Address:
+        """
+        Start, and let a client ask for an endpoint.
+
+        :param command: what the client runs, which says what kind of endpoint it wants.
+        """
+        ports = self._start()
+        line = client_command(self.workshop, ports["ssh"], forward, user=getpass.getuser(), command=command)
         client = start_client(
             self.workshop, f"{self.label}-client", line, lambda output: find_url(output, scheme) is not None
         )
         self.clients.append(client.pid)
         found = find_url(client.output(), scheme)
         if found is None:
-            raise CannotStart("the edge printed no URL")
+            raise Unusable("the edge printed no URL")
         host, port = found
         return Address(host=host, port=ports["https"] if scheme == "https" else port or 0)
 

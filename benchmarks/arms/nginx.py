@@ -66,16 +66,13 @@ class NginxArm(SSHDArm):
 
     label: ClassVar[str] = "nginx+sshd"
     role: ClassVar[str] = "nginx (1 worker) in front of sshd -R, default ciphers"
+    carries = frozenset({"https"})
     needs = SSHDArm.needs | {"nginx": "apt-get install nginx-light", "openssl": "apt-get install openssl"}
-
-    def start_tcp(self, origin: int) -> Address:
-        """`Arm`. The same as sshd without it, so that it is no arm of its own there."""
-        raise NotImplementedError
 
     def start_https(self, origin: int) -> Address:
         """`Arm`."""
         upstream = free_port()
-        self.start_forward(self.start_daemon(), upstream, origin)
+        self.start_forward(self.start_ssh(), upstream, origin)
         port = free_port()
         config = self._write_config(port, upstream)
         nginx = self.workshop.start(

@@ -12,4 +12,5 @@ class SSHDGCMArm(SSHDArm):
 
     label = "sshd-gcm"
     role = "OpenSSH sshd, AES-GCM only (equal cipher)"
+    carries = frozenset({"tcp"})
     ciphers = "aes128-gcm@openssh.com"

@@ -38,10 +38,12 @@ class Connection:
     What one connection has not yet said, and not yet been told.
 
     :ivar unsent: bytes that the kernel would not take.
+    :ivar waiting: the socket is watched for room, not for requests.
     """
 
     def __init__(self) -> None:
         self.unsent = b""
+        self.waiting = False
         self._unread = b""
 
     def feed(self, data: bytes) -> bytes:
@@ -94,12 +96,14 @@ class Server:
 
     def _send(self, sock: socket.socket, connection: Connection) -> None:
         """Send what there is; what is left waits until the socket can take more, and nothing is read until then."""
-        waited = connection.unsent
+        waiting = connection.waiting
         try:
-            connection.unsent = waited[sock.send(waited) :] if waited else waited
+            connection.unsent = connection.unsent[sock.send(connection.unsent) :]
         except BlockingIOError:
             pass
-        self._epoll.modify(sock.fileno(), select.EPOLLOUT if connection.unsent else select.EPOLLIN)
+        connection.waiting = bool(connection.unsent)
+        if connection.waiting != waiting:
+            self._epoll.modify(sock.fileno(), select.EPOLLOUT if connection.waiting else select.EPOLLIN)
 
 
 def main() -> None:

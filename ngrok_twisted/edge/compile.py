@@ -8,6 +8,7 @@ from typing import Any
 
 from ngrok_twisted.edge.agents import AgentBackend
 from ngrok_twisted.edge.context import EdgeContext
+from ngrok_twisted.edge.declared import Key, build, declared_edges
 from ngrok_twisted.edge.https import HTTPEdge, HTTPSEdge
 from ngrok_twisted.edge.redirect import ToHTTPS
 from ngrok_twisted.edge.router import Router
@@ -17,36 +18,49 @@ from ngrok_twisted.records.endpoint import Endpoint
 from ngrok_twisted.tls.options import TLSOptions
 from ngrok_twisted.upstream.forward import Forward
 
-# (proto, host, port): what makes two endpoints one URL.
-Key = tuple[str, str, int]
+# What an edge came from, and the edge.
+Live = tuple[tuple[Record, ...], Any]
 
 
 def compile_router(snapshot: Snapshot, previous: Router, plane: Any, context: EdgeContext) -> Router:
     """
     :param previous: the router in force; its edges are kept where their records are the same.
     :param plane: given to the edges that ask the router again at each request.
+    :raises LookupError: an edge names a backend that is not there.
     """
-    edges: dict[Key, tuple[tuple[Record, ...], Any]] = {}
-    for key, records in _urls(snapshot).items():
+    edges: dict[Key, Live] = {}
+    for record, keys in declared_edges(snapshot):
+        if keys:
+            known = previous.edges.get(keys[0])
+            live = known if _same(known, record, snapshot) else build(record, snapshot, plane, context)
+            edges.update(dict.fromkeys(keys, live))
+    for key, members in urls(snapshot).items():
         known = previous.edges.get(key)
-        if known is not None and known[0] == records:
+        if known is not None and known[0] == members:
             edges[key] = known
         else:
-            edges[key] = (records, _endpoint_edge(key, records, plane, context))
+            edges[key] = (members, _endpoint_edge(key, members, plane, context))
     return _router(edges)
 
 
-def _urls(snapshot: Snapshot) -> dict[Key, tuple[Endpoint, ...]]:
+def _same(known: Live | None, record: Record, snapshot: Snapshot) -> bool:
+    """Whether a live edge came from this record, and every other record it came from is as it was."""
+    if known is None or known[0][0] != record:
+        return False
+    return all(snapshot.get(type(other), other.id) == other for other in known[0][1:])
+
+
+def urls(snapshot: Snapshot) -> dict[Key, tuple[Endpoint, ...]]:
     """The public endpoints, grouped into pools by their URL."""
-    urls: dict[Key, tuple[Endpoint, ...]] = {}
+    found: dict[Key, tuple[Endpoint, ...]] = {}
     for endpoint in snapshot.all(Endpoint):
         if endpoint.binding == "public":
             key = (endpoint.proto, endpoint.host, endpoint.port)
-            urls[key] = urls.get(key, ()) + (endpoint,)
-    return urls
+            found[key] = found.get(key, ()) + (endpoint,)
+    return found
 
 
-def _router(edges: dict[Key, tuple[tuple[Record, ...], Any]]) -> Router:
+def _router(edges: dict[Key, Live]) -> Router:
     secure: dict[str, Any] = {}
     plain: dict[str, Any] = {}
     ports: dict[int, Any] = {}
@@ -66,7 +80,7 @@ def _endpoint_edge(key: Key, members: tuple[Endpoint, ...], plane: Any, context:
     name = f"{proto}://{host}:{port}"
     backend = AgentBackend(tuple(member.id for member in members), context.tunnels, context.runtime.random)
     if proto in ("tls", "tcp"):
-        return StreamEdge(name, proto, backend, context)
+        return StreamEdge(name, proto, backend, plane, context)
     if proto == "http" and members[0].force_https:
         return HTTPEdge(name, ToHTTPS(context.public_ports["https"]))
     resource = Forward(backend, context.runtime.reactor)

@@ -4,7 +4,7 @@ HTTPS and HTTP edges: what is behind a name that speaks HTTP.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import Factory
@@ -45,21 +45,44 @@ class HTTPSEdge(Factory):
 
     noisy = False
 
-    def __init__(self, name: str, resource: Any, options: TLSOptions, plane: Any, context: EdgeContext) -> None:
+    def __init__(
+        self,
+        name: str,
+        resource: Any,
+        options: TLSOptions,
+        plane: Any,
+        context: EdgeContext,
+        around_factory: Callable[[Any], Any] = lambda factory: factory,
+    ) -> None:
         """
         :param plane: the `ngrok_twisted.edge.plane.EdgePlane`, asked again at each request.
+        :param around_factory: puts the edge's connection modules around the factory that begins the handshake.
         """
         self.name = name
         self.resource = resource
         self.options = options
+        self._handshakes = around_factory(_Handshakes(options, plane, context))
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """IProtocolFactory."""
+        return self._handshakes.buildProtocol(addr)
+
+
+class _Handshakes(Factory):
+    """The innermost factory of an https edge: TLS, with HTTP inside."""
+
+    noisy = False
+
+    def __init__(self, options: TLSOptions, plane: Any, context: EdgeContext) -> None:
+        self._options = options
         self._plane = plane
         self._context = context
 
     def buildProtocol(self, addr: Any) -> Any:
         """IProtocolFactory."""
-        tls_context = self._context.certificates.context_for(addr.server_name, self.options)
-        site = SecureSite(addr.server_name, self.options, self._plane, self._context)
-        return TLSServer(tls_context, HTTPChannel(site), self._context.runtime.reactor)
+        tls_context = self._context.certificates.context_for(addr.server_name, self._options)
+        site = SecureSite(addr.server_name, self._options, self._plane, self._context)
+        return TLSServer(tls_context, VisitorChannel(site, self._plane.visitors), self._context.runtime.reactor)
 
 
 class SecureSite(Site):

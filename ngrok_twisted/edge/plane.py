@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Iterator
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -13,10 +13,12 @@ from zope.interface import implementer
 
 from ngrok_twisted.edge.compile import compile_router
 from ngrok_twisted.edge.context import EdgeContext
+from ngrok_twisted.edge.declared import declared_edges
 from ngrok_twisted.edge.front import PlainFront, TLSFront
 from ngrok_twisted.edge.https import HTTPSEdge, PlainSite
 from ngrok_twisted.edge.ports import Ports
 from ngrok_twisted.edge.router import Router
+from ngrok_twisted.edge.visitors import Visitors
 from ngrok_twisted.interfaces import IEdgePlane
 from ngrok_twisted.records.base import Problem, Snapshot
 from ngrok_twisted.records.endpoint import Endpoint
@@ -27,6 +29,7 @@ from ngrok_twisted.tls.options import TLSOptions
 class EdgePlane(Service):
     """
     :ivar router: the `Router` in force; replaced whole, never changed.
+    :ivar visitors: the `Visitors` who are connected now.
     :ivar secure_front: the factory for the https and tls listener.
     :ivar plain_front: the factory for the http listener.
     """
@@ -41,6 +44,8 @@ class EdgePlane(Service):
         self._context = context
         self._ports = Ports(reactor, tcp_interface, lambda port: self.router.ports.get(port))
         self._nobody = HTTPSEdge("nobody", None, TLSOptions(), self, context)
+        self._checked: tuple[Snapshot | None, Router | None] = (None, None)
+        self.visitors = Visitors()
         self.router = Router()
         self.secure_front = TLSFront(self, reactor)
         self.plain_front = PlainFront(PlainSite(self, context))
@@ -60,19 +65,27 @@ class EdgePlane(Service):
         Ports that the snapshot needs are opened here, since only opening a port proves that it can be had. The next
         `apply` closes those that it does not need after all.
         """
-        problems = []
-        for endpoint in snapshot.all(Endpoint):
-            if endpoint.proto == "tcp" and endpoint.binding == "public":
-                trouble = self._ports.prepare(endpoint.port)
-                if trouble is not None:
-                    problems.append(Problem(endpoint.id, trouble))
+        problems = [
+            Problem(record_id, trouble)
+            for record_id, port in _tcp_ports(snapshot)
+            if (trouble := self._ports.prepare(port)) is not None
+        ]
+        try:
+            self._checked = (snapshot, self._compile(snapshot))
+        except LookupError as error:
+            problems.append(Problem("", str(error)))
         return problems
 
     def apply(self, snapshot: Snapshot) -> None:
         """IEdgePlane."""
+        checked, router = self._checked
+        self._checked = (None, None)
         self._context.certificates.update(snapshot)
-        self.router = compile_router(snapshot, self.router, self, self._context)
+        self.router = router if checked is snapshot and router is not None else self._compile(snapshot)
         self._ports.keep(self.router.ports)
+
+    def _compile(self, snapshot: Snapshot) -> Router:
+        return compile_router(snapshot, self.router, self, self._context)
 
     def stopService(self) -> Deferred[Any]:
         """
@@ -82,3 +95,14 @@ class EdgePlane(Service):
         """
         super().stopService()
         return self._ports.close()
+
+
+def _tcp_ports(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
+    """The public ports that the snapshot needs, each with the id of the record that needs it."""
+    for endpoint in snapshot.all(Endpoint):
+        if endpoint.proto == "tcp" and endpoint.binding == "public":
+            yield endpoint.id, endpoint.port
+    for record, keys in declared_edges(snapshot):
+        for proto, _, port in keys:
+            if proto == "tcp":
+                yield record.id, port

@@ -33,7 +33,7 @@ class IdleWatch:
     """
     Calls back, once, when nothing was touched for a while.
 
-    It never fires early, and at most two ticks (2 seconds) late.
+    It never fires early, and at most three ticks (3 seconds) late.
 
     :ivar timeout: the limit, in seconds.
     """
@@ -105,15 +105,16 @@ class _Wheel:
         bucket.add(watch)
 
     def discard(self, watch: IdleWatch) -> None:
-        bucket = self._buckets.get(watch._due)
-        watch._due = 0
-        if bucket is None:
-            return
-        bucket.discard(watch)
+        self._take_out(watch)
+        if not self._buckets:
+            self._end()
+
+    def _take_out(self, watch: IdleWatch) -> None:
+        bucket = self._buckets[watch._due]
+        bucket.remove(watch)
         if not bucket:
-            self._buckets = {due: bucket for due, bucket in self._buckets.items() if bucket}
-            if not self._buckets:
-                self._end()
+            del self._buckets[watch._due]
+        watch._due = 0
 
     def _tick(self) -> None:
         self.now = now = self.clock.seconds()
@@ -127,9 +128,7 @@ class _Wheel:
         if not watch._due:
             return  # an earlier callback of this tick stopped it
         if watch._last + watch.timeout + TICK > now:
-            self._buckets[watch._due].discard(watch)
-            if not self._buckets[watch._due]:
-                del self._buckets[watch._due]
+            self._take_out(watch)
             self.file(watch)
             return
         self.discard(watch)

@@ -206,7 +206,6 @@ def fetch(
     scheme, _, rest = url.partition("://")
     authority, slash, path = rest.partition("/")
     connection = keep_open(edge, authority.partition(":")[0], plain=scheme == "http")
-    connection.host, connection.port = authority.partition(":")[0], int(authority.partition(":")[2] or 0) or None
     try:
         connection.request(method, slash + path or "/", body, dict(headers or {}), encode_chunked=chunked)
         return Answer(connection.getresponse())

@@ -20,7 +20,7 @@ PUBLISHING = (HTTP, TLS, TCP, TUNNEL)
 #: The commands that only tell something.
 INFORMING = ("help", "version", "whoami", "status")
 #: Other words for the same commands.
-SYNONYMS = {"ls": "status", "list": "status", "labels": TUNNEL}
+SYNONYMS = {"ls": "status"}
 ANY = PUBLISHING + INFORMING
 
 
@@ -50,6 +50,7 @@ class Flag:
     :ivar commas: a list's items may also be separated by commas.
     :ivar prose: its value is text that often holds spaces, so every word without a place behind it belongs to it.
     :ivar needs: the module kind that does its work, or empty.
+    :ivar harmless: the values that need no module, since they ask for what happens anyway.
     :ivar impossible: why this flag of ngrok's agent cannot work over SSH, or empty.
     :ivar names: it says which name or address to publish, so it fits one forward only.
     :ivar only_v1: a word of the old language.
@@ -66,6 +67,7 @@ class Flag:
     commas: bool = False
     prose: bool = False
     needs: str = ""
+    harmless: tuple[Any, ...] = (False,)
     impossible: str = ""
     names: bool = False
     only_v1: bool = False
@@ -160,7 +162,6 @@ _OUTPUT = (
 
 _MODULES = (
     _module("basic-auth", "basic_auth", "ask visitors for a user name and password", value="user:password"),
-    _module("auth", "basic_auth", "the same as --basic-auth", value="user:password", only_v1=True),
     _module("cidr-allow", "ip_restriction", "only these addresses may visit", on=_PUBLIC, commas=True, value="cidr"),
     _module("cidr-deny", "ip_restriction", "these addresses may not visit", on=_PUBLIC, commas=True, value="cidr"),
     _module("circuit-breaker", "circuit_breaker", "share of 5xx answers that trips", Kind.FLOAT, read=values.fraction, value="0.5"),
@@ -184,8 +185,24 @@ _MODULES = (
     _module("verify-webhook", "webhook_verification", "check signatures of this provider", Kind.STRING, value="provider"),
     _module("verify-webhook-secret", "webhook_verification", "the secret to check them with", Kind.STRING, value="secret"),
     _module("websocket-tcp-converter", "websocket_tcp_converter", "turn WebSockets into TCP", Kind.BOOL),
-    _module("mutual-tls-cas", "mutual_tls", "ask visitors for a certificate of these CAs", on=_NAMED, commas=True, value="ca_…"),
-    _module("terminate-at", "tls_termination", "where TLS ends: upstream or edge", Kind.STRING, on=(TLS,), value="place"),
+    _module(
+        "mutual-tls-cas",
+        "mutual_tls",
+        "ask visitors for a certificate of these CAs",
+        on=_NAMED,
+        commas=True,
+        read=values.authority_id,
+        value="ca_…",
+    ),
+    Flag(
+        name="terminate-at",
+        needs="tls_termination",
+        harmless=("upstream",),
+        on=(TLS,),
+        read=values.terminate_at,
+        value="upstream|edge",
+        help="where TLS ends",
+    ),
     _module("traffic-policy", "traffic_policy", "a policy, in JSON", Kind.STRING, on=_PUBLIC, prose=True, value="json"),
     _module("traffic-policy-url", "traffic_policy", "where to fetch a policy", Kind.STRING, on=_PUBLIC, value="url"),
     _module(
@@ -195,6 +212,7 @@ _MODULES = (
         Kind.STRING,
         on=_PUBLIC,
         aliases=("policy-file",),
+        read=values.standard_input,
         value="-",
     ),
 )
@@ -203,7 +221,7 @@ _IMPOSSIBLE = (
     *(Flag(name=name, on=_NAMED, impossible=_THEIR_FILE) for name in ("upstream-tls-verify-cas", "crt", "key")),
     *(
         Flag(name=name, on=ANY, impossible=_THEIR_AGENT)
-        for name in ("config", "log", "log-level", "log-format", "web-addr", "none", "all")
+        for name in ("config", "log", "log-level", "log-format")
     ),
     Flag(name="authtoken", on=ANY, impossible="your SSH key says who you are, so no token is needed"),
 )
@@ -213,6 +231,9 @@ FLAGS: tuple[Flag, ...] = _WHERE + _ABOUT + _UPSTREAM + _MODULES + _OUTPUT + _IM
 
 #: A name, alias or not, to its flag.
 BY_NAME: dict[str, Flag] = {name: flag for flag in FLAGS for name in (flag.name, *flag.aliases)}
+
+#: Names that only the old language knows, and what they are called today.
+RENAMED = {"auth": "basic-auth", "bind-tls": "schemes"}
 
 
 def usable(flag: Flag, modules: frozenset[str]) -> bool:

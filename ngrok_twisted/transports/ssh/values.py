@@ -197,3 +197,38 @@ def labels(pairs: tuple[str, ...]) -> dict[str, str]:
         if found.setdefault(key, value) != value:
             raise Refused(1110, f"The label '{key}' was given two values.")
     return found
+
+
+def terminate_at(text: str) -> str:
+    """
+    Where TLS ends.
+
+    :raises Refused: 1109 for ``agent``: there is no agent program that could do it.
+    """
+    if text.lower() == "agent":
+        raise Refused(1109, "--terminate-at agent is not possible over SSH: the SSH client cannot end TLS. Use upstream.")
+    return str(choice("upstream", "edge")(text))
+
+
+def authority_id(text: str) -> str:
+    """
+    A certificate authority of the account.
+
+    :raises Refused: 1109 for a path.
+    """
+    if not text.startswith("ca_"):
+        raise Refused(1109, "--mutual-tls-cas takes ids of certificate authorities (ca_…): a file on your machine cannot be read over SSH.")
+    return text
+
+
+def standard_input(text: str) -> str:
+    """
+    ``-``, the session's standard input.
+
+    :raises Refused: 1109 for a path.
+    """
+    if text != "-":
+        raise Refused(
+            1109, "A policy file on your machine cannot be read over SSH. Use - for the path, and feed the file to ssh's standard input."
+        )
+    return text

@@ -1,0 +1,47 @@
+# make run    the edge, on embedded defaults, in the foreground
+# make test   the whole suite; make test-unit leaves the real clients out
+# make bench  the edge beside its peers
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+TEST_READY := $(VENV)/.ready-test
+
+.PHONY: run test test-unit bench check docs clean
+
+run: $(READY)
+	@exec $(BIN)/twistd -n --pidfile= ngrok
+
+test: $(TEST_READY)
+	@scripts/install-test-tools
+	$(BIN)/trial $(TRIAL_FLAGS) tests
+
+test-unit: $(TEST_READY)
+	$(BIN)/trial $(TRIAL_FLAGS) $$($(BIN)/python -m tests.unit)
+
+bench: $(READY)
+	@$(BIN)/python -m benchmarks $(if $(SUITE),--suite $(SUITE))
+
+check: $(TEST_READY)
+	$(BIN)/black --check ngrok_twisted tests twisted benchmarks
+	$(BIN)/mypy ngrok_twisted
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed; this is " + sys.version.split()[0] + \
+		" (make PYTHON=/path/to/python3)") if sys.version_info < (3, 11) else None'
+	@echo "making $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+
+$(READY): $(VENV)/bin/python setup.cfg pyproject.toml
+	@echo "installing ngrok_twisted into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(TEST_READY): $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info _trial_temp*

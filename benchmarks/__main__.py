@@ -1,0 +1,67 @@
+"""
+``python -m benchmarks``: run the suites, print the tables, write JSON and a chart.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from dataclasses import asdict
+from typing import Any, Sequence
+
+from benchmarks import chart, environment, table
+from benchmarks.figures import Outcome
+from benchmarks.kinds import all_arms, all_suites
+from benchmarks.options import Options, parse
+from benchmarks.runner import run_suite
+
+FORMAT = 1
+"""The number of the JSON document's form; it goes up when a reader of the old one would be misled."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """
+    :return: the exit status: 0 unless there is no figure at all; an arm or suite that cannot run here is no failure.
+    """
+    # A run that is ended from outside must still stop its servers, so let it unwind.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    suites, arms = all_suites(), all_arms()
+    options = parse(arguments, suites=[suite.name for suite in suites], arms=[arm.label for arm in arms])
+    facts = environment.facts()
+    outcomes = []
+    for suite in suites:
+        if suite.name in options.suites:
+            chosen = [arm for arm in arms if arm.label in options.arms]
+            outcomes.append(run_suite(suite, chosen, options.rounds, options.seconds, _say))
+            print(table.render(outcomes[-1]), flush=True)
+    _write(options, facts, outcomes)
+    return 0 if any(outcome.cells for outcome in outcomes) else 1
+
+
+def document(options: Options, facts: dict[str, str], outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """All figures, for machines: every sample of every round, so that any other statistic can be made of them."""
+    return {
+        "format": FORMAT,
+        "environment": facts,
+        "rounds": options.rounds,
+        "seconds": options.seconds,
+        "suites": [asdict(outcome) for outcome in outcomes],
+    }
+
+
+def _write(options: Options, facts: dict[str, str], outcomes: Sequence[Outcome]) -> None:
+    text = json.dumps(document(options, facts, outcomes), indent=1, ensure_ascii=False) + "\n"
+    for path, content in ((options.json, text), (options.svg, chart.draw(outcomes))):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    print("\n".join(f"{name}: {value}" for name, value in facts.items()))
+    print(f"figures: {options.json}, chart: {options.svg}")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,109 @@
+"""
+`Suite`: one kind of work. A new one is a new file in `benchmarks.suites` with a class that derives from this one.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import ClassVar, Iterator, Mapping, Sequence
+
+from benchmarks.arm import Address, Arm
+from benchmarks.figures import Sample, Unit
+from benchmarks.workshop import Workshop
+
+SETTLE = 0.1
+"""Seconds between the end of the work and the look at ``/proc``, in which servers close what is left open."""
+
+
+class Suite:
+    """
+    One kind of work, done by every arm that carries it.
+
+    :cvar name: its name in options and JSON.
+    :cvar title: a line for the reader.
+    :cvar carries: the kind of public side it needs, ``tcp`` or ``https``.
+    :cvar needs: the programs that its load needs, each with the way to get it.
+    :cvar cells: the names of its kinds of work.
+    :ivar seconds: how long one piece of work shall take, about.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    carries: ClassVar[str]
+    unit: ClassVar[Unit]
+    cells: ClassVar[Sequence[str]]
+    needs: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, workshop: Workshop, seconds: float) -> None:
+        self.workshop = workshop
+        self.seconds = seconds
+        self._addresses: dict[str, Address] = {}
+
+    def open(self) -> None:
+        """
+        Start the service that all tunnels lead to.
+
+        :raises Unusable: it does not come up.
+        """
+        raise NotImplementedError
+
+    def start(self, arm: Arm) -> Address:
+        """
+        Start an arm with a tunnel to the service.
+
+        :raises Unusable: it does not come up.
+        """
+        raise NotImplementedError
+
+    def warm_up(self, arm: Arm, cell: str) -> None:
+        """
+        Let an arm do a piece of this work before it counts.
+
+        :raises Unusable: it cannot.
+        """
+        self.measure(arm, cell)
+
+    def measure(self, arm: Arm, cell: str) -> Sample:
+        """
+        One piece of work.
+
+        :raises Unusable: the arm did not do it whole.
+        """
+        raise NotImplementedError
+
+    def admit(self, arm: Arm) -> None:
+        """
+        Start an arm and remember its public side.
+
+        :raises Unusable: it does not come up.
+        """
+        self._addresses[arm.label] = self.start(arm)
+
+    def address(self, arm: Arm) -> Address:
+        """The public side of an admitted arm."""
+        return self._addresses[arm.label]
+
+
+class Bill:
+    """
+    What a piece of work cost; filled in when it is over.
+
+    :ivar cpu: CPU seconds of the servers.
+    :ivar client_cpu: CPU seconds of the clients.
+    """
+
+    cpu = 0.0
+    client_cpu = 0.0
+
+
+@contextmanager
+def billed(arm: Arm) -> Iterator[Bill]:
+    """Bill the work inside to an arm."""
+    bill = Bill()
+    cpu, client_cpu = arm.cpu_seconds()
+    yield bill
+    time.sleep(SETTLE)
+    cpu_after, client_cpu_after = arm.cpu_seconds()
+    bill.cpu = cpu_after - cpu
+    bill.client_cpu = client_cpu_after - client_cpu

@@ -1,0 +1,107 @@
+"""
+What a claim asks for, worked out: the place it wants, or that any will do.
+
+Pure. It knows the rules for ports and bindings; who may have the place is not asked here.
+"""
+
+from __future__ import annotations
+
+from ngrok_twisted.claim import Claim
+from ngrok_twisted.control.ownership import Place, ReservationSettings
+from ngrok_twisted.errors import Refused
+from ngrok_twisted.hostnames import normalise
+from ngrok_twisted.iam.permissions import (
+    require_address,
+    require_name,
+    require_random_address,
+    require_random_name,
+)
+
+#: The port of each kind of public name.
+DEFAULT_PORTS = {"https": 443, "tls": 443, "http": 80}
+
+#: The most parts of an internal name.
+INTERNAL_PARTS_MAX = 5
+
+_INTERNAL = ".internal"
+
+
+def wanted_place(claim: Claim, account_id: str, settings: ReservationSettings) -> Place | None:
+    """
+    :return: the place, or ``None`` if any will do.
+    :raises Refused: no place can be meant by this.
+    """
+    if claim.proto not in (*DEFAULT_PORTS, "tcp"):
+        raise Refused(332, f"There are no '{claim.proto}' endpoints.")
+    host = _wanted_host(claim, settings)
+    if claim.binding == "internal" or host is not None and host.endswith(_INTERNAL):
+        return Place(account_id, _internal_host(host), _internal_port(claim))
+    if claim.binding != "public":
+        raise Refused(15005, f"There is no binding '{claim.binding}' here: use public or internal.")
+    if claim.proto == "tcp":
+        return _address(host, claim.port, settings)
+    port = _public_port(claim, settings)
+    return None if host is None else Place("", host, port)
+
+
+def check_permission(claim: Claim, acl: tuple[str, ...], place: Place | None) -> None:
+    """
+    :raises Refused: the credential's rules do not permit it.
+    """
+    if place is None:
+        (require_random_address if claim.proto == "tcp" else require_random_name)(acl)
+    elif claim.proto == "tcp" and not place.namespace:
+        require_address(acl, place.host, place.port)
+    else:
+        require_name(acl, place.host)
+
+
+def url_of(proto: str, place: Place, settings: ReservationSettings) -> str:
+    """What a visitor types, with the port only where it is not the scheme's own."""
+    port = place.port if place.namespace or proto == "tcp" else settings.public_ports[proto]
+    return f"{proto}://{place.host}" if port == DEFAULT_PORTS.get(proto) else f"{proto}://{place.host}:{port}"
+
+
+def _wanted_host(claim: Claim, settings: ReservationSettings) -> str | None:
+    if claim.host is not None and claim.label is not None:
+        raise Refused(9021, "Ask for a name either whole or as a label, not both.")
+    if claim.label is None:
+        return None if claim.host is None else normalise(claim.host)
+    if "." in claim.label:
+        raise Refused(326, "A label under the base domain has no dots.")
+    return normalise(f"{claim.label}.{settings.base_domain}")
+
+
+def _internal_host(host: str | None) -> str:
+    if host is None:
+        raise Refused(9028, "An internal endpoint needs a name that ends in '.internal'.")
+    if not host.endswith(_INTERNAL):
+        raise Refused(9029, f"'{host}' does not end in '.internal', as the name of an internal endpoint does.")
+    if host.count(".") >= INTERNAL_PARTS_MAX:
+        raise Refused(9031, f"'{host}' has more than {INTERNAL_PARTS_MAX} parts.")
+    return host
+
+
+def _internal_port(claim: Claim) -> int:
+    port = claim.port or DEFAULT_PORTS.get(claim.proto)
+    if port is None:
+        raise Refused(18003, "An internal tcp endpoint needs a port.")
+    return port
+
+
+def _address(host: str | None, port: int | None, settings: ReservationSettings) -> Place | None:
+    if port:
+        return Place("", host or settings.tcp_host, port)
+    if host is None:
+        return None
+    raise Refused(1117, f"The address '{host}' needs a port: a random one is not possible with it.")
+
+
+def _public_port(claim: Claim, settings: ReservationSettings) -> int:
+    """The logical port; the one that visitors really dial is understood too."""
+    port, dialled = DEFAULT_PORTS[claim.proto], settings.public_ports.get(claim.proto)
+    if dialled is None:
+        raise Refused(None, f"This server does not listen for {claim.proto}.")
+    if claim.port not in (None, 0, port, dialled):
+        raise Refused(9035, f"A public {claim.proto} endpoint has port {port}; {claim.port} is not possible.")
+    return port

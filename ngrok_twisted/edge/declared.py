@@ -1,0 +1,104 @@
+"""
+Edges that are configured, as opposed to the endpoints that agents open: hostports, routes, modules and backends.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterator
+
+from zope.interface import implementer
+
+from ngrok_twisted.backend import BackendContext
+from ngrok_twisted.edge.chain import Chain
+from ngrok_twisted.edge.context import EdgeContext
+from ngrok_twisted.edge.https import HTTPSEdge
+from ngrok_twisted.edge.routes import RoutesResource
+from ngrok_twisted.edge.streams import StreamEdge
+from ngrok_twisted.flow import Flow
+from ngrok_twisted.hostnames import split_hostport
+from ngrok_twisted.interfaces import IBackend
+from ngrok_twisted.records import edge as records
+from ngrok_twisted.records.backend import Backend
+from ngrok_twisted.records.base import Record, Snapshot
+from ngrok_twisted.tls.options import TLSOptions
+from ngrok_twisted.upstream.forward import Forward
+
+
+@implementer(IBackend)
+class Nobody:
+    """The backend of a route that has none."""
+
+    def candidates(self, flow: Flow) -> Iterator[Any]:
+        """IBackend."""
+        return iter(())
+
+
+class Backends:
+    """
+    Makes the backends of one edge, and notes which records they came from.
+
+    :ivar used: the `Backend` records, in the order they were met.
+    """
+
+    def __init__(self, account_id: str, snapshot: Snapshot, context: EdgeContext) -> None:
+        self.used: list[Record] = []
+        self._snapshot = snapshot
+        self._kinds = context.backend_kinds
+        self._open: list[str] = []
+        self._context = BackendContext(
+            tunnels=context.tunnels, account_id=account_id, find=self.find, random=context.runtime.random
+        )
+
+    def of(self, reference: records.BackendRef | None) -> Any:
+        """The backend that a route or edge names; nobody, where it names none or turned it off."""
+        return self.find(reference.backend_id) if reference is not None and reference.enabled else Nobody()
+
+    def find(self, id: str) -> Any:
+        """
+        :raises LookupError: there is no such backend, or it leads back to itself.
+        """
+        record = self._snapshot.get(Backend, id)
+        if record is None:
+            raise LookupError(f"there is no backend {id}")
+        if id in self._open:
+            raise LookupError(f"backend {id} leads back to itself: {' → '.join([*self._open, id])}")
+        self.used.append(record)
+        self._open.append(id)
+        try:
+            return self._kinds[record.kind](record.config, self._context)
+        finally:
+            self._open.pop()
+
+
+Key = tuple[str, str, int]
+
+
+def declared_edges(snapshot: Snapshot) -> Iterator[tuple[Record, tuple[Key, ...]]]:
+    """Every configured edge with the URLs it owns, as ``(proto, host, port)``."""
+    for proto, cls in (("https", records.HTTPSEdge), ("tls", records.TLSEdge), ("tcp", records.TCPEdge)):
+        for edge in snapshot.all(cls):
+            yield edge, tuple((proto, *split_hostport(hostport)) for hostport in edge.hostports)
+
+
+def build(record: Any, snapshot: Snapshot, plane: Any, context: EdgeContext) -> tuple[tuple[Record, ...], Any]:
+    """
+    :return: the records that the edge came from, its own first, and the live edge.
+    :raises LookupError: a backend that is not there.
+    """
+    backends = Backends(record.account_id, snapshot, context)
+    chain = Chain(record.modules, context.module_kinds, context.runtime)
+    name = record.name or record.id
+    if isinstance(record, records.HTTPSEdge):
+        resource = RoutesResource([_route(route, backends, context) for route in record.routes])
+        options = chain.amended(TLSOptions())
+        edge: Any = HTTPSEdge(name, chain.around_resource(resource), options, plane, context, chain.around_factory)
+    else:
+        proto = "tls" if isinstance(record, records.TLSEdge) else "tcp"
+        edge = chain.around_factory(StreamEdge(name, proto, backends.of(record.backend), plane, context))
+    return (record, *backends.used), edge
+
+
+def _route(route: records.HTTPSEdgeRoute, backends: Backends, context: EdgeContext) -> tuple[str, str, Any]:
+    chain = Chain(route.modules, context.module_kinds, context.runtime)
+    forward = Forward(backends.of(route.backend), context.runtime.reactor)
+    return route.match_type, route.match, chain.around_resource(forward)

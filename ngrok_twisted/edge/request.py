@@ -1,0 +1,484 @@
+"""
+`EdgeRequest`: one HTTP request on its way, and the response to it.
+
+It is made when the head of the request is complete and provides `twisted.web.iweb.IRequest`, so that stock resources and
+wrappers can answer it (that half is in `ngrok_twisted.edge.stock`). What speaks to the visitor is an `IRequestChannel`:
+HTTP/1.1 has one, other versions bring theirs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Sequence
+
+from twisted.internet.error import ConnectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.iweb import IRequest
+from zope.interface import Interface, implementer
+
+from ngrok_twisted.edge.respond import respond_with_error
+from ngrok_twisted.edge.stock import StockRequest
+from ngrok_twisted.errors import EdgeError
+from ngrok_twisted.flow import Flow
+from ngrok_twisted.wrapper import ResponseHead
+
+_log = Logger()
+
+Trailers = Sequence[tuple[bytes, bytes]]
+
+
+class IRequestChannel(Interface):
+    """
+    What a request needs from the connection, or the stream of a connection, that it came on.
+
+    The request checks the order of the calls; a channel only writes. None of them waits.
+    """
+
+    def clock():
+        """
+        :return: the `IReactorTime`.
+        """
+
+    def write_head(request, head, buffers, last, trailers):
+        """
+        Send the head, chosen framing included, with the first bytes of the body in the same write.
+
+        :param head: the `ResponseHead` after all filters.
+        :param buffers: a list of bytes-like objects, valid during the call.
+        :param last: nothing more comes: the message ends here.
+        :param trailers: sent after the body if ``last``, where the framing has a place for them.
+        """
+
+    def write_body(request, buffers):
+        """
+        Send bytes of the body; the framing is the channel's.
+
+        :param buffers: a list of bytes-like objects, valid during the call.
+        """
+
+    def end(request, trailers):
+        """Send the end of the body."""
+
+    def inform(request, status, reason, fields):
+        """Send an informational response (1xx but 101), where the visitor's version has them."""
+
+    def done(request):
+        """The response is complete and its flow has ended: the channel may go on to the next request."""
+
+    def body_wanted(request):
+        """
+        The request's ``receiver`` was set: deliver what is there, and what comes.
+
+        The channel calls ``receiver.bodyReceived``, ``bodyFinished`` and, before `EdgeRequest.lost`, ``bodyFailed``.
+        """
+
+    def pause_body(request):
+        """Stop reading the request's body. What was read already may still be delivered."""
+
+    def resume_body(request):
+        """Go on reading it."""
+
+    def upgrade(request, head, protocol):
+        """
+        Send a 101 head; from now on the bytes belong to ``protocol``, which gets ``makeConnection`` with the visitor's
+        transport, then `IProtocol` and, if it provides them, `IHalfCloseableProtocol` calls.
+        """
+
+    def abort(request):
+        """Break the connection or stream, so that the visitor cannot take what it got for the whole."""
+
+    def is_secure():
+        """
+        :return: whether the visitor speaks TLS.
+        """
+
+    def get_host():
+        """
+        :return: the local `IAddress`.
+        """
+
+    def get_peer():
+        """
+        :return: the visitor's `IAddress`.
+        """
+
+
+@implementer(IRequest)
+class EdgeRequest(StockRequest):
+    """
+    :ivar flow: the `Flow`; it ends once, with the response or the connection.
+    :ivar method: as sent.
+    :ivar uri: the request target in origin-form, or ``*``, undecoded.
+    :ivar clientproto: the visitor's version, such as ``b"HTTP/1.1"``.
+    :ivar headers: a list of ``(name, value)`` as sent; modules may change it, and the upstream gets it as it is then.
+    :ivar authority: ``Host`` as sent, with its port.
+    :ivar body_length: in bytes; 0 without a body, ``None`` when chunked.
+    :ivar upgrade_to: the protocol of an ``Upgrade``, or empty.
+    :ivar expects_continue: the visitor waits for 100 before it sends its body.
+    :ivar receiver: the `ngrok_twisted.interfaces.IRequestBody`, set by `deliver_body`.
+    :ivar started: the response's head was sent, or is about to be.
+    :ivar finished: 1 once the response is complete, as `twisted.web.http.Request` has it.
+    :ivar gone: the visitor is no longer there.
+    """
+
+    __slots__ = (
+        "channel",
+        "flow",
+        "method",
+        "uri",
+        "clientproto",
+        "headers",
+        "authority",
+        "body_length",
+        "upgrade_to",
+        "expects_continue",
+        "receiver",
+        "started",
+        "finished",
+        "gone",
+        "_bodiless",
+        "_filters",
+        "_producer",
+        "_choked",
+        "_notifications",
+        "_stored_body",
+    )
+
+    def __init__(
+        self,
+        channel: Any,
+        flow: Flow,
+        *,
+        method: bytes,
+        uri: bytes,
+        clientproto: bytes,
+        headers: list[tuple[bytes, bytes]],
+        authority: bytes,
+        body_length: int | None = 0,
+        upgrade_to: bytes = b"",
+        expects_continue: bool = False,
+    ) -> None:
+        self.channel = channel
+        self.flow = flow
+        self.method = method
+        self.uri = uri
+        self.clientproto = clientproto
+        self.headers = headers
+        self.authority = authority
+        self.body_length = body_length
+        self.upgrade_to = upgrade_to
+        self.expects_continue = expects_continue
+        self.receiver: Any = None
+        self.started = False
+        self.finished = 0
+        self.gone = False
+        self._bodiless = method == b"HEAD"
+        self._filters: list[Any] | None = None
+        self._producer: Any = None
+        self._choked = False
+        self._notifications: list[Any] | None = None
+        self._stored_body: bytes | None = None
+
+    # -- who answers
+
+    def answer_with(self, resource: Any) -> None:
+        """
+        Let a resource answer. Whatever it raises becomes the answer.
+
+        :param resource: an `IResource`; one that is not a leaf is asked for its child first.
+        """
+        try:
+            self.complete(self.rendered(resource))
+        except Exception:
+            self.fail(Failure())
+
+    def complete(self, result: Any) -> None:
+        """
+        Take what a ``render`` returned.
+
+        :param result: ``bytes`` of a whole body, or ``NOT_DONE_YET``.
+        :raises TypeError: it is something else.
+        """
+        if result == 1 and type(result) is int:  # NOT_DONE_YET
+            return
+        if not isinstance(result, bytes):
+            raise TypeError(f"render returned {type(result).__name__}")
+        if not self.finished and not self.gone:
+            self.respond(self.stock_head(len(result)), [result] if result else [], last=True)
+
+    def fail(self, reason: Any) -> None:
+        """
+        Something went wrong: tell the visitor, in the one way that is still possible.
+
+        :param reason: a `Failure` or an exception; an `EdgeError` chooses the answer, anything else is a defect of ours.
+        """
+        error = reason.value if isinstance(reason, Failure) else reason
+        if self.gone or self.finished:
+            return
+        if not isinstance(error, EdgeError):
+            _log.failure(
+                "flow {flow} failed", failure=reason if isinstance(reason, Failure) else Failure(reason), flow=self.flow.number
+            )
+            error = EdgeError(status=500)
+        self.flow.error = error
+        if self.started:
+            self.abort()
+        else:
+            respond_with_error(self, error)
+
+    def add_filter(self, made: Any) -> None:
+        """
+        :param made: an `IResponseFilter` for this response. The one added last is the innermost: it goes first.
+        """
+        if self._filters is None:
+            self._filters = [made]
+        else:
+            self._filters.insert(0, made)
+
+    # -- the response
+
+    def respond(
+        self, head: ResponseHead, buffers: Sequence[Any] = (), *, last: bool = False, trailers: Trailers = ()
+    ) -> None:
+        """
+        Send the head of the response, and with it what is there of the body.
+
+        :param head: the `ResponseHead`; it is the request's from now on.
+        :param buffers: bytes-like objects, valid during the call.
+        :param last: the body ends here.
+        :param trailers: with ``last``, for a chunked message.
+        :raises RuntimeError: there was a response already.
+        """
+        if self.started:
+            raise RuntimeError("the response has started already")
+        self.started = True
+        if self.gone:
+            return
+        flow = self.flow
+        flow.status = status = head.status
+        if self._bodiless or status == 204 or status == 304:
+            head.bodiless = self._bodiless = True
+            buffers = ()
+        if self._filters is not None:
+            buffers = self._filtered(self._begun(head), buffers, last)
+        for data in buffers:
+            flow.bytes_out += len(data)
+        self.channel.write_head(self, head, buffers, last, trailers)
+        if last:
+            self._ended()
+
+    def write(self, data: Any) -> None:
+        """
+        IRequest. Send bytes of the body; the head goes first if it did not go yet.
+
+        :param data: bytes-like, valid during the call.
+        """
+        self.write_batch((data,))
+
+    def write_batch(self, buffers: Sequence[Any]) -> None:
+        """
+        Send several buffers at once, without a copy where the transport can.
+
+        :param buffers: bytes-like objects, valid during the call.
+        """
+        if not self.started:
+            self.respond(self.stock_head(None), buffers)
+            return
+        if self.gone or self._bodiless or self.finished:
+            return
+        if self._filters is not None:
+            buffers = self._filtered(self._filters, buffers, False)
+        for data in buffers:
+            self.flow.bytes_out += len(data)
+        if buffers:
+            self.channel.write_body(self, buffers)
+
+    def finish(self, trailers: Trailers = ()) -> None:
+        """
+        IRequest. The response is complete.
+
+        :param trailers: ``(name, value)`` pairs for the end of a chunked message.
+        :raises RuntimeError: it was complete before.
+        """
+        if self.finished:
+            raise RuntimeError("the response was finished already")
+        if not self.started:
+            self.respond(self.stock_head(0 if self._stock_length() is None else None), last=True, trailers=trailers)
+            return
+        if self.gone:
+            return
+        if self._filters is not None and not self._bodiless:
+            rest = self._filtered(self._filters, (), True)
+            if rest:
+                self.flow.bytes_out += sum(map(len, rest))
+                self.channel.write_body(self, rest)
+        self.channel.end(self, trailers)
+        self._ended()
+
+    def inform(self, status: int, reason: bytes, fields: list[tuple[bytes, bytes]]) -> None:
+        """
+        Pass an informational response on.
+
+        :param status: 100 to 199, not 101. A 100 that the visitor does not wait for is left out.
+        """
+        if self.started or self.gone or (status == 100 and not self.expects_continue):
+            return
+        if status == 100:
+            self.expects_continue = False
+        self.channel.inform(self, status, reason, fields)
+
+    def upgrade(self, head: ResponseHead, protocol: Any) -> None:
+        """
+        Answer 101, and give the visitor's bytes to ``protocol`` from then on.
+
+        Whoever calls it ends the flow with `ended` when the stream is over.
+
+        :param head: a `ResponseHead` of status 101, with its ``Upgrade`` field.
+        :param protocol: an `IProtocol`; `IHalfCloseableProtocol` is respected.
+        """
+        self.started = True
+        head.bodiless = self._bodiless = True
+        self.flow.status = head.status
+        if self._filters is not None:
+            self._begun(head)
+        self._producer = None
+        self.channel.upgrade(self, head, protocol)
+
+    def abort(self) -> None:
+        """Break the visitor's connection: what it got must not be taken for a whole response."""
+        if not self.finished and not self.gone:
+            self.channel.abort(self)
+
+    def _begun(self, head: ResponseHead) -> list[Any]:
+        assert self._filters is not None
+        for response_filter in self._filters:
+            response_filter.begin(head)
+        return self._filters
+
+    def _filtered(self, filters: list[Any], buffers: Sequence[Any], last: bool) -> list[bytes]:
+        """Run buffers through the filters, innermost first; at the end each filter's last bytes go through those after it."""
+        if self._bodiless:
+            return []
+        data = b"".join(buffers)
+        for response_filter in filters:
+            if data:
+                data = response_filter.feed(data)
+            if last:
+                data += response_filter.finish()
+        return [data] if data else []
+
+    def _ended(self) -> None:
+        self.finished = 1
+        self._producer = None
+        self.receiver = None
+        if self._notifications is not None:
+            self._notify(lambda deferred: deferred.callback(None))
+        self.flow.finish(self.channel.clock().seconds())
+        self.channel.done(self)
+
+    def ended(self) -> None:
+        """An upgraded stream is over: the flow ends."""
+        self.flow.finish(self.channel.clock().seconds())
+
+    def _notify(self, fire: Callable[[Any], None]) -> None:
+        waiting, self._notifications = self._notifications, None
+        for deferred in waiting or ():
+            fire(deferred)
+
+    # -- the request's body
+
+    def deliver_body(self, receiver: Any) -> None:
+        """
+        Have the body delivered; what is there already comes before this call returns.
+
+        Nothing is lost before: a body that nobody asked for waits, and the visitor with it.
+
+        :param receiver: an `ngrok_twisted.interfaces.IRequestBody`. It also hears of a body of no bytes.
+        """
+        self.receiver = receiver
+        if self._stored_body is not None:
+            if self._stored_body:
+                receiver.bodyReceived(self._stored_body)
+            receiver.bodyFinished([])
+        else:
+            self.channel.body_wanted(self)
+
+    def pause_body(self) -> None:
+        """Stop the visitor for a while; what was read already is still delivered."""
+        if not self.finished and not self.gone:
+            self.channel.pause_body(self)
+
+    def resume_body(self) -> None:
+        """Go on after `pause_body`."""
+        if not self.finished and not self.gone:
+            self.channel.resume_body(self)
+
+    def store_body(self, body: bytes) -> None:
+        """
+        The whole body was read by a module: whoever asks next gets these bytes.
+
+        :param body: as read, or changed.
+        """
+        self._stored_body = body
+        self.body_length = len(body)
+        self.expects_continue = False
+        self.receiver = None
+
+    @property
+    def stored_body(self) -> bytes | None:
+        """The body, if `store_body` was called."""
+        return self._stored_body
+
+    # -- back-pressure and the end of the visitor
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """
+        IConsumer.
+
+        :param producer: an `IPushProducer`; or an `IPullProducer`, if not ``streaming``. ``stopProducing`` tells it that
+            the visitor is gone.
+        """
+        if self._producer is not None:
+            raise RuntimeError("there is a producer already")
+        if not streaming:
+            producer = self.pushing(producer)
+        if self.gone:
+            producer.stopProducing()
+            return
+        self._producer = producer
+        if self._choked:
+            producer.pauseProducing()
+
+    def unregisterProducer(self) -> None:
+        """IConsumer."""
+        self._producer = None
+
+    def choke(self) -> None:
+        """The visitor takes no more for now: the channel says so."""
+        self._choked = True
+        if self._producer is not None:
+            self._producer.pauseProducing()
+
+    def unchoke(self) -> None:
+        """The visitor takes more again."""
+        self._choked = False
+        if self._producer is not None:
+            self._producer.resumeProducing()
+
+    def lost(self, reason: Failure | None = None) -> None:
+        """
+        The visitor is gone: stop whoever answers, and end the flow. The channel calls it, once.
+
+        :param reason: why.
+        """
+        if self.gone or self.finished:
+            return
+        self.gone = True
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.stopProducing()
+        if self._notifications is not None:
+            failure = reason or Failure(ConnectionDone())
+            self._notify(lambda deferred: deferred.errback(failure))
+        self.receiver = None
+        self.flow.finish(self.channel.clock().seconds())

@@ -1,0 +1,128 @@
+"""
+Credentials checkers of the cred portal: they turn what an agent shows into the id of a credential.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from twisted.conch.error import ValidPublicKey
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.credentials import ISSHPrivateKey
+from twisted.cred.error import UnauthorizedLogin
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ngrok_twisted.iam.ssh_keys import check_blob, read_public_key, verifies
+from ngrok_twisted.records.base import Snapshot
+from ngrok_twisted.records.ssh_credential import SSHCredential
+
+SECONDS = 1.0
+
+#: Unknown keys do not make us look for new ones more often than this: anyone may offer as many as they like.
+REFRESH_INTERVAL = 1 * SECONDS
+
+#: How long a login waits for new keys to be read; it happens on local files.
+REFRESH_TIMEOUT = 5 * SECONDS
+
+
+@implementer(ICredentialsChecker)
+class SSHKeyChecker:
+    """
+    Knows SSH keys by their blob.
+
+    Only the key that signs counts: a client may offer many keys, and what it gets is what the signing one may.
+    """
+
+    _log = Logger()
+    credentialInterfaces = (ISSHPrivateKey,)
+
+    def __init__(
+        self, records: Callable[[], Snapshot], clock: Any, refresh: Callable[[], Any] = lambda: None
+    ) -> None:
+        """
+        :param records: gives the current records.
+        :param clock: an `IReactorTime`.
+        :param refresh: called when an unknown key is offered, so that keys which the operator has just added count. It
+            may return a Deferred; afterwards ``records`` is asked again.
+        """
+        self._records = records
+        self._clock = clock
+        self._refresh = refresh
+        self._table: Any = None
+        self._ids: dict[bytes, str] = {}
+        self._refreshed_at: float | None = None
+        self._waiting: list[Deferred[None]] | None = None
+
+    def requestAvatarId(self, credentials: Any) -> Deferred[str]:
+        """
+        ICredentialsChecker.
+
+        :return: a Deferred that fires with the `SSHCredential`'s id. It fails with `ValidPublicKey` if the key is known
+            and nothing was signed yet, and with `UnauthorizedLogin` if it is not known or the signature is wrong.
+        """
+        return Deferred.fromCoroutine(self._identify(credentials))
+
+    async def _identify(self, credentials: Any) -> str:
+        id = self._lookup(credentials.blob)
+        if id is None and self._is_acceptable(credentials.blob):
+            await self._refresh_now()
+            id = self._lookup(credentials.blob)
+        if id is None:
+            raise UnauthorizedLogin("the key is not known")
+        if not credentials.signature:
+            raise ValidPublicKey()
+        if not verifies(credentials.algName, credentials.blob, credentials.signature, credentials.sigData):
+            raise UnauthorizedLogin("the signature is not the key's")
+        return id
+
+    def _lookup(self, blob: bytes) -> str | None:
+        table = self._records().tables.get(SSHCredential.family)
+        if table is not self._table:
+            self._table = table
+            self._ids = self._index()
+        return self._ids.get(blob)
+
+    def _index(self) -> dict[bytes, str]:
+        """A key that stands twice belongs to the credential that was there first."""
+        ids: dict[bytes, str] = {}
+        for record in self._records().all(SSHCredential):
+            try:
+                ids.setdefault(read_public_key(record.public_key), record.id)
+            except ValueError as error:
+                self._log.warn("credential {id} is not used: {error}", id=record.id, error=str(error))
+        return ids
+
+    @staticmethod
+    def _is_acceptable(blob: bytes) -> bool:
+        try:
+            check_blob(blob)
+        except ValueError:
+            return False
+        return True
+
+    def _refresh_now(self) -> Deferred[None]:
+        """
+        :return: a Deferred that fires when the newest keys were read, by this call or by one shortly before. It never
+            fails.
+        """
+        waiter: Deferred[None] = Deferred()
+        if self._waiting is not None:
+            self._waiting.append(waiter)
+        elif self._refreshed_at is not None and self._clock.seconds() - self._refreshed_at < REFRESH_INTERVAL:
+            waiter.callback(None)
+        else:
+            self._refreshed_at = self._clock.seconds()
+            self._waiting = [waiter]
+            d = maybeDeferred(self._refresh)
+            d.addTimeout(REFRESH_TIMEOUT, self._clock)
+            d.addErrback(lambda failure: self._log.failure("the SSH keys could not be read again", failure))
+            d.addCallback(self._refreshed)
+        return waiter
+
+    def _refreshed(self, _: Any) -> None:
+        waiting, self._waiting = self._waiting or [], None
+        for waiter in waiting:
+            if not waiter.called:
+                waiter.callback(None)

@@ -1,0 +1,297 @@
+"""
+Reads the first message of a TLS connection, without I/O and without answering it.
+
+The front on port 443 asks it for which name a connection is, then hands the very same bytes to whoever serves that name.
+
+Sources: RFC 8446 section 4.1.2 (ClientHello), 5.1 (records); RFC 6066 section 3 (server name); RFC 7301 section 3.1 (ALPN).
+
+What is decided about names: they are compared in lower case; a name that is no host name (a NUL, a trailing dot, a space,
+an empty label, a numeric last label) makes the whole hello invalid; an IP literal, which RFC 6066 forbids but some clients
+send, counts as no name at all.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+# ngrok's limit for a handshake message; post-quantum hellos have about 2 KB, real ones never reach 17 KB.
+MAX_HELLO_BYTES = 64 * 1024
+
+# The same with room for the headers of a hello that is split over many records.
+MAX_WIRE_BYTES = 2 * MAX_HELLO_BYTES
+
+MAX_RECORD_BYTES = 16 * 1024  # RFC 8446 section 5.1
+
+_HANDSHAKE = 22
+_CLIENT_HELLO = 1
+_SERVER_NAME = 0
+_ALPN = 16
+_SUPPORTED_VERSIONS = 43
+
+# How other protocols that are spoken to the wrong port begin.
+_STARTS = {
+    **dict.fromkeys(
+        (
+            b"GET ",
+            b"HEAD ",
+            b"POST ",
+            b"PUT ",
+            b"DELETE ",
+            b"CONNECT ",
+            b"OPTIONS ",
+            b"TRACE ",
+            b"PATCH ",
+            b"PRI * HTTP/2.0\r\n",
+        ),
+        "http",
+    ),
+    b"SSH-": "ssh",
+}
+
+_LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\Z")
+
+
+class ClientHelloError(Exception):
+    """The first bytes of a connection are not a usable ClientHello."""
+
+
+class NotTLS(ClientHelloError):
+    """
+    The visitor speaks something else.
+
+    :ivar looks_like: ``"http"``, ``"ssh"``, or an empty string.
+    """
+
+    def __init__(self, looks_like: str = "") -> None:
+        self.looks_like = looks_like
+        super().__init__(f"not TLS but {looks_like.upper()}" if looks_like else "not TLS")
+
+
+class BadClientHello(ClientHelloError):
+    """It is TLS, but broken: too large, malformed, or with a name that is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientHello:
+    """
+    :ivar server_name: the host asked for, lower-case ASCII, or ``None``.
+    :ivar alpn: the application protocols offered, in the client's order.
+    :ivar versions: the TLS versions offered as numbers (0x0304 is TLS 1.3), in the client's order; unknown numbers
+        (GREASE, RFC 8701) are among them.
+    """
+
+    server_name: str | None
+    alpn: tuple[bytes, ...]
+    versions: tuple[int, ...]
+
+
+class ClientHelloParser:
+    """
+    Takes the stream in pieces of any size.
+
+    The caller keeps the bytes that it feeds: nothing is taken away from the connection.
+    """
+
+    def __init__(self) -> None:
+        self._wire = bytearray()
+        self._consumed = 0
+        self._message = bytearray()
+        self._result: ClientHello | ClientHelloError | None = None
+
+    def feed(self, data: bytes) -> ClientHello | None:
+        """
+        :param data: the next bytes of the connection.
+        :return: the hello once it is complete, else ``None``. What follows it is ignored.
+        :raises NotTLS: the visitor speaks another protocol.
+        :raises BadClientHello: the hello is broken or too large.
+        """
+        if self._result is None:
+            self._wire += data
+            try:
+                self._result = self._advance()
+            except ClientHelloError as error:
+                self._result = error
+            except IndexError:
+                self._result = BadClientHello("a length in the ClientHello lies")
+        if isinstance(self._result, ClientHelloError):
+            raise self._result
+        return self._result
+
+    def _advance(self) -> ClientHello | None:
+        """Consume every complete record; one unit after the other, so that the way the data was split cannot matter."""
+        if not self._consumed and self._wire and self._wire[0] != _HANDSHAKE:
+            _refuse_start(bytes(self._wire))
+            return None
+        while len(self._wire) >= 5:
+            length = _record_length(self._wire)
+            if self._consumed + 5 + length > MAX_WIRE_BYTES:
+                raise BadClientHello("the ClientHello is too large")
+            if len(self._wire) < 5 + length:
+                return None
+            self._message += self._wire[5 : 5 + length]
+            del self._wire[: 5 + length]
+            self._consumed += 5 + length
+            if self._complete():
+                return _parse(bytes(self._message[4:]))
+        return None
+
+    def _complete(self) -> bool:
+        """Whether the handshake message is all there."""
+        message = self._message
+        if message[0] != _CLIENT_HELLO:
+            raise BadClientHello("the first handshake message is not a ClientHello")
+        if len(message) < 4:
+            return False
+        length = int.from_bytes(message[1:4])
+        if length > MAX_HELLO_BYTES:
+            raise BadClientHello("the ClientHello is too large")
+        if len(message) > 4 + length:
+            raise BadClientHello("something follows the ClientHello in its record")
+        return len(message) == 4 + length
+
+
+def _refuse_start(start: bytes) -> None:
+    """
+    :raises NotTLS: unless it takes more bytes to say what it is.
+    """
+    for known, protocol in _STARTS.items():
+        if start.startswith(known):
+            raise NotTLS(protocol)
+    if not any(known.startswith(start) for known in _STARTS):
+        raise NotTLS()
+
+
+def _record_length(wire: bytearray) -> int:
+    """The length of the record that starts here."""
+    if wire[0] != _HANDSHAKE or wire[1] != 3:
+        raise BadClientHello("a record that is no handshake stands before the end of the ClientHello")
+    length = int.from_bytes(wire[3:5])
+    if not 0 < length <= MAX_RECORD_BYTES:
+        raise BadClientHello("a record has an invalid length")
+    return length
+
+
+class _Reader:
+    """Walks over a byte string. Every method raises IndexError where it would pass the end."""
+
+    __slots__ = ("_data", "_at", "_end")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+        self._end = len(data)
+
+    def __bool__(self) -> bool:
+        return self._at < self._end
+
+    def number(self, size: int) -> int:
+        return int.from_bytes(self.take(size))
+
+    def take(self, size: int) -> bytes:
+        start = self._at
+        if start + size > self._end:
+            raise IndexError
+        self._at = start + size
+        return self._data[start : start + size]
+
+    def vector(self, size: int) -> bytes:
+        """A string whose length stands before it in ``size`` bytes."""
+        return self.take(self.number(size))
+
+
+def _parse(body: bytes) -> ClientHello:
+    """A ClientHello's body, RFC 8446 section 4.1.2."""
+    reader = _Reader(body)
+    legacy_version = reader.number(2)
+    if legacy_version >> 8 != 3:
+        raise BadClientHello("the ClientHello's version is not one of TLS")
+    reader.take(32)
+    if len(reader.vector(1)) > 32:
+        raise BadClientHello("the session id is too long")
+    suites = reader.vector(2)
+    if not suites or len(suites) % 2:
+        raise BadClientHello("the list of cipher suites is malformed")
+    if not reader.vector(1):
+        raise BadClientHello("the list of compression methods is empty")
+    extensions = _extensions(reader.vector(2)) if reader else {}
+    if reader:
+        raise BadClientHello("something follows the extensions")
+    return ClientHello(
+        server_name=_server_name(extensions.get(_SERVER_NAME)),
+        alpn=_alpn(extensions.get(_ALPN)),
+        versions=_versions(extensions.get(_SUPPORTED_VERSIONS), legacy_version),
+    )
+
+
+def _extensions(data: bytes) -> dict[int, bytes]:
+    """Extensions by type; RFC 8446 section 4.2 forbids two of a kind."""
+    reader = _Reader(data)
+    found: dict[int, bytes] = {}
+    while reader:
+        kind = reader.number(2)
+        if kind in found:
+            raise BadClientHello(f"extension {kind} stands there twice")
+        found[kind] = reader.vector(2)
+    return found
+
+
+def _server_name(data: bytes | None) -> str | None:
+    """RFC 6066 section 3: a list that holds exactly one name, a host name."""
+    if data is None:
+        return None
+    outer = _Reader(data)
+    names = _Reader(outer.vector(2))
+    if names.number(1) != 0:
+        raise BadClientHello("the server name is of an unknown type")
+    name = names.vector(2)
+    if names or outer:
+        raise BadClientHello("the server name extension is malformed")
+    return _host(name)
+
+
+def _host(name: bytes) -> str | None:
+    """
+    :return: the name in lower case; ``None`` for an IP literal.
+    """
+    try:
+        host = name.decode("ascii").lower()
+    except UnicodeDecodeError:
+        raise BadClientHello("the server name is not ASCII") from None
+    if ":" in host or host[-1:].isdigit():
+        try:
+            ip_address(host)
+        except ValueError:
+            pass
+        else:
+            return None
+    if not _HOST_NAME.match(host) or host.rpartition(".")[2].isdigit():
+        raise BadClientHello("the server name is not a host name")
+    return host
+
+
+def _alpn(data: bytes | None) -> tuple[bytes, ...]:
+    """RFC 7301 section 3.1."""
+    if data is None:
+        return ()
+    outer = _Reader(data)
+    names = _Reader(outer.vector(2))
+    found: list[bytes] = []
+    while names:
+        found.append(names.vector(1))
+    if outer or not found or b"" in found:
+        raise BadClientHello("the ALPN extension is malformed")
+    return tuple(found)
+
+
+def _versions(data: bytes | None, legacy_version: int) -> tuple[int, ...]:
+    """RFC 8446 section 4.2.1; a client without the extension offers its legacy version."""
+    if data is None:
+        return (legacy_version,)
+    outer = _Reader(data)
+    versions = outer.vector(1)
+    if outer or not versions or len(versions) % 2:
+        raise BadClientHello("the supported_versions extension is malformed")
+    return tuple(int.from_bytes(versions[at : at + 2]) for at in range(0, len(versions), 2))

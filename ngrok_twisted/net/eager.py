@@ -1,0 +1,321 @@
+"""
+TCP transports that write at once.
+
+Twisted's own transports queue what is written and send it in the next turn of the reactor, at the price of two
+``epoll_ctl`` calls and a wake-up. These try ``send`` inside `write`, and queue only what the kernel refuses; they also take
+lists of buffers (`IBatchTransport`) and read into the protocol's own buffer (`IFillable`).
+
+They stay ordinary `ITCPTransport` objects: an error in an early ``send`` is never raised to the writer and never calls
+``connectionLost`` from inside ``write``. The data is queued instead, and the reactor meets the error in its own time.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from errno import EAGAIN, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, EWOULDBLOCK, errorcode
+from typing import Any, Sequence
+
+from twisted.internet import tcp
+from twisted.internet.address import IPv6Address
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from ngrok_twisted.interfaces import IBatchTransport, IFillable
+
+SECONDS = 1.0
+
+# The most buffers that one sendmsg(2) takes.
+IOV_MAX = os.sysconf("SC_IOV_MAX")
+
+# How long a port stops accepting when the process or the system has no descriptor left. A listening socket stays readable
+# meanwhile, so that without a pause the reactor would spin.
+ACCEPT_PAUSE = 1 * SECONDS
+
+# Exhaustion that comes back within this time belongs to the same episode and is not logged again.
+EXHAUSTION_EPISODE = 60 * SECONDS
+
+# What accept(2) says when something has run out, as against a visitor who left while waiting.
+_EXHAUSTED = frozenset({EMFILE, ENFILE, ENOBUFS, ENOMEM})
+_NOTHING_TO_ACCEPT = frozenset({EAGAIN, EWOULDBLOCK})
+_VISITOR_LEFT = frozenset({ECONNABORTED, EPERM})
+
+# How many more connections a port accepts in one go once it has reached its limit; the limit adapts to the traffic.
+_ACCEPT_STEP = 20
+_ACCEPT_MOST = 256
+
+
+@implementer(IBatchTransport)
+class EagerTransport:
+    """
+    What `EagerServer` and `EagerClient` share. Mixed in before a `tcp.Connection`.
+
+    Whatever is written after the peer is gone, after the write side was closed, or after an abort is dropped, as the stock
+    transports do.
+    """
+
+    _filled_protocol: Any = None
+    _fills = False
+
+    def write(self: Any, data: bytes) -> None:
+        """ITransport."""
+        if self.TLS:
+            super().write(data)  # type: ignore[misc]
+            return
+        if data.__class__ is not bytes and not isinstance(data, bytes):
+            raise TypeError(f"data must be bytes, not {type(data).__name__}")
+        if not data or not self.connected or self._writeDisconnected or self._aborting:
+            return
+        if self._tempDataLen or self.dataBuffer:
+            self._keep(data)
+            return
+        try:
+            sent = self.socket.send(data)
+        except OSError:
+            sent = 0
+        if sent != len(data):
+            self._keep(data[sent:])
+        elif self.producer is not None and not self.streamingProducer:
+            self.startWriting()  # a pull producer is asked for more from the reactor, as always
+
+    def writeSequence(self: Any, iovec: Sequence[bytes]) -> None:
+        """ITransport."""
+        buffers = list(iovec)
+        for data in buffers:
+            if not isinstance(data, bytes):
+                raise TypeError(f"data must be bytes, not {type(data).__name__}")
+        self.writeBatch(buffers)
+
+    def writeBatch(self: Any, buffers: Sequence[Any]) -> None:
+        """IBatchTransport."""
+        if self.TLS:
+            super().write(b"".join(buffers))  # type: ignore[misc]
+            return
+        if not self.connected or self._writeDisconnected or self._aborting:
+            return
+        if self._tempDataLen or self.dataBuffer:
+            rest = b"".join(buffers)
+        else:
+            rest = self._send_all(buffers)
+        if rest:
+            self._keep(rest)
+        elif self.producer is not None and not self.streamingProducer:
+            self.startWriting()
+
+    @property
+    def unsent(self: Any) -> int:
+        """How many bytes were written and wait for the kernel to take them."""
+        return len(self.dataBuffer) - self.offset + self._tempDataLen
+
+    def doRead(self: Any) -> ConnectionDone | ConnectionLost | None:
+        """IReadDescriptor."""
+        protocol = self.protocol
+        if protocol is not self._filled_protocol:  # asked once a protocol, since it may be replaced on the way
+            self._filled_protocol = protocol
+            self._fills = IFillable.providedBy(protocol)
+        try:
+            if self._fills:
+                data = self.socket.recv_into(protocol.fillable())
+            else:
+                data = self.socket.recv(self.bufferSize)
+        except OSError as error:
+            return None if error.errno in _NOTHING_TO_ACCEPT else CONNECTION_LOST
+        if not data:
+            return CONNECTION_DONE
+        if self._fills:
+            protocol.filled(data)
+        else:
+            protocol.dataReceived(data)
+        return None
+
+    def connectionLost(self: Any, reason: Any) -> None:
+        """IReadDescriptor."""
+        super().connectionLost(reason)  # type: ignore[misc]
+        self._filled_protocol = None
+
+    def give_to(self: Any, protocol: Any) -> None:
+        """
+        Make ``protocol`` the direct receiver of what arrives, past any wrapper that stands between: one call less for each
+        read. Its ``makeConnection`` is not called.
+        """
+        if not self.TLS:
+            self.protocol = protocol
+
+    def _keep(self: Any, data: bytes) -> None:
+        """Queue what the kernel did not take."""
+        self._tempDataBuffer.append(data)
+        self._tempDataLen += len(data)
+        self._maybePauseProducer()
+        self.startWriting()
+
+    def _send_all(self: Any, buffers: Sequence[Any]) -> bytes:
+        """
+        Give buffers to the kernel.
+
+        :return: a copy of what it refused.
+        """
+        for start in range(0, len(buffers), IOV_MAX):
+            chunk = buffers[start : start + IOV_MAX]
+            try:
+                sent = self.socket.sendmsg(chunk)
+            except OSError:
+                sent = 0
+            if sent != sum(map(len, chunk)):
+                return _after(buffers, start, sent)
+        return b""
+
+
+def _after(buffers: Sequence[Any], start: int, sent: int) -> bytes:
+    """
+    :param start: the index of the first buffer that was offered.
+    :param sent: how many bytes, counted from there, were taken.
+    :return: a copy of all that follows.
+    """
+    for index in range(start, len(buffers)):
+        size = len(buffers[index])
+        if sent < size:
+            return b"".join([memoryview(buffers[index])[sent:], *buffers[index + 1 :]])
+        sent -= size
+    return b""
+
+
+class EagerServer(EagerTransport, tcp.Server):
+    """An accepted connection."""
+
+    def __init__(self, sock: Any, protocol: Any, client: Any, server: Any, sessionno: int, reactor: Any) -> None:
+        # As tcp.Server, without its three formatted strings, which are only for logs and are made there.
+        tcp.Connection.__init__(self, sock, protocol, reactor)
+        if len(client) != 2:
+            self._addressType = IPv6Address
+        self.server = server
+        self.client = client
+        self.sessionno = sessionno
+        self.hostname = client[0]
+        if server is None:
+            self.setTcpNoDelay(True)  # otherwise inherited from the listening socket
+        self.startReading()
+        self.connected = 1
+
+    def logPrefix(self) -> str:
+        """ILoggingContext."""
+        protocol = getattr(self, "protocol", None)
+        return f"{self._getLogPrefix(protocol)},{self.sessionno},{self.hostname}"
+
+    def __repr__(self) -> str:
+        protocol = type(getattr(self, "protocol", None)).__name__
+        return f"<{type(self).__name__} {protocol} #{self.sessionno} from {self.hostname}>"
+
+
+class EagerClient(EagerTransport, tcp.Client):
+    """A connection that we made."""
+
+    def _connectDone(self) -> None:
+        self.setTcpNoDelay(True)
+        super()._connectDone()
+
+
+class EagerConnector(tcp.Connector):
+    """Makes `EagerClient` transports."""
+
+    def _makeTransport(self) -> EagerClient:
+        return EagerClient(self.host, self.port, self.bindAddress, self, self.reactor)
+
+
+class EagerPort(tcp.Port):
+    """
+    A listening port whose connections are `EagerServer` transports.
+
+    When descriptors run out the port rests for `ACCEPT_PAUSE` seconds; visitors wait in the kernel's queue. (The stock port
+    accepts and drops them with three log lines each when the process has none left, and spins when the system has none.)
+    """
+
+    transport = EagerServer
+    _log = Logger()
+    _exhausted_at: float | None = None
+    _resting: Any = None
+
+    def startListening(self) -> None:
+        """IListeningPort."""
+        super().startListening()
+        # Linux hands the option down to accepted sockets: one system call for all of them.
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def doRead(self) -> None:
+        """IReadDescriptor."""
+        accepted = 0
+        for accepted in range(1, self.numberAccepts + 1):
+            try:
+                sock, address = self.socket.accept()
+            except OSError as error:
+                if error.errno in _VISITOR_LEFT:
+                    continue
+                if error.errno not in _NOTHING_TO_ACCEPT:
+                    self._rest(error)
+                self.numberAccepts = max(1, accepted - 1)
+                return
+            try:
+                self._welcome(sock, address)
+            except Exception:
+                self._log.failure("a connection from {peer} could not be set up", peer=address[0])
+            if self.disconnecting or not self.connected:
+                return
+        self.numberAccepts = min(accepted + _ACCEPT_STEP, _ACCEPT_MOST)
+
+    def loseConnection(self, connDone: Any = None) -> Any:
+        """IListeningPort."""
+        self._stop_resting()
+        return super().loseConnection() if connDone is None else super().loseConnection(connDone)
+
+    stopListening = loseConnection
+
+    def connectionLost(self, reason: Any) -> None:
+        """IReadDescriptor."""
+        self._stop_resting()
+        super().connectionLost(reason)
+
+    def _welcome(self, sock: Any, address: Any) -> None:
+        """Build the protocol and the transport of one accepted socket."""
+        if len(address) == 4 and address[3]:  # link-local: the scope belongs to the host's name
+            host = socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0]
+            address = (host, *address[1:])
+        transport = None
+        try:
+            protocol = self.factory.buildProtocol(self._buildAddr(address))
+            if protocol is None:
+                sock.close()
+                return
+            self.sessionno += 1
+            transport = self.transport(sock, protocol, address, self, self.sessionno, self.reactor)
+            protocol.makeConnection(transport)
+        except Exception:
+            if transport is None:
+                sock.close()
+            else:
+                transport.abortConnection()
+            raise
+
+    def _rest(self, error: OSError) -> None:
+        """Stop accepting for a while."""
+        now = self.reactor.seconds()
+        if self._exhausted_at is None or now - self._exhausted_at > EXHAUSTION_EPISODE:
+            self._log.warn(
+                "port {port} cannot accept ({error}); it tries again every {pause} s",
+                port=self._realPortNumber,
+                error=errorcode.get(error.errno or 0, str(error)),
+                pause=ACCEPT_PAUSE,
+            )
+        self._exhausted_at = now
+        self.stopReading()
+        self._resting = self.reactor.callLater(ACCEPT_PAUSE, self._go_on)
+
+    def _go_on(self) -> None:
+        self._resting = None
+        if self.connected and not self.disconnecting:
+            self.startReading()
+
+    def _stop_resting(self) -> None:
+        resting, self._resting = self._resting, None
+        if resting is not None:
+            resting.cancel()

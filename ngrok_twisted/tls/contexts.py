@@ -1,0 +1,109 @@
+"""
+`ssl.SSLContext` objects from a key pair and `TLSOptions`, after Mozilla's *intermediate* configuration.
+
+Compression and renegotiation are off, ciphers are authenticated and forward secret, and the visitor picks among them,
+since phones without AES in hardware know best. Session tickets are on. OpenSSL keeps one ticket key a context and `ssl`
+cannot replace it, therefore the key is rotated by making a new context: see `TICKET_KEY_LIFE` and
+`ngrok_twisted.tls.certificates`. Contexts with different options never share a key, so a session that was opened
+without a client certificate cannot be resumed where one is required.
+
+Source: https://wiki.mozilla.org/Security/Server_Side_TLS, version 5.8.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from contextlib import contextmanager
+from tempfile import NamedTemporaryFile
+from typing import Iterator
+
+from ngrok_twisted.tls.openssl import tune
+from ngrok_twisted.tls.options import TLSOptions
+
+HOURS = 3600.0
+
+#: After this many seconds a context is made anew, and with it the key that seals session tickets: whoever steals a key
+#: can read the TLS 1.2 sessions of half a day, no more.
+TICKET_KEY_LIFE = 12 * HOURS
+
+#: TLS 1.2; those of TLS 1.3 are always good.
+CIPHERS = ":".join(
+    (
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "ECDHE-RSA-AES128-GCM-SHA256",
+        "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "ECDHE-RSA-AES256-GCM-SHA384",
+        "ECDHE-ECDSA-CHACHA20-POLY1305",
+        "ECDHE-RSA-CHACHA20-POLY1305",
+    )
+)
+
+#: What TLS 1.0 and 1.1 need besides; they sign with SHA-1, which OpenSSL only does at its lowest security level.
+OLD_CIPHERS = CIPHERS + ":ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA:@SECLEVEL=0"
+
+_VERSIONS = {
+    "1.0": ssl.TLSVersion.TLSv1,
+    "1.1": ssl.TLSVersion.TLSv1_1,
+    "1.2": ssl.TLSVersion.TLSv1_2,
+    "1.3": ssl.TLSVersion.TLSv1_3,
+}
+
+
+def make_context(certificate_pem: str, private_key_pem: str, options: TLSOptions) -> ssl.SSLContext:
+    """
+    :param certificate_pem: the leaf first, then each issuer in order.
+    :param private_key_pem: the leaf's key, not encrypted.
+    :raises ssl.SSLError: the pair cannot be used; `ngrok_twisted.tls.pem.check_pair` tells why.
+    :raises ValueError: the options are not possible.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _set_versions(context, options)
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+    if options.alpn:
+        context.set_alpn_protocols([name.decode("ascii") for name in options.alpn])
+    tune(context)
+    with _readable(certificate_pem + "\n" + private_key_pem) as path:
+        context.load_cert_chain(path)
+    _ask_for_certificates(context, options)
+    return context
+
+
+def _set_versions(context: ssl.SSLContext, options: TLSOptions) -> None:
+    if options.min_version not in _VERSIONS or options.max_version not in _VERSIONS:
+        raise ValueError(f"TLS versions are {', '.join(_VERSIONS)}")
+    old = options.min_version < "1.2"
+    context.set_ciphers(OLD_CIPHERS if old else CIPHERS)
+    context.minimum_version = _VERSIONS[options.min_version]
+    context.maximum_version = _VERSIONS[options.max_version]
+
+
+def _ask_for_certificates(context: ssl.SSLContext, options: TLSOptions) -> None:
+    """
+    A CA that is not self-signed is a trust anchor too: the operator chose it.
+    """
+    if not options.client_cas:
+        return
+    context.load_verify_locations(cadata="\n".join(options.client_cas))
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.verify_mode = ssl.CERT_OPTIONAL if options.client_certificate_optional else ssl.CERT_REQUIRED
+
+
+@contextmanager
+def _readable(text: str) -> Iterator[str]:
+    """
+    A path under which OpenSSL can read a text, since `ssl` loads key pairs from files only. On Linux the file is in
+    memory and has no name; elsewhere it is a temporary one that only we may read.
+    """
+    if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd"):
+        descriptor = os.memfd_create("pair")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode("ascii"))
+            file.flush()
+            yield f"/proc/self/fd/{descriptor}"
+        return
+    with NamedTemporaryFile("w", suffix=".pem") as named:
+        named.write(text)
+        named.flush()
+        yield named.name

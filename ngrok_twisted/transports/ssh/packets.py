@@ -1,0 +1,270 @@
+"""
+Packets in batches: `PacketReader` opens all whole packets of a read, `PacketWriter` seals many into one write.
+
+The large buffers belong to the process, not to a connection: an idle session keeps at most the start of one packet.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Callable, Sequence
+
+from twisted.logger import Logger
+
+from ngrok_twisted.interfaces import IBatchTransport
+from ngrok_twisted.transports.ssh.ciphers import MAX_PACKET, OVERHEAD, PAYLOAD, Opener, Sealer
+
+_log = Logger()
+
+# Bytes taken from the socket in one read: bigger reads save nothing (performance.md A.3).
+READ_SIZE = 256 * 1024
+
+# The most data we put into one packet, and the most we accept in one. RFC 4253 section 6.1 obliges every
+# implementation to take 32768 bytes of payload.
+PACKET_DATA = 32 * 1024
+
+# Sealed packets in one write: eight full ones.
+_WIRE_SIZE = 8 * (PACKET_DATA + 9 + OVERHEAD)
+
+# The longest message that is sent in one packet, bytes.
+MAX_MESSAGE = _WIRE_SIZE - OVERHEAD
+
+MSG_CHANNEL_DATA = 94
+
+_DATA_HEAD = struct.Struct(">BII")
+_DATA_START = PAYLOAD + _DATA_HEAD.size
+
+
+class _Workspace:
+    """
+    The buffers of one read: what came from the wire, and the plaintext of its packets.
+    """
+
+    __slots__ = ("wire", "plain")
+
+    def __init__(self) -> None:
+        size = MAX_PACKET + OVERHEAD + READ_SIZE
+        self.wire = memoryview(bytearray(size))
+        self.plain = memoryview(bytearray(size))
+
+
+# Usually one. A second appears only where delivering one connection's bytes makes another read at once, which
+# in-memory transports do.
+_idle: list[_Workspace] = []
+
+
+class PacketReader:
+    """
+    Splits what is received into messages.
+
+    :ivar opener: the current keys; a receiver may replace it, and what follows is under the new ones.
+    :ivar received: bytes received since it was last set to zero.
+    """
+
+    __slots__ = ("opener", "received", "_receive", "_finish", "_partial")
+
+    def __init__(
+        self, opener: Opener | None, receive: Callable[[memoryview, int, int], None], finish: Callable[[], None]
+    ) -> None:
+        """
+        :param receive: called with a buffer and the bounds of a message in it.
+        :param finish: called after the last message of a read. The buffer is valid until it returns.
+        """
+        self.opener = opener
+        self.received = 0
+        self._receive = receive
+        self._finish = finish
+        self._partial = b""
+
+    def room(self) -> memoryview:
+        """:return: where the next bytes belong; see `ngrok_twisted.interfaces.IFillable.fillable`."""
+        if not _idle:
+            _idle.append(_Workspace())
+        wire = _idle[-1].wire
+        partial = self._partial
+        if not partial:
+            return wire[:READ_SIZE]
+        size = len(partial)
+        wire[:size] = partial
+        return wire[size : size + READ_SIZE]
+
+    def filled(self, count: int) -> None:
+        """
+        Take ``count`` bytes that were written into `room`.
+
+        :raises PacketError: a packet that cannot be right. No more must be fed.
+        """
+        work = _idle.pop()
+        try:
+            self.received += count
+            self._split(work, len(self._partial) + count)
+        finally:
+            _idle.append(work)
+
+    def feed(self, data: Any) -> None:
+        """Take bytes that were received in another buffer. :raises PacketError: as `filled`."""
+        view = memoryview(data)
+        while view and self.opener is not None:
+            room = self.room()
+            count = min(len(room), len(view))
+            room[:count] = view[:count]
+            view = view[count:]
+            self.filled(count)
+
+    def _split(self, work: _Workspace, end: int) -> None:
+        wire, plain, receive = work.wire, work.plain, self._receive
+        start = at = 0
+        try:
+            while (opener := self.opener) is not None:
+                opened = opener.open(wire, start, end, plain, at)
+                if opened is None:
+                    break
+                start, first, last, at = opened
+                receive(plain, first, last)
+            self._finish()
+        finally:
+            self._partial = bytes(wire[start:end])
+
+
+class Turn:
+    """
+    What is to be done once at the end of this turn of the reactor.
+
+    One timed call serves all connections, so that messages which fall due together leave in one write.
+    """
+
+    __slots__ = ("_clock", "_due")
+
+    def __init__(self, clock: Any) -> None:
+        self._clock = clock
+        self._due: list[Callable[[], None]] = []
+
+    def later(self, call: Callable[[], None]) -> None:
+        """Call ``call`` at the end of the turn."""
+        if not self._due:
+            self._clock.callLater(0, self._run)
+        self._due.append(call)
+
+    def _run(self) -> None:
+        due, self._due = self._due, []
+        for call in due:
+            try:
+                call()
+            except Exception:
+                _log.failure("an SSH connection failed at the end of the turn")
+
+
+class PacketWriter:
+    """
+    Seals messages and writes them: small ones together at the end of the turn, bulk at once.
+
+    :ivar sealer: the current keys.
+    :ivar held: the gate: while it is true (a key exchange is going on) messages wait.
+    :ivar queued: bytes of messages that wait.
+    :ivar sent: bytes written since it was last set to zero.
+    """
+
+    __slots__ = ("sealer", "held", "queued", "sent", "_queue", "_turn", "_write", "_due")
+
+    # For sealing, used and done with in one call; shared by all connections.
+    _scratch = memoryview(bytearray(MAX_MESSAGE + OVERHEAD))
+    _wire = memoryview(bytearray(_WIRE_SIZE))
+
+    def __init__(self, transport: Any, sealer: Sealer, turn: Turn) -> None:
+        """:param transport: an `ITransport`; an `IBatchTransport` saves a copy."""
+        self.sealer = sealer
+        self.held = False
+        self.queued = 0
+        self.sent = 0
+        self._queue: list[bytes] = []
+        self._turn = turn
+        self._due = False
+        self._write: Callable[[Sequence[memoryview]], None]
+        if IBatchTransport.providedBy(transport):
+            self._write = transport.writeBatch
+        else:
+            self._write = lambda buffers: transport.write(bytes(buffers[0]))
+
+    def send(self, message: bytes) -> None:
+        """Send a message at the end of the turn, or when the gate opens."""
+        self._queue.append(message)
+        self.queued += len(message)
+        if not self._due and not self.held:
+            self._due = True
+            self._turn.later(self.flush)
+
+    def send_now(self, message: bytes) -> None:
+        """Send a message at once, past the gate: those of the key exchange itself."""
+        at = 0 if self.held else self._seal_queue()
+        self._put(self._seal(message, at))
+
+    def send_data(self, number: int, limit: int, buffers: Sequence[Any]) -> None:
+        """
+        Send bulk on a channel at once. The gate must be open.
+
+        :param number: the channel, as the peer calls it.
+        :param limit: the most bytes the peer takes in one packet.
+        :param buffers: bytes-like objects; they are free when this returns.
+        """
+        scratch = self._scratch
+        at = self._seal_queue()
+        size = 0
+        for buffer in buffers:
+            view = memoryview(buffer)
+            while (length := len(view)) > limit - size:
+                cut = limit - size
+                scratch[_DATA_START + size : _DATA_START + limit] = view[:cut]
+                at = self._seal_data(number, limit, at)
+                view = view[cut:]
+                size = 0
+            scratch[_DATA_START + size : _DATA_START + size + length] = view
+            size += length
+        if size:
+            at = self._seal_data(number, size, at)
+        self._put(at)
+
+    def flush(self) -> None:
+        """Send what waits, if the gate is open."""
+        self._due = False
+        if self._queue and not self.held:
+            self._put(self._seal_queue())
+
+    def close(self) -> None:
+        """Forget what waits, and send nothing more."""
+        self._queue.clear()
+        self.queued = 0
+        self.held = True
+        self._write = lambda buffers: None
+
+    def _seal_queue(self) -> int:
+        queue, self._queue = self._queue, []
+        self.queued = 0
+        at = 0
+        for message in queue:
+            at = self._seal(message, at)
+        return at
+
+    def _seal(self, message: bytes, at: int) -> int:
+        size = len(message)
+        if size > MAX_MESSAGE:
+            raise ValueError(f"a message of {size} bytes is too long")
+        if at + size + OVERHEAD > _WIRE_SIZE:
+            at = self._put(at)
+        self._scratch[PAYLOAD : PAYLOAD + size] = message
+        return self.sealer.seal(self._scratch, size, self._wire, at)
+
+    def _seal_data(self, number: int, size: int, at: int) -> int:
+        if at + size + _DATA_HEAD.size + OVERHEAD > _WIRE_SIZE:
+            # What is in the scratch buffer must outlast the write, which an in-memory transport may turn into another
+            # connection's sealing.
+            kept = bytes(self._scratch[_DATA_START : _DATA_START + size])
+            at = self._put(at)
+            self._scratch[_DATA_START : _DATA_START + size] = kept
+        _DATA_HEAD.pack_into(self._scratch, PAYLOAD, MSG_CHANNEL_DATA, number, size)
+        return self.sealer.seal(self._scratch, _DATA_HEAD.size + size, self._wire, at)
+
+    def _put(self, end: int) -> int:
+        if end:
+            self.sent += end
+            self._write((self._wire[:end],))
+        return 0

@@ -1,0 +1,151 @@
+"""
+What changes in a head on its way through the edge (RFC 9110 section 7.6): pure functions.
+
+``X-Forwarded-*`` values that a visitor sent are kept in front of ours and never believed: the last value is the edge's own.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ngrok_twisted.upstream.syntax import Fields, MalformedMessage, tokens
+
+# What is done with a field of a request, by its lower-case name.
+_DROP, _FOR, _PROTO, _HOST, _LENGTH, _TE = range(1, 7)
+
+# Fields that speak of one connection only (RFC 9110 section 7.6.1), and the framing, which is written anew.
+HOP_BY_HOP = frozenset(
+    b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade".split()
+)
+
+_REQUEST_FIELDS: dict[bytes, int] = {
+    **{name: _DROP for name in HOP_BY_HOP},
+    b"host": _DROP,
+    b"expect": _DROP,
+    b"http2-settings": _DROP,
+    b"te": _TE,
+    b"content-length": _LENGTH,
+    b"x-forwarded-for": _FOR,
+    b"x-forwarded-proto": _PROTO,
+    b"x-forwarded-host": _HOST,
+}
+
+_ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]*)(.*)", re.DOTALL)
+
+
+def request_head(
+    method: bytes,
+    target: bytes,
+    fields: Fields,
+    *,
+    host: bytes,
+    rewritten_host: bytes,
+    peer: bytes,
+    proto: bytes,
+    length: int | None,
+    upgrade: bytes,
+    expects_continue: bool,
+) -> bytes:
+    """
+    The head of the request as the upstream gets it.
+
+    :param target: origin-form, as the visitor sent it.
+    :param fields: the visitor's, after the modules.
+    :param host: the visitor's ``Host``.
+    :param rewritten_host: what to send instead, or empty.
+    :param peer: the visitor's address.
+    :param proto: ``https`` or ``http``.
+    :param length: of the body in bytes; ``None`` for chunked.
+    :param upgrade: the protocol to upgrade to, or empty.
+    :raises MalformedMessage: a module put a line end into a field.
+    """
+    lines = [method + b" " + target + b" HTTP/1.1", b"Host: " + (rewritten_host or host)]
+    append = lines.append
+    forwarded_for = forwarded_proto = forwarded_host = b""
+    framing = _framing(length)
+    connection = upgrade and b"Upgrade"
+    kind_of = _REQUEST_FIELDS.get
+    for name, value in fields:
+        kind = kind_of(name.lower())
+        if kind is None:
+            append(name + b": " + value)
+        elif kind == _FOR:
+            forwarded_for = forwarded_for + b", " + value if forwarded_for else value
+        elif kind == _PROTO:
+            forwarded_proto = forwarded_proto + b", " + value if forwarded_proto else value
+        elif kind == _HOST:
+            forwarded_host = forwarded_host or value
+        elif kind == _LENGTH:
+            framing = framing or b"Content-Length: 0"
+        elif kind == _TE and b"trailers" in tokens(value):
+            append(b"TE: trailers")
+            connection = connection + b", TE" if connection else b"TE"
+    append(b"X-Forwarded-For: " + (forwarded_for + b", " + peer if forwarded_for else peer))
+    append(b"X-Forwarded-Proto: " + (forwarded_proto + b", " + proto if forwarded_proto else proto))
+    append(b"X-Forwarded-Host: " + (forwarded_host or host))
+    if framing:
+        append(framing)
+    if connection:
+        append(b"Connection: " + connection)
+        if upgrade:
+            append(b"Upgrade: " + upgrade)
+    if expects_continue:
+        append(b"Expect: 100-continue")
+    return joined(lines)
+
+
+def _framing(length: int | None) -> bytes:
+    if length is None:
+        return b"Transfer-Encoding: chunked"
+    return b"Content-Length: %d" % length if length else b""
+
+
+def joined(lines: list[bytes]) -> bytes:
+    """
+    Lines made into a head.
+
+    :raises MalformedMessage: one of them holds a line end: it would be read as two.
+    """
+    head = b"\r\n".join(lines) + b"\r\n\r\n"
+    if head.count(b"\n") != len(lines) + 1 or head.count(b"\r") != len(lines) + 1:
+        raise MalformedMessage("line end in a field")
+    return head
+
+
+def restored_location(location: bytes, rewritten_host: bytes, host: bytes, proto: bytes) -> bytes:
+    """
+    A ``Location`` that names the rewritten host, turned back into one that the visitor can reach.
+
+    :param location: of the upstream's response.
+    :param rewritten_host: the ``Host`` that the upstream was given.
+    :param host: the one that the visitor sent.
+    :param proto: ``https`` or ``http``, the visitor's.
+    :return: the location, unchanged if it names somebody else.
+    """
+    match = _ABSOLUTE.fullmatch(location)
+    if match is None or match[1].lower() != rewritten_host.lower():
+        return location
+    return proto + b"://" + host + match[2]
+
+
+def restore_locations(head: Any, rewritten_host: bytes, host: bytes, proto: bytes) -> None:
+    """
+    Apply `restored_location` to a response.
+
+    :param head: a `ngrok_twisted.wrapper.ResponseHead`, changed in place.
+    """
+    head.headers = [
+        (name, restored_location(value, rewritten_host, host, proto) if name.lower() == b"location" else value)
+        for name, value in head.headers
+    ]
+
+
+def without_named(fields: Fields, named: set[bytes]) -> Fields:
+    """
+    The fields without those that ``Connection`` names.
+
+    This is done where a message comes in, before modules add theirs: a visitor must not be able to take away a header
+    that the edge vouches for by naming it.
+    """
+    return [(name, value) for name, value in fields if name.lower() not in named]

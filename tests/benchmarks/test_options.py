@@ -1,0 +1,39 @@
+"""Tests of `benchmarks.options`."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from benchmarks.options import Options, parse
+
+
+def parsed(*arguments: str) -> Options:
+    """Parse with two suites and two arms to choose from."""
+    return parse(arguments, suites=["ssh", "https"], arms=["edge", "sshd"])
+
+
+class ParseTests(SynchronousTestCase):
+    """Tests of `parse`."""
+
+    def test_default_is_everything(self) -> None:
+        """Without options every suite and arm runs, five rounds."""
+        found = parsed()
+        self.assertEqual((found.suites, found.arms, found.rounds), (("ssh", "https"), ("edge", "sshd"), 5))
+
+    def test_choice(self) -> None:
+        """Suites and arms can be chosen, figures sent elsewhere."""
+        found = parsed("--suite", "https", "--arm", "edge", "--rounds", "3", "--seconds", "1.5", "--json", "x.json")
+        self.assertEqual((found.suites, found.arms, found.rounds), (("https",), ("edge",), 3))
+        self.assertEqual((found.seconds, found.json), (1.5, Path("x.json")))
+
+    def test_refused(self) -> None:
+        """What cannot be used ends the program with a word about it."""
+        for arguments in (["--suite", "x"], ["--rounds", "0"], ["--rounds", "1.5"], ["--seconds", "nan"]):
+            complaint = io.StringIO()
+            with contextlib.redirect_stderr(complaint):
+                self.assertRaises(SystemExit, parsed, *arguments)
+            self.assertIn(arguments[0], complaint.getvalue())

@@ -1,0 +1,113 @@
+"""Tests of `benchmarks.runner`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from benchmarks.arm import Address, Arm
+from benchmarks.figures import Sample, Unit
+from benchmarks.runner import Field
+from benchmarks.suite import Suite
+from benchmarks.workshop import Unusable
+from tests.benchmarks.outcomes import make_sample
+
+NO_WORKSHOP: Any = None
+
+
+class Good(Arm):
+    """An arm that works."""
+
+    label = "good"
+    role = "works"
+    carries = frozenset({"tcp"})
+
+
+class Other(Good):
+    """Another one."""
+
+    label = "other"
+
+
+class Lacking(Good):
+    """An arm whose program is nowhere."""
+
+    label = "lacking"
+    needs = {"no-such-program-anywhere": "apt-get install it"}
+
+
+class Suspicious(Good):
+    """An arm that fails in the second round."""
+
+    label = "suspicious"
+
+
+class RecordingSuite(Suite):
+    """A suite that notes what it is asked for."""
+
+    name = "notes"
+    title = "Notes"
+    carries = "tcp"
+    unit = Unit(cost="c", cost_scale=1, rate="r", rate_scale=1)
+    cells = ("a", "b")
+
+    def open(self) -> None:
+        """`Suite`."""
+        self.notes: list[str] = []
+
+    def start(self, arm: Arm) -> Address:
+        """`Suite`."""
+        self.notes.append(f"start {arm.label}")
+        return Address(host="h", port=1)
+
+    def measure(self, arm: Arm, cell: str) -> Sample:
+        """`Suite`."""
+        self.notes.append(f"{cell} {arm.label}")
+        if arm.label == "suspicious" and self.notes.count("a suspicious") > 2:
+            raise Unusable("broke off")
+        return make_sample(1.0)
+
+
+class FieldTests(SynchronousTestCase):
+    """Tests of `Field`."""
+
+    def play(self, *arms: type[Arm], rounds: int) -> None:
+        """A warm-up and some rounds."""
+        self.suite = RecordingSuite(NO_WORKSHOP, 1.0)
+        self.said: list[str] = []
+        self.field = Field(self.suite, self.said.append)
+        self.field.admit(arm(NO_WORKSHOP) for arm in arms)
+        for number in range(rounds + 1):
+            self.field.play(number)
+        self.outcome = self.field.outcome()
+
+    def test_interleaved(self) -> None:
+        """In every round, each kind of work goes through all arms in turn."""
+        self.play(Good, Other, rounds=1)
+        turn = ["a good", "a other", "b good", "b other"]
+        self.assertEqual(self.suite.notes, ["start good", "start other", *turn, *turn])
+
+    def test_warm_up_does_not_count(self) -> None:
+        """There are as many samples as rounds."""
+        self.play(Good, rounds=3)
+        self.assertEqual([len(cell.samples["good"]) for cell in self.outcome.cells], [3, 3])
+
+    def test_missing_program(self) -> None:
+        """An arm whose program is missing is left out with the remedy, and the others run."""
+        self.play(Good, Lacking, rounds=1)
+        self.assertEqual(list(self.outcome.roles), ["good"])
+        self.assertIn("apt-get install it", self.outcome.left_out["lacking"])
+        self.assertNotIn("start lacking", self.suite.notes)
+
+    def test_failure_in_mid_run(self) -> None:
+        """An arm that fails is left out from there on, with none of its figures."""
+        self.play(Good, Suspicious, rounds=3)
+        self.assertEqual(self.outcome.left_out, {"suspicious": "broke off"})
+        self.assertEqual([list(cell.samples) for cell in self.outcome.cells], [["good"], ["good"]])
+        self.assertEqual(self.suite.notes.count("a suspicious"), 3)
+
+    def test_nobody(self) -> None:
+        """Without arms there are no figures, and no error."""
+        self.play(Lacking, rounds=1)
+        self.assertEqual(self.outcome.cells, [])

@@ -1,0 +1,74 @@
+"""
+`Relay`: stands between a client and the edge, and may change the bytes on their way.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import Callable
+
+from tests.functional.service import Service
+
+# Gets the number of bytes that have passed before, and the next ones; returns those to pass on.
+Change = Callable[[int, bytes], bytes]
+
+
+def unchanged(passed: int, data: bytes) -> bytes:
+    """Change nothing."""
+    return data
+
+
+def flip_after(place: int) -> Change:
+    """Flip one bit of the byte at this place."""
+
+    def change(passed: int, data: bytes) -> bytes:
+        if passed <= place < passed + len(data):
+            spot = place - passed
+            return data[:spot] + bytes([data[spot] ^ 0x40]) + data[spot + 1 :]
+        return data
+
+    return change
+
+
+class Relay(Service):
+    """
+    A port that leads to another one.
+
+    :ivar sent: how many bytes have passed towards the edge, of the newest connection.
+    """
+
+    def __init__(self, connect: Callable[[], socket.socket], up: Change = unchanged, down: Change = unchanged) -> None:
+        """
+        :param connect: opens the connection to the edge.
+        :param up: what happens to bytes towards the edge.
+        :param down: what happens to bytes from the edge.
+        """
+        self._connect, self._up, self._down = connect, up, down
+        self.sent = 0
+        super().__init__(self._join)
+
+    def _join(self, client: socket.socket) -> None:
+        with self._connect() as edge:
+            client.settimeout(None)
+            edge.settimeout(None)
+            back = threading.Thread(target=self._pass, args=(edge, client, self._down, False), daemon=True)
+            back.start()
+            self._pass(client, edge, self._up, True)
+            back.join(30)
+
+    def _pass(self, source: socket.socket, sink: socket.socket, change: Change, up: bool) -> None:
+        passed = 0
+        try:
+            while data := source.recv(65536):
+                sink.sendall(change(passed, data))
+                passed += len(data)
+                if up:
+                    self.sent = passed
+        except OSError:
+            pass
+        for end, how in ((sink, socket.SHUT_WR), (source, socket.SHUT_RD)):
+            try:
+                end.shutdown(how)
+            except OSError:
+                pass

@@ -1,0 +1,158 @@
+"""Tests of the lean reactor."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.error import ConnectionDone, ConnectionFdescWentAway, UnsupportedAddressFamily
+from twisted.internet.interfaces import IReactorSocket, IReactorTCP
+from zope.interface.verify import verifyObject
+
+from ngrok_twisted.net.eager import EagerPort
+from tests.net.loop import LoopCase, Recorder
+
+
+class Reading(FileDescriptor):
+    """The read end of a pipe, whose `doRead` does as the test says."""
+
+    def __init__(self, reactor: Any, behaviour: Any) -> None:
+        super().__init__(reactor)
+        self.fd, self.other = os.pipe()
+        self.fileno = lambda: self.fd  # type: ignore[method-assign]
+        self.behaviour = behaviour
+        self.lost: Any = None
+        self.read_lost: Any = None
+        self.connected = 1
+
+    def doRead(self) -> Any:
+        return self.behaviour()
+
+    def doWrite(self) -> Any:
+        return self.behaviour()
+
+    def connectionLost(self, reason: Any) -> None:
+        super().connectionLost(reason)
+        self.lost = reason
+
+    def readConnectionLost(self, reason: Any) -> None:
+        self.read_lost = reason
+
+    def logPrefix(self) -> str:
+        return "the pipe"
+
+
+class LeanEPollReactorTests(LoopCase):
+    """`LeanEPollReactor`."""
+
+    def reading(self, behaviour: Any) -> Reading:
+        selectable = Reading(self.reactor, behaviour)
+        self.addCleanup(os.close, selectable.other)
+        self.addCleanup(os.close, selectable.fd)
+        self.reactor.addReader(selectable)
+        os.write(selectable.other, b"x")
+        return selectable
+
+    def test_interfaces(self) -> None:
+        """It is a reactor with TCP and adopted sockets."""
+        verifyObject(IReactorTCP, self.reactor)
+        verifyObject(IReactorSocket, self.reactor)
+
+    def test_exception_is_logged_with_its_context(self) -> None:
+        """An exception in doRead is logged under the descriptor's prefix, and ends the connection with it."""
+
+        def fail() -> None:
+            raise ValueError("no")
+
+        events: list[Any] = []
+        from twisted.python import log
+
+        log.addObserver(events.append)
+        self.addCleanup(log.removeObserver, events.append)
+        selectable = self.reading(fail)
+        self.turn()
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertEqual([event["system"] for event in events if event.get("isError")], ["the pipe"])
+        selectable.lost.trap(ValueError)
+        self.assertEqual(self.reactor.getReaders(), list(self.reactor._internalReaders))
+
+    def test_exception_at_the_end_is_logged(self) -> None:
+        """An exception in connectionLost is logged and the reactor goes on."""
+        selectable = self.reading(lambda: ConnectionDone())
+
+        def fail(reason: Any) -> None:
+            raise ValueError("no")
+
+        selectable.readConnectionLost = fail  # type: ignore[method-assign]
+        self.turn()
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_clean_end_of_reading_is_a_half_close(self) -> None:
+        """ConnectionDone out of doRead is told as the end of reading only."""
+        selectable = self.reading(lambda: ConnectionDone())
+        self.turn()
+        self.assertIsNotNone(selectable.read_lost)
+        self.assertIsNone(selectable.lost)
+
+    def test_end_of_writing_is_the_end(self) -> None:
+        """ConnectionDone out of doWrite ends the connection."""
+        selectable = Reading(self.reactor, lambda: ConnectionDone())
+        self.addCleanup(os.close, selectable.other)
+        self.addCleanup(os.close, selectable.fd)
+        selectable.fileno = lambda: selectable.other  # type: ignore[method-assign]
+        self.reactor.addWriter(selectable)
+        self.turn()
+        self.assertIsNone(selectable.read_lost)
+        selectable.lost.trap(ConnectionDone)
+
+    def test_lost_descriptor(self) -> None:
+        """A descriptor that answers -1 is disconnected."""
+        selectable = self.reading(lambda: None)
+        selectable.fileno = lambda: -1  # type: ignore[method-assign]
+        self.turn()
+        selectable.lost.trap(ConnectionFdescWentAway)
+
+    def test_removed_meanwhile(self) -> None:
+        """A descriptor that an earlier event of the same round removed is not served."""
+        served: list[str] = []
+
+        def serve(name: str, other: list[Any]) -> None:
+            served.append(name)
+            self.reactor.removeReader(other[0])
+
+        pair: list[Any] = []
+        first = self.reading(lambda: serve("first", pair[1:]))
+        second = self.reading(lambda: serve("second", pair[:1]))
+        pair.extend([first, second])
+        self.reactor.doIteration(0)
+        self.assertEqual(len(served), 1)
+        self.reactor.removeReader(first)
+        self.reactor.removeReader(second)
+
+    def test_ports_are_eager(self) -> None:
+        """listenTCP makes eager ports."""
+        port, _ = self.listen(Recorder)
+        self.assertIsInstance(port, EagerPort)
+
+    def test_unknown_family(self) -> None:
+        """Adopting a socket of another family is refused as ever."""
+        self.assertRaises(UnsupportedAddressFamily, self.reactor.adoptStreamPort, 0, 99, None)
+        self.assertRaises(UnsupportedAddressFamily, self.reactor.adoptStreamConnection, 0, 99, None)
+
+    def test_unix_sockets_stay_stock(self) -> None:
+        """UNIX sockets can be adopted too."""
+        import socket
+
+        ours, theirs = socket.socketpair()
+        self.addCleanup(theirs.close)
+        from twisted.internet.protocol import Factory
+
+        protocol = Recorder()
+        factory = Factory()
+        factory.buildProtocol = lambda addr: protocol  # type: ignore
+        ours.setblocking(False)
+        self.reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, factory)
+        ours.close()
+        theirs.sendall(b"hello")
+        self.until(lambda: protocol.received == b"hello")

@@ -1,0 +1,123 @@
+"""Tests of the coarse idle timeouts."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from ngrok_twisted.net import timeouts
+from ngrok_twisted.net.timeouts import IdleWatch
+
+
+class IdleWatchTests(SynchronousTestCase):
+    """`IdleWatch`."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.fired: list[float] = []
+
+    def watch(self, timeout: float) -> IdleWatch:
+        return IdleWatch(self.clock, timeout, lambda: self.fired.append(self.clock.seconds()))
+
+    def run_for(self, seconds: float) -> None:
+        self.clock.pump([0.25] * int(seconds * 4))
+
+    def test_fires_once_after_the_timeout(self) -> None:
+        """Without a touch it fires once, not early, and at most three seconds late."""
+        self.run_for(0.75)
+        self.watch(10)
+        self.run_for(60)
+        self.assertEqual(len(self.fired), 1)
+        self.assertTrue(10.75 <= self.fired[0] <= 13.75, self.fired)
+
+    def test_touch_puts_it_off(self) -> None:
+        """A watch that is touched does not fire until the timeout has passed since the last touch."""
+        watch = self.watch(10)
+        for _ in range(10):
+            self.run_for(7.5)
+            watch.touch()
+        touched = self.clock.seconds()
+        self.assertEqual(self.fired, [])
+        self.run_for(30)
+        self.assertEqual(len(self.fired), 1)
+        self.assertTrue(touched + 10 <= self.fired[0] <= touched + 13, self.fired)
+
+    def test_never_early_at_any_phase(self) -> None:
+        """Whatever part of a second the touch falls on, the timeout is not cut short."""
+        for steps in range(1, 9):
+            self.fired.clear()
+            watch = self.watch(5)
+            self.clock.pump([0.3] * steps)
+            watch.touch()
+            touched = self.clock.seconds()
+            self.clock.pump([0.3] * 40)
+            self.assertGreaterEqual(self.fired[0] - touched, 5)
+            self.assertLessEqual(self.fired[0] - touched, 8)
+
+    def test_stopped_watch_is_silent(self) -> None:
+        """A stopped watch never fires, and may be stopped and touched again."""
+        watch = self.watch(5)
+        watch.stop()
+        watch.stop()
+        watch.touch()
+        self.run_for(30)
+        self.assertEqual(self.fired, [])
+        self.assertFalse(watch.running)
+
+    def test_no_timer_without_watches(self) -> None:
+        """The clock is left alone once the last watch is stopped or has fired."""
+        first, second = self.watch(5), self.watch(3)
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        first.stop()
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.run_for(10)
+        self.assertFalse(second.running)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertNotIn(self.clock, timeouts._wheels)
+
+    def test_one_timer_for_all(self) -> None:
+        """A thousand watches share one timer."""
+        watches = [self.watch(100 + n % 7) for n in range(1000)]
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        for watch in watches:
+            watch.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_change_starts_over(self) -> None:
+        """A changed watch counts its new limit from now, even after it fired."""
+        watch = self.watch(100)
+        watch.change(5)
+        self.run_for(10)
+        self.assertEqual(len(self.fired), 1)
+        watch.change(20)
+        started = self.clock.seconds()
+        self.run_for(60)
+        self.assertEqual(len(self.fired), 2)
+        self.assertTrue(started + 20 <= self.fired[1] <= started + 23)
+
+    def test_a_callback_may_stop_another(self) -> None:
+        """A callback that stops another due watch is obeyed."""
+        other = IdleWatch(self.clock, 5, lambda: self.fired.append(-1))
+        first = IdleWatch(self.clock, 5, lambda: self.fired.append(-2))
+        other._on_idle = lambda: (first.stop(), self.fired.append(1))  # type: ignore[func-returns-value]
+        first._on_idle = lambda: (other.stop(), self.fired.append(1))  # type: ignore[func-returns-value]
+        self.run_for(20)
+        self.assertEqual(self.fired, [1])
+
+    def test_a_failing_callback_is_logged(self) -> None:
+        """An exception in one callback is logged and the others still come."""
+
+        def fail() -> None:
+            raise ValueError("no")
+
+        IdleWatch(self.clock, 5, fail)
+        self.watch(5)
+        self.run_for(20)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertEqual(len(self.fired), 1)
+
+    def test_a_jump_of_the_clock(self) -> None:
+        """A clock that jumps over many ticks still fires the watch once."""
+        self.watch(5)
+        self.clock.advance(100000)
+        self.assertEqual(self.fired, [100000])

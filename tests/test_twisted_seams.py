@@ -1,0 +1,139 @@
+"""
+The private names of Twisted that the package stands on, in one place.
+
+An upgrade of Twisted that moves one of them fails here, loudly, with the name of the file that has to change.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+from twisted.internet import abstract, epollreactor, posixbase, tcp
+from twisted.trial.unittest import SynchronousTestCase
+
+
+def source(thing: Any) -> str:
+    """The text of a class or function."""
+    return inspect.getsource(thing)
+
+
+def parameters(function: Any) -> list[str]:
+    """The names of a function's parameters."""
+    return list(inspect.signature(function).parameters)
+
+
+class EagerSeams(SynchronousTestCase):
+    """What ``net/eager.py`` and ``upstream/splice.py`` rely on."""
+
+    def test_write_buffers(self) -> None:
+        """A descriptor buffers in _tempDataBuffer, counted by _tempDataLen, and in dataBuffer from offset on."""
+
+        class Stuck(abstract.FileDescriptor):
+            def writeSomeData(self, data: bytes) -> int:
+                return 2
+
+            def startWriting(self) -> None:
+                pass
+
+            stopWriting = startWriting
+
+        descriptor = Stuck(reactor=object())  # type: ignore[arg-type]
+        descriptor.connected = 1
+        descriptor.write(b"abc")
+        self.assertEqual((descriptor._tempDataBuffer, descriptor._tempDataLen, descriptor.dataBuffer), ([b"abc"], 3, b""))
+        descriptor.doWrite()
+        self.assertEqual((descriptor._tempDataLen, descriptor.dataBuffer, descriptor.offset), (0, b"abc", 2))
+
+    def test_flags(self) -> None:
+        """The flags that tell whether writing still makes sense."""
+        for name in ("connected", "disconnected", "disconnecting", "_writeDisconnected", "_writeDisconnecting"):
+            self.assertFalse(getattr(abstract.FileDescriptor, name), name)
+        self.assertFalse(tcp.Connection._aborting)
+        self.assertIs(tcp.Connection.TLS, False)
+
+    def test_producers(self) -> None:
+        """A consumer keeps its producer in public-looking attributes and pauses it in _maybePauseProducer."""
+        self.assertIsNone(abstract.FileDescriptor.producer)
+        self.assertFalse(abstract.FileDescriptor.streamingProducer)
+        self.assertEqual(parameters(abstract.FileDescriptor._maybePauseProducer), ["self"])
+
+    def test_instance_methods_win(self) -> None:
+        """Twisted itself replaces doRead and doWrite on the instance, so that we may."""
+        self.assertIn("self.doRead = ", source(tcp._AbortingMixin.abortConnection))
+        self.assertIn("del self.doRead", source(tcp.BaseClient.doConnect))
+
+    def test_connection(self) -> None:
+        """The parts of a TCP connection's life that are overridden or called."""
+        self.assertEqual(parameters(tcp.Connection.__init__), ["self", "skt", "protocol", "reactor"])
+        self.assertEqual(
+            parameters(tcp.Server.__init__), ["self", "sock", "protocol", "client", "server", "sessionno", "reactor"]
+        )
+        self.assertEqual(
+            parameters(tcp.Server._fromConnectedSocket), ["fileDescriptor", "addressFamily", "factory", "reactor"]
+        )
+        self.assertEqual(parameters(tcp.Client._connectDone), ["self"])
+        self.assertEqual(parameters(tcp.Connector._makeTransport), ["self"])
+        self.assertTrue(hasattr(tcp.Server, "_addressType"))
+        self.assertEqual(parameters(tcp.Server._getLogPrefix), ["self", "applicationObject"])
+
+    def test_server_attributes(self) -> None:
+        """tcp.Server sets nothing that EagerServer, which replaces its __init__, does not."""
+        assigned = set(re.findall(r"self\.(\w+)(?::[^=]+)? = ", source(tcp.Server.__init__)))
+        replaced = {"logstr", "repstr"}  # by logPrefix and __repr__
+        kept = {"_addressType", "server", "client", "sessionno", "hostname", "connected"}
+        self.assertEqual(assigned, replaced | kept)
+
+    def test_port(self) -> None:
+        """The parts of a port that are overridden or called."""
+        self.assertIs(tcp.Port.transport, tcp.Server)
+        self.assertEqual(
+            parameters(tcp.Port._fromListeningDescriptor), ["reactor", "fd", "addressFamily", "factory"]
+        )
+        self.assertIn("self.numberAccepts = 100", source(tcp.Port.startListening))
+        self.assertEqual(parameters(tcp.Port._buildAddr), ["self", "address"])
+        self.assertIsNone(tcp.Port._realPortNumber)
+
+
+class ReactorSeams(SynchronousTestCase):
+    """What ``net/reactor.py`` relies on."""
+
+    def test_epoll_state(self) -> None:
+        """The epoll reactor keeps a poller and its selectables by descriptor."""
+        reactor = epollreactor.EPollReactor()
+        try:
+            self.assertIsInstance(reactor._selectables, dict)
+            self.assertTrue(callable(reactor._poller.poll))
+        finally:
+            for internal in tuple(reactor._internalReaders):
+                reactor.removeReader(internal)
+                internal.connectionLost(None)
+            reactor._poller.close()
+
+    def test_dispatch(self) -> None:
+        """Events that are not plain reads or writes go the stock way; ends are told by _disconnectSelectable."""
+        self.assertEqual(
+            parameters(posixbase._PollLikeMixin._doReadOrWrite), ["self", "selectable", "fd", "event"]
+        )
+        self.assertEqual(
+            parameters(posixbase._DisconnectSelectableMixin._disconnectSelectable)[:4],
+            ["self", "selectable", "why", "isRead"],
+        )
+        self.assertTrue(isinstance(posixbase._NO_FILEDESC, Exception))
+        self.assertIn("doIteration = doPoll", source(epollreactor.EPollReactor))
+
+    def test_doPoll_is_what_we_shortened(self) -> None:
+        """The stock doPoll still is: poll, look up, dispatch in a logging context."""
+        text = source(epollreactor.EPollReactor.doPoll)
+        for part in ("self._poller.poll(timeout, len(self._selectables))", "EINTR", "log.callWithLogger"):
+            self.assertIn(part, text)
+
+    def test_socket_methods(self) -> None:
+        """The methods that make transports keep their signatures."""
+        base = posixbase.PosixReactorBase
+        self.assertEqual(parameters(base.listenTCP), ["self", "port", "factory", "backlog", "interface"])
+        self.assertEqual(parameters(base.connectTCP), ["self", "host", "port", "factory", "timeout", "bindAddress"])
+        self.assertEqual(parameters(base.adoptStreamPort), ["self", "fileDescriptor", "addressFamily", "factory"])
+        self.assertEqual(parameters(base.adoptStreamConnection), ["self", "fileDescriptor", "addressFamily", "factory"])
+        self.assertTrue(hasattr(base, "_supportedAddressFamilies"))
