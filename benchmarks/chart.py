@@ -69,6 +69,7 @@ def draw(outcomes: Iterable[Outcome]) -> str:
     for outcome in outcomes:
         if outcome.cells:
             _draw_outcome(canvas, outcome)
+    canvas.y += 12
     return canvas.document("What a unit of work takes, medians; shorter is better")
 
 

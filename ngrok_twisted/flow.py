@@ -55,7 +55,9 @@ class Flow:
         "observers",
     )
 
-    def __init__(self, peer_host: str, peer_port: int, proto: str, started: float, observers: tuple[Any, ...] = ()) -> None:
+    def __init__(
+        self, peer_host: str, peer_port: int, proto: str, started: float, observers: tuple[Any, ...] = ()
+    ) -> None:
         self.number = next(_numbers)
         self.peer_host = peer_host
         self.peer_port = peer_port

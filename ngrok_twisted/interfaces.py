@@ -17,7 +17,6 @@ from twisted.internet.interfaces import (
     ITransport,
 )
 
-
 # -- modules -----------------------------------------------------------------------------------------------------------
 
 
@@ -261,6 +260,13 @@ class IAgentSession(Interface):
         The grant is gone (taken over, expired, stopped, its credential deleted): drop its tunnel and tell the user.
 
         :param grant: the `ngrok_twisted.control.reservations.Grant`.
+        :param reason: a ``str`` the agent's user may read.
+        """
+
+    def close(reason):
+        """
+        End the session (its credential was deleted or may do less, or somebody stops it). It gives its grants back.
+
         :param reason: a ``str`` the agent's user may read.
         """
 

@@ -39,29 +39,33 @@ class Server(MultiService):
     def __init__(
         self,
         reactor: Any,
+        *,
+        state: Any,
         control: Any,
         plane: Any,
         transports: list[Any],
-        visitor_listeners: list[Listener],
-        agent_listeners: list[Listener],
+        parts: list[Any],
+        listeners: list[Listener],
         ready: Callable[[], None],
     ) -> None:
         """
+        :param state: the `ngrok_twisted.control.state.StateDirectory`, open.
         :param control: the `ngrok_twisted.control.service.Control`.
         :param plane: the `ngrok_twisted.edge.plane.EdgePlane`.
         :param transports: the services that let agents in, each with ``drain()``.
-        :param visitor_listeners: where visitors arrive.
-        :param agent_listeners: where agents arrive.
+        :param parts: other services.
+        :param listeners: where visitors and agents arrive.
         :param ready: called once everything accepts.
         """
         super().__init__()
         self._reactor = reactor
+        self._state = state
         self._control = control
         self._plane = plane
         self._transports = transports
-        self._listeners = [*visitor_listeners, *agent_listeners]
+        self._listeners = listeners
         self._ready = ready
-        for part in (plane, *transports):
+        for part in (*parts, plane, *transports):
             part.setServiceParent(self)
 
     def privilegedStartService(self) -> None:
@@ -70,6 +74,7 @@ class Server(MultiService):
 
         :raises SystemExit: one cannot be bound; a sentence says which and why.
         """
+        self._state.open()  # a daemon has another process id than the one that took the lock
         try:
             for listener in self._listeners:
                 listener.bind()
@@ -116,6 +121,7 @@ class Server(MultiService):
         if stopped is not None:
             await stopped
         await self._control.close()
+        self._state.close()
         self._log.info("everything is shut")
 
     async def _drained(self) -> None:

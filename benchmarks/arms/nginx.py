@@ -10,9 +10,8 @@ from typing import ClassVar
 
 from benchmarks.arm import Address, which
 from benchmarks.arms.sshd import SSHDArm
-from benchmarks.workshop import LOOPBACK, free_port, listening, run
-
-HOST = "bench.localhost"
+from benchmarks.certificate import HOST, OPENSSL, make_certificate
+from benchmarks.workshop import LOOPBACK, free_port, listening
 
 CONFIG = """\
 {user}worker_processes 1;
@@ -67,7 +66,7 @@ class NginxArm(SSHDArm):
     label: ClassVar[str] = "nginx+sshd"
     role: ClassVar[str] = "nginx (1 worker) in front of sshd -R, default ciphers"
     carries = frozenset({"https"})
-    needs = SSHDArm.needs | {"nginx": "apt-get install nginx-light", "openssl": "apt-get install openssl"}
+    needs = SSHDArm.needs | OPENSSL | {"nginx": "apt-get install nginx-light"}
 
     def start_https(self, origin: int) -> Address:
         """`Arm`."""
@@ -85,7 +84,7 @@ class NginxArm(SSHDArm):
 
     def _write_config(self, port: int, upstream: int) -> Path:
         folder = self.workshop.folder(self.label)
-        certificate, key = make_certificate(folder, HOST)
+        certificate, key = make_certificate(folder)
         path = folder / "nginx.conf"
         path.write_text(
             CONFIG.format(
@@ -102,18 +101,3 @@ class NginxArm(SSHDArm):
             encoding="utf-8",
         )
         return path
-
-
-def make_certificate(folder: Path, host: str) -> tuple[Path, Path]:
-    """
-    A self-signed ECDSA P-256 certificate, as an ACME client of today gets it.
-
-    :return: the files of certificate and key.
-    """
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    run(
-        *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
-        *("-days", "2", "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}"),
-        *("-out", str(certificate), "-keyout", str(key)),
-    )
-    return certificate, key

@@ -195,7 +195,9 @@ def _take_lock(connection: Connection, name: str) -> None:
     taken = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK_KEY}).scalar()
     connection.rollback()
     if not taken:
-        raise StoreUnusable(f"the database {name} is in use by another server; stop it, or give this one its own database")
+        raise StoreUnusable(
+            f"the database {name} is in use by another server; stop it, or give this one its own database"
+        )
 
 
 def _reason(error: DBAPIError) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Iterator, Mapping
 
 from ngrok_twisted.errors import Refused
-from ngrok_twisted.hostnames import covers, is_below, is_wildcard, parents, split_hostport, wildcards
+from ngrok_twisted.hostnames import covers, is_below, is_wildcard, parents, wildcards
 from ngrok_twisted.records.base import Snapshot
 from ngrok_twisted.records.endpoint import Endpoint
 from ngrok_twisted.records.reserved_addr import ReservedAddr
@@ -41,9 +41,7 @@ class ReservationSettings:
     base_domain: str
     tcp_host: str
     tcp_ports: range
-    public_ports: Mapping[str, int | None] = field(
-        default_factory=lambda: {"https": 443, "tls": 443, "http": 80}
-    )
+    public_ports: Mapping[str, int | None] = field(default_factory=lambda: {"https": 443, "tls": 443, "http": 80})
     random_name_memory: float = 10 * MINUTES
     allow_requested_ports: bool = False
     takeover_timeout: float = 3.0
@@ -172,7 +170,8 @@ def _edge_places(snapshot: Snapshot) -> Iterator[Place]:
     for family in _EDGE_FAMILIES:
         for edge in snapshot.tables.get(family, {}).values():
             for hostport in edge.hostports:  # type: ignore[attr-defined]
-                yield Place("", *split_hostport(hostport, 443))
+                host, _, port = hostport.rpartition(":")
+                yield Place("", host, int(port))
 
 
 def _refuse_service_name(name: str, settings: ReservationSettings) -> None:

@@ -37,6 +37,6 @@ _NOUNS = (
 def random_label(random: Random) -> str:
     """
     :param random: randomness that is not for secrets.
-    :return: one DNS label out of some 1.4 thousand million.
+    :return: one DNS label out of more than a thousand million.
     """
     return f"{random.choice(_ADJECTIVES)}-{random.choice(_NOUNS)}-{random.randrange(_NUMBERS):04x}"

@@ -135,11 +135,13 @@ class Control(Service):
                 live.pop(change.delete.id, None)
             if change.put is not None:
                 live[change.put.id] = change.put
-        refused = self._refused(live)
-        for id in refused:
-            live.pop(id, None)
+        whole = self._with_live(self.records, live)
+        refused = {problem.path: problem.message for problem in self._plane.check(whole) if problem.path in live}
+        if refused:
+            live = {id: endpoint for id, endpoint in live.items() if id not in refused}
+            whole = self._with_live(self.records, live)
         try:
-            self._plane.apply(self._with_live(self.records, live))
+            self._plane.apply(whole)
         except Exception:
             self._log.failure("the edge could not apply a snapshot")
             refused = {change.put.id: "the server could not serve it" for change in changes if change.put is not None}
@@ -148,10 +150,6 @@ class Control(Service):
         for change in changes:
             why_not = refused.get(change.put.id) if change.put is not None else None
             change.finish(None if why_not is None else Refused(None, why_not))
-
-    def _refused(self, live: dict[str, Endpoint]) -> dict[str, str]:
-        problems = self._plane.check(self._with_live(self.records, live))
-        return {problem.path: problem.message for problem in problems if problem.path in live}
 
     @staticmethod
     def _merge(durable: Snapshot, declared: tuple[Record, ...]) -> Snapshot:

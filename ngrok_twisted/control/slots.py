@@ -14,7 +14,8 @@ WISHES_MAX = 20_000
 
 class SlotMemory:
     """
-    Remembers a place for a credential and a slot: for as long as it is in use, and some time after.
+    Remembers a host and a port for a credential and a slot: for as long as they are in use, and some time after. A name
+    is remembered with port 0, since it serves several schemes.
     """
 
     def __init__(self, clock: Any, keep: float) -> None:

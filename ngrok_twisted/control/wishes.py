@@ -66,7 +66,7 @@ def _wanted_host(claim: Claim, settings: ReservationSettings) -> str | None:
     if claim.host is not None and claim.label is not None:
         raise Refused(9021, "Ask for a name either whole or as a label, not both.")
     if claim.label is None:
-        return None if claim.host is None else normalise(claim.host)
+        return claim.host if claim.host in (None, settings.tcp_host) else normalise(claim.host)
     if "." in claim.label:
         raise Refused(326, "A label under the base domain has no dots.")
     return normalise(f"{claim.label}.{settings.base_domain}")

@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ngrok_twisted.edge.address import VisitorAddress
-from ngrok_twisted.edge.http1 import HTTPChannel
 from ngrok_twisted.edge.respond import raw_response
+from ngrok_twisted.edge.visitors import VisitorChannel, Visitors
 from ngrok_twisted.errors import BadRequest
 from ngrok_twisted.interfaces import IHandOver
 from ngrok_twisted.net.clienthello import BadClientHello, ClientHelloParser, NotTLS
@@ -138,12 +138,14 @@ class PlainFront(Factory):
 
     noisy = False
 
-    def __init__(self, site: Any) -> None:
+    def __init__(self, site: Any, visitors: Visitors) -> None:
         """
         :param site: the `ngrok_twisted.edge.site.Site` that finds a resource by each request's host.
+        :param visitors: where to count the connections.
         """
         self.site = site
+        self.visitors = visitors
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """IProtocolFactory."""
-        return HTTPChannel(self.site)
+        return VisitorChannel(self.site, self.visitors)

@@ -11,9 +11,9 @@ from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
 from ngrok_twisted.edge.context import EdgeContext
-from ngrok_twisted.edge.http1 import HTTPChannel
 from ngrok_twisted.edge.redirect import ToHTTPS
 from ngrok_twisted.edge.site import Site
+from ngrok_twisted.edge.visitors import VisitorChannel
 from ngrok_twisted.errors import EndpointOffline, Misdirected
 from ngrok_twisted.net.tls import TLSServer
 from ngrok_twisted.tls.options import TLSOptions
@@ -82,7 +82,8 @@ class _Handshakes(Factory):
         """IProtocolFactory."""
         tls_context = self._context.certificates.context_for(addr.server_name, self._options)
         site = SecureSite(addr.server_name, self._options, self._plane, self._context)
-        return TLSServer(tls_context, VisitorChannel(site, self._plane.visitors), self._context.runtime.reactor)
+        channel = VisitorChannel(site, self._plane.visitors)
+        return TLSServer(tls_context, channel, clock=self._context.runtime.reactor)
 
 
 class SecureSite(Site):

@@ -48,7 +48,7 @@ class EdgePlane(Service):
         self.visitors = Visitors()
         self.router = Router()
         self.secure_front = TLSFront(self, reactor)
-        self.plain_front = PlainFront(PlainSite(self, context))
+        self.plain_front = PlainFront(PlainSite(self, context), self.visitors)
 
     def secure_owner(self, server_name: str | None) -> Any:
         """

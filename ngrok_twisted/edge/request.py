@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 from zope.interface import Interface, implementer
 
+from ngrok_twisted.edge.pull import PullPump
 from ngrok_twisted.edge.respond import respond_with_error
 from ngrok_twisted.edge.stock import StockRequest
 from ngrok_twisted.errors import EdgeError
@@ -369,7 +370,7 @@ class EdgeRequest(StockRequest):
 
     def _ended(self) -> None:
         self.finished = 1
-        self._producer = None
+        self.unregisterProducer()
         self.receiver = None
         if self._notifications is not None:
             self._notify(lambda deferred: deferred.callback(None))
@@ -451,7 +452,9 @@ class EdgeRequest(StockRequest):
 
     def unregisterProducer(self) -> None:
         """IConsumer."""
-        self._producer = None
+        producer, self._producer = self._producer, None
+        if isinstance(producer, PullPump):
+            producer.end()
 
     def choke(self) -> None:
         """The visitor takes no more for now: the channel says so."""

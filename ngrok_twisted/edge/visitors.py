@@ -6,6 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.python.failure import Failure
+
+from ngrok_twisted.edge.http1 import HTTPChannel
+from ngrok_twisted.edge.site import Site
+
 
 class Visitors:
     """
@@ -36,3 +41,31 @@ class Visitors:
         """Send everyone away."""
         for protocol in tuple(self._open):
             protocol.abort()
+
+
+class VisitorChannel(HTTPChannel):
+    """An HTTP connection that is counted among the visitors."""
+
+    __slots__ = ("_visitors",)
+
+    def __init__(self, site: Site, visitors: Visitors) -> None:
+        super().__init__(site)
+        self._visitors = visitors
+
+    def connectionMade(self) -> None:
+        """IProtocol."""
+        self._visitors.arrived(self)
+        super().connectionMade()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """IProtocol."""
+        self._visitors.left(self)
+        super().connectionLost(reason)
+
+    def drain(self) -> None:
+        """Finish the request in flight, then close."""
+        self.shut_down()
+
+    def abort(self) -> None:
+        """Close now."""
+        self.transport.abortConnection()

@@ -38,9 +38,7 @@ class SSHKeyChecker:
     _log = Logger()
     credentialInterfaces = (ISSHPrivateKey,)
 
-    def __init__(
-        self, records: Callable[[], Snapshot], clock: Any, refresh: Callable[[], Any] = lambda: None
-    ) -> None:
+    def __init__(self, records: Callable[[], Snapshot], clock: Any, refresh: Callable[[], Any] = lambda: None) -> None:
         """
         :param records: gives the current records.
         :param clock: an `IReactorTime`.
@@ -55,7 +53,7 @@ class SSHKeyChecker:
         self._refreshed_at: float | None = None
         self._waiting: list[Deferred[None]] | None = None
 
-    def requestAvatarId(self, credentials: Any) -> Deferred[str]:
+    def requestAvatarId(self, credentials: Any) -> Deferred[str]:  # type: ignore[override]
         """
         ICredentialsChecker.
 

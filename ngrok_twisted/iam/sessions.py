@@ -39,8 +39,8 @@ class Sessions:
         :param session: an `ngrok_twisted.interfaces.IAgentSession` that was let in.
         :return: a callable to be called when it has ended; calling it again does nothing.
         """
-        credential_id, id = session.principal.credential_id, session.id
-        self._by_credential.setdefault(credential_id, {})[id] = session
+        credential_id: str = session.principal.credential_id
+        self._by_credential.setdefault(credential_id, {})[session.id] = session
         return lambda: self._forget(credential_id, session)
 
     def update(self, snapshot: Snapshot) -> None:
@@ -67,15 +67,17 @@ class Sessions:
                 self._close(session, reason)
 
     def _close(self, session: Any, reason: str) -> None:
-        self._log.info("session {session} is closed: {reason}", session=session.id, reason=reason)
+        id: str = session.id
+        self._log.info("session {id} is closed: {reason}", id=id, reason=reason)
         try:
             session.close(reason)
         except Exception:
-            self._log.failure("session {session} could not be closed", session=session.id)
+            self._log.failure("session {id} could not be closed", id=id)
 
     def _forget(self, credential_id: str, session: Any) -> None:
+        id: str = session.id
         sessions = self._by_credential.get(credential_id, {})
-        if sessions.get(session.id) is session:
-            del sessions[session.id]
-            if not sessions:
-                del self._by_credential[credential_id]
+        if sessions.get(id) is session:
+            del sessions[id]
+        if not sessions:
+            self._by_credential.pop(credential_id, None)

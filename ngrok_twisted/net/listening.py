@@ -85,3 +85,14 @@ class Listener:
         """
         port, self._port = self._port, None
         return maybeDeferred(lambda: None if port is None else port.stopListening())
+
+
+def port_of(description: str) -> int | None:
+    """
+    The TCP port that an endpoint string names.
+
+    :return: ``None`` for what has no number of its own, such as an inherited socket.
+    """
+    kind, _, rest = description.partition(":")
+    port = rest.partition(":")[0].removeprefix("port=")
+    return int(port) if kind in ("tcp", "tcp6") and port.isascii() and port.isdigit() else None

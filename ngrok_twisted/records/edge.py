@@ -51,6 +51,12 @@ def _modules(attaches: str, planned: frozenset[str]) -> ByName:
     return ByName(types, word="module", planned=planned, switched=True)
 
 
+RouteModules = Annotated[Mapping[str, Any], _modules("route", _ROUTE_MODULES), REST]
+HTTPSModules = Annotated[Mapping[str, Any], _modules("https", _TLS_MODULES), REST]
+TLSModules = Annotated[Mapping[str, Any], _modules("tls", _TLS_MODULES | _STREAM_MODULES), REST]
+TCPModules = Annotated[Mapping[str, Any], _modules("tcp", _STREAM_MODULES), REST]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendRef:
     """
@@ -77,7 +83,7 @@ class HTTPSEdgeRoute:
     match_type: Literal["exact_path", "path_prefix"] = "path_prefix"
     match: str = "/"
     backend: BackendRef | None = None
-    modules: Annotated[Mapping[str, Any], _modules("route", _ROUTE_MODULES), REST] = field(default_factory=dict)
+    modules: RouteModules = field(default_factory=dict)
     description: str = ""
     metadata: str = ""
     id: Annotated[str, READ_ONLY] = ""
@@ -97,7 +103,7 @@ class HTTPSEdge(Record):
 
     hostports: tuple[str, ...] = ()
     routes: tuple[HTTPSEdgeRoute, ...] = ()
-    modules: Annotated[Mapping[str, Any], _modules("https", _TLS_MODULES), REST] = field(default_factory=dict)
+    modules: HTTPSModules = field(default_factory=dict)
     name: str = ""
 
 
@@ -115,9 +121,7 @@ class TLSEdge(Record):
 
     hostports: tuple[str, ...] = ()
     backend: BackendRef | None = None
-    modules: Annotated[Mapping[str, Any], _modules("tls", _TLS_MODULES | _STREAM_MODULES), REST] = field(
-        default_factory=dict
-    )
+    modules: TLSModules = field(default_factory=dict)
     name: str = ""
 
 
@@ -135,5 +139,5 @@ class TCPEdge(Record):
 
     hostports: tuple[str, ...] = ()
     backend: BackendRef | None = None
-    modules: Annotated[Mapping[str, Any], _modules("tcp", _STREAM_MODULES), REST] = field(default_factory=dict)
+    modules: TCPModules = field(default_factory=dict)
     name: str = ""

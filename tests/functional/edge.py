@@ -197,7 +197,9 @@ class Edge:
         """The alarming lines, with what follows them, that the log gained since the last call."""
         text = self.log_path.read_bytes()[self._seen :]
         self._seen += len(text)
-        return [text[match.start() : match.start() + 3000].decode(errors="replace") for match in ALARMING.finditer(text)]
+        return [
+            text[match.start() : match.start() + 3000].decode(errors="replace") for match in ALARMING.finditer(text)
+        ]
 
     def resident_megabytes(self) -> float:
         """The resident memory of the process (``VmRSS``)."""

@@ -26,7 +26,13 @@ class BeforeLoginTests(EdgeTestCase):
 
     def test_version_garbage(self) -> None:
         """A first line that is no SSH version ends the connection."""
-        for line in (b"GET / HTTP/1.1\r\n\r\n", b"SSH-1.5-old\r\n", b"SSH-9.9-new\r\n", os.urandom(600) + b"\r\n", b"\x16\x03\x01" * 300):
+        for line in (
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"SSH-1.5-old\r\n",
+            b"SSH-9.9-new\r\n",
+            os.urandom(600) + b"\r\n",
+            b"\x16\x03\x01" * 300,
+        ):
             self.assert_closed(line)
 
     def test_endless_version(self) -> None:
@@ -52,8 +58,15 @@ class BeforeLoginTests(EdgeTestCase):
 
     def test_no_common_algorithm(self) -> None:
         """A client that offers only old algorithms is told so."""
-        for option in ("KexAlgorithms=diffie-hellman-group1-sha1", "Ciphers=3des-cbc", "MACs=hmac-md5", "HostKeyAlgorithms=ssh-rsa"):
-            agent = self.ssh("443:localhost:1", options=["-o", option, *(["-c", "aes128-ctr"] if "MAC" in option else [])])
+        for option in (
+            "KexAlgorithms=diffie-hellman-group1-sha1",
+            "Ciphers=3des-cbc",
+            "MACs=hmac-md5",
+            "HostKeyAlgorithms=ssh-rsa",
+        ):
+            agent = self.ssh(
+                "443:localhost:1", options=["-o", option, *(["-c", "aes128-ctr"] if "MAC" in option else [])]
+            )
             self.assertEqual(agent.exit_code(), 255, agent.said())
             self.assertIn("no match", agent.err)
 

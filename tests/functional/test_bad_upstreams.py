@@ -98,7 +98,13 @@ class BrokenAnswerTests(EdgeTestCase):
     def test_broken_chunks(self) -> None:
         """A chunked body that breaks is never ended as if it were whole."""
         head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-        for body in (b"5\r\nhello\r\nxyz\r\n", b"5\r\nhello\r\n", b"5\r\nhello", b"-5\r\n", b"5\r\nhelloworld\r\n0\r\n\r\n"):
+        for body in (
+            b"5\r\nhello\r\nxyz\r\n",
+            b"5\r\nhello\r\n",
+            b"5\r\nhello",
+            b"-5\r\n",
+            b"5\r\nhelloworld\r\n0\r\n\r\n",
+        ):
             name = self.new_name()
             self.publish(self.serve(Service(say(head, body))), name)
             connection = open_tls(self.edge, name)
@@ -117,7 +123,9 @@ class BrokenAnswerTests(EdgeTestCase):
 
     def test_switches_unasked(self) -> None:
         """101 without a question is no answer."""
-        self.assert_bad_gateway(Service(say(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")))
+        self.assert_bad_gateway(
+            Service(say(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"))
+        )
 
 
 class SlowTests(EdgeTestCase):

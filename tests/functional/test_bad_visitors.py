@@ -52,7 +52,13 @@ class ClientHelloTests(EdgeTestCase):
 
     def test_garbage(self) -> None:
         """Bytes that are no TLS are closed, whatever they are."""
-        for data in (b"\x00" * 100, b"\xff" * 3000, os.urandom(4000), b"\n" * 20, b"\x80\x2e\x01\x03\x01" + b"\x00" * 41):
+        for data in (
+            b"\x00" * 100,
+            b"\xff" * 3000,
+            os.urandom(4000),
+            b"\n" * 20,
+            b"\x80\x2e\x01\x03\x01" + b"\x00" * 41,
+        ):
             self.assert_closed(data)
 
     def test_broken_hello(self) -> None:
@@ -72,7 +78,9 @@ class ClientHelloTests(EdgeTestCase):
     def test_empty_records(self) -> None:
         """A flood of empty or tiny records is refused."""
         self.assert_closed(record(b"") * 5000)
-        self.assert_closed(b"".join(record(bytes([byte])) for byte in hello("canary.edge.localhost")[5:9]) + record(b"", 21))
+        self.assert_closed(
+            b"".join(record(bytes([byte])) for byte in hello("canary.edge.localhost")[5:9]) + record(b"", 21)
+        )
 
     def test_partial(self) -> None:
         """A visitor that sends half a ClientHello and leaves costs nothing."""
@@ -206,7 +214,9 @@ class FloodTests(EdgeTestCase):
     def test_long_target(self) -> None:
         """An endless request line is refused."""
         received = self.ask(b"GET /" + b"a" * 2_000_000 + b" HTTP/1.1\r\nHost: canary.edge.localhost\r\n\r\n")
-        self.assertTrue(received == b"" or received[:12] in (b"HTTP/1.1 414", b"HTTP/1.1 431", b"HTTP/1.1 400"), received[:100])
+        self.assertTrue(
+            received == b"" or received[:12] in (b"HTTP/1.1 414", b"HTTP/1.1 431", b"HTTP/1.1 400"), received[:100]
+        )
 
     def test_long_chunk_extension(self) -> None:
         """Chunk extensions and trailers have an end, too."""
@@ -236,5 +246,3 @@ def read_all_quietly(connection: socket.socket, data: bytes) -> bytes:
         return b""
     finally:
         connection.close()
-
-

@@ -55,7 +55,11 @@ CASES: tuple[tuple[str, bytes, tuple[str, ...]], ...] = (
     ("signed length", b"POST / HTTP/1.1\r\nHost: HOST\r\nContent-Length: +1\r\n\r\nx", (BAD,)),
     ("empty length", b"POST / HTTP/1.1\r\nHost: HOST\r\nContent-Length:\r\n\r\n", (BAD,)),
     ("huge length", b"POST / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 99999999999999999999999\r\n\r\n", (BAD, "413")),
-    ("two equal lengths", b"POST / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", (BAD, OK)),
+    (
+        "two equal lengths",
+        b"POST / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+        (BAD, OK),
+    ),
     ("two lengths", b"POST / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxy", (BAD,)),
     ("list of lengths", b"POST / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 1, 2\r\n\r\nxy", (BAD,)),
     ("unknown coding", b"POST / HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: zip\r\n\r\n", (BAD, "501")),

@@ -92,7 +92,10 @@ class AccountsTests(EdgeTestCase):
         edge = Edge()
         self._other_key(edge)
         mine = {"public_key": edge.public_key}
-        other: dict[str, Any] = {"public_key": self._other_key(edge).with_suffix(".pub").read_text().strip(), "account": "other"}
+        other: dict[str, Any] = {
+            "public_key": self._other_key(edge).with_suffix(".pub").read_text().strip(),
+            "account": "other",
+        }
         edge.configure(
             {
                 "accounts": [{"name": "other"}],

@@ -35,7 +35,11 @@ class ConsoleTests(EdgeTestCase):
 
     def test_help(self) -> None:
         """``--help`` prints the flags of its command, makes no endpoint, and exits with 0."""
-        for command, flag in (("http --help", "--schemes"), ("tcp --help", "--remote-addr"), ("tls --help", "--domain")):
+        for command, flag in (
+            ("http --help", "--schemes"),
+            ("tcp --help", "--remote-addr"),
+            ("tls --help", "--domain"),
+        ):
             agent = self.ssh("443:localhost:1", command=command)
             self.assertEqual(agent.exit_code(), 0, agent.said())
             self.assertIn(flag, agent.out)
@@ -62,7 +66,12 @@ class ConsoleTests(EdgeTestCase):
     def test_protection_is_never_dropped(self) -> None:
         """A flag that asks for protection either protects or is refused: nothing is ever published without it."""
         service = self.web()
-        for flag in ("--basic-auth user:password123", "--cidr-allow 192.0.2.0/24", "--oauth google", "--verify-webhook github"):
+        for flag in (
+            "--basic-auth user:password123",
+            "--cidr-allow 192.0.2.0/24",
+            "--oauth google",
+            "--verify-webhook github",
+        ):
             name = self.new_name()
             agent = self.ssh(f"{name}:443:localhost:{service.port}", command=f"http {flag}")
             self.eventually(lambda: agent.process.poll() is not None or "Forwarding" in agent.out, "decision")
@@ -112,7 +121,7 @@ class ConsoleTests(EdgeTestCase):
         """Name, description and metadata with spaces are taken, even when the local shell has eaten the quotes."""
         agent = self.ssh(
             f"443:localhost:{self.web().port}",
-            command='http --name web --description two words --metadata \'{"a": 1}\'',
+            command="http --name web --description two words --metadata '{\"a\": 1}'",
         )
         self.assertEqual(self.get(agent.url()).status, 200)
 

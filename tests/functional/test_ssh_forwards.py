@@ -207,7 +207,9 @@ class PlainHTTPTests(EdgeTestCase):
         name = self.new_name()
         self.publish(self.web(), name)
         answer = self.get(f"http://{name}/path?query=1")
-        self.assertEqual((answer.status, answer.headers.get("location")), (307, f"https://{name}:{self.edge.https}/path?query=1"))
+        self.assertEqual(
+            (answer.status, answer.headers.get("location")), (307, f"https://{name}:{self.edge.https}/path?query=1")
+        )
 
     def test_offline(self) -> None:
         """An unknown name on the http listener gets the offline answer."""

@@ -96,7 +96,12 @@ class TransferTests(EdgeTestCase):
 
     def test_every_cipher(self) -> None:
         """Each cipher that a stock client may choose carries bytes faithfully."""
-        for cipher in ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes128-ctr"):
+        for cipher in (
+            "aes128-gcm@openssh.com",
+            "aes256-gcm@openssh.com",
+            "chacha20-poly1305@openssh.com",
+            "aes128-ctr",
+        ):
             name = self.new_name()
             self.publish(self.service, name, options=["-c", cipher, "-o", "RekeyLimit=3M"])
             self.host = name
@@ -138,7 +143,8 @@ class TransferTests(EdgeTestCase):
         stalled.request("GET", f"/size/{SIZE}")
         size, results = 5 * MEGABYTE, []
         threads = [
-            threading.Thread(target=lambda: results.append(self.download(f"/size/{size}")), daemon=True) for _ in range(8)
+            threading.Thread(target=lambda: results.append(self.download(f"/size/{size}")), daemon=True)
+            for _ in range(8)
         ]
         for thread in threads:
             thread.start()

@@ -83,7 +83,8 @@ def assign(plan: tuple[Command, ...], count: int) -> tuple[Command, ...]:
         raise Refused(ONE_EACH, f"There are {len(plan)} commands for {count} forwards. Add a -R for each command.")
     if count > len(plan) and plan[-1].names_one:
         raise Refused(
-            ONE_EACH, "A flag that names the URL fits one -R only. Name each in its -R, or join one command a -R with +."
+            ONE_EACH,
+            "A flag that names the URL fits one -R only. Name each in its -R, or join one command a -R with +.",
         )
     return plan + plan[-1:] * (count - len(plan))
 
@@ -100,12 +101,21 @@ def bind(wish: Wish, command: Command, settings: GatewaySettings, now: float) ->
     check_fits(command, verb)
     password, address = _credentials(wish.address)
     if password and (verb != "http" or "basic_auth" not in settings.module_kinds):
-        raise Refused(NOT_HERE, "A password in the bind address is the flag --basic-auth, which is not built into this server yet.")
+        raise Refused(
+            NOT_HERE,
+            "A password in the bind address is the flag --basic-auth, which is not built into this server yet.",
+        )
     common = _common(wish, command, verb, now)
     if password:
         common = replace(common, modules=_with_password(common.modules, password))
     if verb == "tunnel":
-        return (replace(common, proto="labels", labels=values.labels(command.options["label"] if "label" in command.options else ())),)
+        return (
+            replace(
+                common,
+                proto="labels",
+                labels=values.labels(command.options["label"] if "label" in command.options else ()),
+            ),
+        )
     if verb == "tcp":
         return (_tcp(common, _address_name(address, settings), wish.port, command.options, settings),)
     return _web(common, _address_name(address, settings), wish.port, command, verb, settings)
@@ -306,13 +316,19 @@ def _tcp(common: Claim, bound: _Name | None, port: int, options: Mapping[str, An
     if flagged:
         if bound and bound.host != flagged[0]:
             code = BIND_AND_REMOTE_ADDR if flag == "remote-addr" else BIND_AND_HOSTNAME
-            raise Refused(code, f"-R asks for '{shown(bound.host)}' and --{flag} for '{shown(flagged[0])}'. Name it in one place only.")
+            raise Refused(
+                code,
+                f"-R asks for '{shown(bound.host)}' and --{flag} for '{shown(flagged[0])}'. Name it in one place only.",
+            )
         if (chosen or bound and port) and port != flagged[1]:
             raise Refused(PORT_AND_REMOTE_ADDR, f"-R asks for port {port} and --{flag} for {flagged[1]}. Use 0 in -R.")
         return replace(common, host=flagged[0], port=flagged[1])
     if bound:
         if not port:
-            raise Refused(ADDRESS_WITHOUT_PORT, f"'{shown(bound.host)}' needs its port in -R too: a reserved address is host:port.")
+            raise Refused(
+                ADDRESS_WITHOUT_PORT,
+                f"'{shown(bound.host)}' needs its port in -R too: a reserved address is host:port.",
+            )
         return replace(common, host=bound.host, port=port)
     return replace(common, port=port) if chosen and _may_choose(port, settings) else common
 

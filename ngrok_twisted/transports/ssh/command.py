@@ -95,7 +95,9 @@ def language_version(username: bytes) -> int:
         return LATEST
     version = int(match[1])
     if version not in _VERSIONS:
-        raise Refused(UNKNOWN_VERSION, f"There is no version v{version} of the command language. The latest is v{LATEST}.")
+        raise Refused(
+            UNKNOWN_VERSION, f"There is no version v{version} of the command language. The latest is v{LATEST}."
+        )
     return version
 
 
@@ -200,7 +202,8 @@ class _Parser:
         flag = BY_NAME.get(name)
         if flag is None or (flag.only_v1 and self._version != 1):
             raise Refused(
-                PARSE_ERROR, f"The flag {shown(word.text.partition('=')[0])} at position {word.position} is unknown.{_hint(name)}"
+                PARSE_ERROR,
+                f"The flag {shown(word.text.partition('=')[0])} at position {word.position} is unknown.{_hint(name)}",
             )
         if flag.impossible:
             raise Refused(UNSUPPORTED_FLAG, f"The flag --{name} is not supported over SSH: {flag.impossible}.")
@@ -210,7 +213,12 @@ class _Parser:
     def _stray(self, word: Word) -> None:
         """A word that is no flag: the local service, or the rest of a value whose quotes the local shell took."""
         prose = self._repairs and self._typed[-1][0].prose
-        if not prose and not self._had_local and _LOCAL_SERVICE.fullmatch(word.text) and self._verb not in ("tunnel", *INFORMING):
+        if (
+            not prose
+            and not self._had_local
+            and _LOCAL_SERVICE.fullmatch(word.text)
+            and self._verb not in ("tunnel", *INFORMING)
+        ):
             self._had_local = True
             self._repairs = False
         elif self._repairs:
@@ -256,7 +264,9 @@ def _verb(word: str) -> str:
 
 def _check_verb(flag: Flag, name: str, verb: str) -> None:
     if verb and verb not in flag.on:
-        raise Refused(PARSE_ERROR, f"The flag --{name} does not go with the command {verb}, only with {', '.join(flag.on)}.")
+        raise Refused(
+            PARSE_ERROR, f"The flag --{name} does not go with the command {verb}, only with {', '.join(flag.on)}."
+        )
 
 
 def _read(flag: Flag, name: str, text: str) -> Any:
@@ -283,7 +293,10 @@ def _check_together(options: Mapping[str, Any]) -> None:
     if not options.get("upstream-tls"):
         for name in ("upstream-tls-verify", "upstream-tls-name"):
             if options.get(name):
-                raise Refused(UNSUPPORTED_FLAG, f"--{name} needs --upstream-tls: without it the server speaks no TLS to your service.")
+                raise Refused(
+                    UNSUPPORTED_FLAG,
+                    f"--{name} needs --upstream-tls: without it the server speaks no TLS to your service.",
+                )
 
 
 def split_commas(text: str) -> list[str]:

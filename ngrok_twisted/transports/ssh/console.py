@@ -212,7 +212,9 @@ def qr_lines(url: str) -> list[str]:
     A QR code in half blocks: what is light in the code is drawn, what is dark is left to the background.
     """
     # Upper-case scheme and host would make a smaller code, but people read the URL in their scanner before they tap it.
-    rows = [list(row) for row in segno.make(url, error="l", micro=False, boost_error=False).matrix_iter(border=_QUIET_ZONE)]
+    rows = [
+        list(row) for row in segno.make(url, error="l", micro=False, boost_error=False).matrix_iter(border=_QUIET_ZONE)
+    ]
     if len(rows) % 2:
         rows.append([1] * len(rows[0]))
     glyphs = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}

@@ -108,7 +108,13 @@ _WHERE = (
     Flag(name="binding", on=_PUBLIC, value="public", read=values.binding, help="who may reach the endpoint"),
     Flag(name="pooling-enabled", kind=Kind.BOOL, on=_PUBLIC, help="share the URL with your other pooled endpoints"),
     Flag(
-        name="label", kind=Kind.LIST, on=(TUNNEL,), value="key=value", commas=True, read=values.label, help="a label that backends match"
+        name="label",
+        kind=Kind.LIST,
+        on=(TUNNEL,),
+        value="key=value",
+        commas=True,
+        read=values.label,
+        help="a label that backends match",
     ),
     Flag(name="force-https", kind=Kind.BOOL, help="publish http too, and redirect it to https"),
     Flag(
@@ -123,7 +129,9 @@ _WHERE = (
 
 _ABOUT = (
     Flag(name="name", on=_PUBLIC, prose=True, read=values.short_text, help="a name shown in listings"),
-    Flag(name="description", on=PUBLISHING, prose=True, read=values.short_text, help="text for people, 255 bytes at most"),
+    Flag(
+        name="description", on=PUBLISHING, prose=True, read=values.short_text, help="text for people, 255 bytes at most"
+    ),
     Flag(name="metadata", on=PUBLISHING, prose=True, read=values.metadata, help="your own data, 4096 bytes at most"),
 )
 
@@ -156,7 +164,9 @@ _OUTPUT = (
     Flag(name="qr", kind=Kind.BOOL, on=_NAMED, help="print the URL as a QR code"),
     Flag(name="log-requests", kind=Kind.BOOL, on=PUBLISHING, help="print a line a request (the default in a terminal)"),
     Flag(name="inspect", kind=Kind.BOOL, help="accepted; this server keeps no copies of requests"),
-    Flag(name="region", on=ANY, value="region", ignored="--region is ignored: this server is one region.", help="ignored"),
+    Flag(
+        name="region", on=ANY, value="region", ignored="--region is ignored: this server is one region.", help="ignored"
+    ),
     Flag(name="help", kind=Kind.BOOL, on=ANY, aliases=("h",), help="print this list"),
 )
 
@@ -164,7 +174,14 @@ _MODULES = (
     _module("basic-auth", "basic_auth", "ask visitors for a user name and password", value="user:password"),
     _module("cidr-allow", "ip_restriction", "only these addresses may visit", on=_PUBLIC, commas=True, value="cidr"),
     _module("cidr-deny", "ip_restriction", "these addresses may not visit", on=_PUBLIC, commas=True, value="cidr"),
-    _module("circuit-breaker", "circuit_breaker", "share of 5xx answers that trips", Kind.FLOAT, read=values.fraction, value="0.5"),
+    _module(
+        "circuit-breaker",
+        "circuit_breaker",
+        "share of 5xx answers that trips",
+        Kind.FLOAT,
+        read=values.fraction,
+        value="0.5",
+    ),
     _module("compression", "compression", "compress responses", Kind.BOOL),
     _module("oauth", "oauth", "sign visitors in with this provider", Kind.STRING, value="provider"),
     _module("oauth-allow-email", "oauth", "only these people may visit", commas=True, value="email"),
@@ -180,10 +197,18 @@ _MODULES = (
     _module("request-header-remove", "request_headers", "remove a header from requests", value="name"),
     _module("response-header-add", "response_headers", "add a header to responses", prose=True, value="'name: value'"),
     _module("response-header-remove", "response_headers", "remove a header from responses", value="name"),
-    _module("ua-filter-allow", "user_agent_filter", "User-Agents that may visit", commas=True, prose=True, value="regex"),
-    _module("ua-filter-deny", "user_agent_filter", "User-Agents that may not visit", commas=True, prose=True, value="regex"),
-    _module("verify-webhook", "webhook_verification", "check signatures of this provider", Kind.STRING, value="provider"),
-    _module("verify-webhook-secret", "webhook_verification", "the secret to check them with", Kind.STRING, value="secret"),
+    _module(
+        "ua-filter-allow", "user_agent_filter", "User-Agents that may visit", commas=True, prose=True, value="regex"
+    ),
+    _module(
+        "ua-filter-deny", "user_agent_filter", "User-Agents that may not visit", commas=True, prose=True, value="regex"
+    ),
+    _module(
+        "verify-webhook", "webhook_verification", "check signatures of this provider", Kind.STRING, value="provider"
+    ),
+    _module(
+        "verify-webhook-secret", "webhook_verification", "the secret to check them with", Kind.STRING, value="secret"
+    ),
     _module("websocket-tcp-converter", "websocket_tcp_converter", "turn WebSockets into TCP", Kind.BOOL),
     _module(
         "mutual-tls-cas",
@@ -219,10 +244,7 @@ _MODULES = (
 
 _IMPOSSIBLE = (
     *(Flag(name=name, on=_NAMED, impossible=_THEIR_FILE) for name in ("upstream-tls-verify-cas", "crt", "key")),
-    *(
-        Flag(name=name, on=ANY, impossible=_THEIR_AGENT)
-        for name in ("config", "log", "log-level", "log-format")
-    ),
+    *(Flag(name=name, on=ANY, impossible=_THEIR_AGENT) for name in ("config", "log", "log-level", "log-format")),
     Flag(name="authtoken", on=ANY, impossible="your SSH key says who you are, so no token is needed"),
 )
 

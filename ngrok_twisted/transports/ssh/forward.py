@@ -39,6 +39,8 @@ class Forward:
     :ivar tunnels: what is online, one a grant.
     :ivar port: the port in its channels: the requested one, or the allocated one for 0.
     :ivar born: seconds on the clock when it went online.
+    :ivar work: the claim that is under way, or ``None``.
+    :ivar attempt: grows with every try to put it online; an older one is of no interest.
     :ivar expiry: the delayed call that ends it, or ``None``.
     """
 
@@ -55,6 +57,8 @@ class Forward:
         self.port = wish.port
         self.born = 0.0
         self.expiry: Any = None
+        self.work: Deferred[Grant] | None = None
+        self.attempt = 0
 
     @property
     def hopeful(self) -> bool:

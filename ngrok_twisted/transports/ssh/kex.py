@@ -121,24 +121,24 @@ class Proposal:
         return os.urandom(16) + b"".join(NS(b",".join(names)) for names in lists) + bytes(5)
 
 
-def offer(peer: Proposal | None, host_keys: Sequence[bytes], prefer_aes_gcm: bool) -> Proposal:
+def suited(theirs: tuple[bytes, ...]) -> tuple[bytes, ...]:
     """
-    What we offer to a peer.
-
-    :param peer: its proposal, or ``None`` while it has not come.
-    :param prefer_aes_gcm: see `SSHLimits.prefer_aes_gcm`. The choice is made for each direction.
+    :param theirs: the ciphers that a client lists for one direction.
+    :return: those to offer to it where AES-GCM is preferred: see `SSHLimits.prefer_aes_gcm`.
     """
+    return AES_GCM if set(AES_GCM) & set(theirs) else OTHER_CIPHERS
 
-    def ciphers(theirs: tuple[bytes, ...]) -> tuple[bytes, ...]:
-        if peer is None or not prefer_aes_gcm:
-            return ALL_CIPHERS
-        return AES_GCM if set(AES_GCM) & set(theirs) else OTHER_CIPHERS
 
+def offer(host_keys: Sequence[bytes], ciphers_in: tuple[bytes, ...], ciphers_out: tuple[bytes, ...]) -> Proposal:
+    """
+    :param host_keys: the signature algorithms of our host keys, best first.
+    :return: our proposal.
+    """
     return Proposal(
         key_exchanges=(*KEY_EXCHANGES, STRICT_SERVER),
         host_keys=tuple(host_keys),
-        ciphers_in=ciphers(peer.ciphers_in if peer else ()),
-        ciphers_out=ciphers(peer.ciphers_out if peer else ()),
+        ciphers_in=ciphers_in,
+        ciphers_out=ciphers_out,
         macs_in=MACS_OFFERED,
         macs_out=MACS_OFFERED,
     )

@@ -53,7 +53,9 @@ class Screen:
         self.spoken = True
         pty = self.session.pty is not None
         self.console = Console(
-            pty=pty, json=options.get("output") == "json", quiet=bool(options.get("quiet")) and options.get("output") != "json"
+            pty=pty,
+            json=options.get("output") == "json",
+            quiet=bool(options.get("quiet")) and options.get("output") != "json",
         )
         self.log = bool(options.get("log-requests", pty)) and not self.console.quiet
         self.code = bool(options.get("qr"))

@@ -93,7 +93,9 @@ def binding(text: str) -> str:
     if folded not in ("public", "internal", "kubernetes"):
         raise Refused(15005, f"The binding '{text}' is unknown. This server serves the binding public.")
     if folded != "public":
-        raise Refused(1109, f"The binding {folded} is not built into this server yet. Only public endpoints are served.")
+        raise Refused(
+            1109, f"The binding {folded} is not built into this server yet. Only public endpoints are served."
+        )
     return folded
 
 
@@ -104,7 +106,9 @@ def http_version(text: str) -> str:
     :raises Refused: 1109 for ``http2``.
     """
     if text.lower() == "http2":
-        raise Refused(1109, "HTTP/2 to the local service is not built into this server yet. Leave the flag out to use HTTP/1.1.")
+        raise Refused(
+            1109, "HTTP/2 to the local service is not built into this server yet. Leave the flag out to use HTTP/1.1."
+        )
     return str(choice("http1")(text))
 
 
@@ -136,7 +140,8 @@ def header_value(text: str) -> str:
         return ""
     if text.lower() == "rewrite":
         raise Refused(
-            1109, "--host-header rewrite is not possible over SSH: only the client knows the local address. Name the host instead."
+            1109,
+            "--host-header rewrite is not possible over SSH: only the client knows the local address. Name the host instead.",
         )
     if not text or not re.fullmatch(r"[\x21-\x7e]{1,255}", text) or set(text) & set('/?#@\\"<>,'):
         raise ValueError("expects a host name, such as app.local or localhost:3000")
@@ -166,7 +171,9 @@ def expiry(text: str) -> Expiry:
             return Expiry(moment.timestamp(), False)
         except (ValueError, OverflowError):
             pass
-    raise ValueError("expects a duration such as 15m, 2h or 1d, a time such as 2030-01-31T12:00:00Z, or seconds since 1970")
+    raise ValueError(
+        "expects a duration such as 15m, 2h or 1d, a time such as 2030-01-31T12:00:00Z, or seconds since 1970"
+    )
 
 
 def label(text: str) -> str:
@@ -206,7 +213,9 @@ def terminate_at(text: str) -> str:
     :raises Refused: 1109 for ``agent``: there is no agent program that could do it.
     """
     if text.lower() == "agent":
-        raise Refused(1109, "--terminate-at agent is not possible over SSH: the SSH client cannot end TLS. Use upstream.")
+        raise Refused(
+            1109, "--terminate-at agent is not possible over SSH: the SSH client cannot end TLS. Use upstream."
+        )
     return str(choice("upstream", "edge")(text))
 
 
@@ -217,7 +226,10 @@ def authority_id(text: str) -> str:
     :raises Refused: 1109 for a path.
     """
     if not text.startswith("ca_"):
-        raise Refused(1109, "--mutual-tls-cas takes ids of certificate authorities (ca_…): a file on your machine cannot be read over SSH.")
+        raise Refused(
+            1109,
+            "--mutual-tls-cas takes ids of certificate authorities (ca_…): a file on your machine cannot be read over SSH.",
+        )
     return text
 
 
@@ -229,6 +241,7 @@ def standard_input(text: str) -> str:
     """
     if text != "-":
         raise Refused(
-            1109, "A policy file on your machine cannot be read over SSH. Use - for the path, and feed the file to ssh's standard input."
+            1109,
+            "A policy file on your machine cannot be read over SSH. Use - for the path, and feed the file to ssh's standard input.",
         )
     return text

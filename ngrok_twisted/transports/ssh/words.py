@@ -74,7 +74,7 @@ class _Splitter:
         self._try_json = True
 
     def words(self) -> list[Word]:
-        found = []
+        found: list[Word] = []
         while True:
             self._skip_spaces()
             if self._at >= len(self._text):
@@ -86,7 +86,8 @@ class _Splitter:
             self._at += 1
 
     def _word(self) -> Word:
-        start, bare, parts = self._at, True, []
+        start, bare = self._at, True
+        parts: list[str] = []
         while self._at < len(self._text):
             character = self._text[self._at]
             if character in _SPACES:
@@ -108,7 +109,8 @@ class _Splitter:
         return part
 
     def _double(self) -> str:
-        start, parts = self._at, []
+        start = self._at
+        parts: list[str] = []
         self._at += 1
         while self._at < len(self._text):
             character = self._text[self._at]
@@ -147,5 +149,6 @@ class _Splitter:
 
 def _unbalanced(quote: str, at: int) -> Refused:
     return Refused(
-        PARSE_ERROR, f"The quote {quote} at position {at + 1} is never closed. Put a backslash before it to mean the quote itself."
+        PARSE_ERROR,
+        f"The quote {quote} at position {at + 1} is never closed. Put a backslash before it to mean the quote itself.",
     )

@@ -42,7 +42,9 @@ def channel_flood(transport: paramiko.Transport) -> None:
 
 def strange_channels(transport: paramiko.Transport) -> None:
     """Channels of every kind that is not for clients, and of no kind at all."""
-    for number, kind in enumerate(("forwarded-tcpip", "x11", "auth-agent@openssh.com", "tun@openssh.com", "", "\x00" * 9)):
+    for number, kind in enumerate(
+        ("forwarded-tcpip", "x11", "auth-agent@openssh.com", "tun@openssh.com", "", "\x00" * 9)
+    ):
         transport._send_message(message(cMSG_CHANNEL_OPEN, kind, number + 100, 2097152, 32768, "a", 1, "b", 2))
 
 

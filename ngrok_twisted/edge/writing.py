@@ -1,0 +1,153 @@
+"""
+`ResponseWriter`: how a response becomes bytes of HTTP/1.1 (RFC 9112 sections 4 and 6).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from ngrok_twisted.edge.head import RequestHead
+from ngrok_twisted.upstream.chunked import encode_trailers
+from ngrok_twisted.upstream.headers import joined
+from ngrok_twisted.upstream.syntax import KILOBYTE
+
+# Below this, copying buffers together is cheaper than handing the kernel several.
+JOINED_BYTES = 16 * KILOBYTE
+
+# How the body of the current response ends.
+_COUNTED, _CHUNKED, _CLOSED, _BODILESS = range(4)
+
+
+class ResponseWriter:
+    """
+    The writing half of an HTTP/1.1 server connection.
+
+    :ivar transport: the visitor's.
+    :ivar persistent: the connection stays open after the current response.
+    """
+
+    __slots__ = ("transport", "persistent", "_batch", "_framing", "_owed", "_minor")
+
+    def __init__(self) -> None:
+        self.transport: Any = None
+        self.persistent = True
+        self._batch: Any = False
+        self._framing = _BODILESS
+        self._owed = 0
+        self._minor = 1
+
+    def attach(self, transport: Any) -> None:
+        """Write to this transport from now on."""
+        self.transport = transport
+        self._batch = hasattr(transport, "writeBatch")
+
+    def expect_response(self, head: RequestHead) -> None:
+        """A request came in: its version and its wishes decide about the response's framing."""
+        self._minor = head.minor
+        self.persistent = self.persistent and head.persistent
+
+    def body_unread(self) -> bool:
+        """Whether the connection cannot go on because of the request's body."""
+        raise NotImplementedError
+
+    def touched(self) -> None:
+        """Something was written."""
+        raise NotImplementedError
+
+    def write_head(self, request: Any, head: Any, buffers: Sequence[Any], last: bool, trailers: Any) -> None:
+        """IRequestChannel."""
+        size = sum(map(len, buffers)) if buffers else 0
+        if last and head.length is None and not head.bodiless and not trailers:
+            head.length = size
+        lines = [b"HTTP/1.1 %d %s" % (head.status, head.reason)]
+        for name, value in head.headers:
+            lines.append(name + b": " + value)
+        self._frame(lines, head, size)
+        parts = [joined(lines)]
+        if size:
+            self._add_body(parts, buffers, size)
+        if last and self._framing == _CHUNKED:
+            parts.append(encode_trailers(trailers))
+        self._send(parts, size)
+        if last:
+            self._check_complete()
+
+    def _frame(self, lines: list[bytes], head: Any, size: int) -> None:
+        """Choose how the body ends, and say so."""
+        if head.status == 101:
+            lines.append(b"Connection: Upgrade")
+            self._framing = _BODILESS
+            return
+        if self.persistent and self.body_unread():
+            self.persistent = False
+        if head.bodiless:
+            self._framing = _BODILESS
+            if head.length is not None and head.status != 204:
+                lines.append(b"Content-Length: %d" % head.length)
+        elif head.length is not None:
+            self._framing = _COUNTED
+            self._owed = head.length
+            lines.append(b"Content-Length: %d" % head.length)
+        elif self._minor:
+            self._framing = _CHUNKED
+            lines.append(b"Transfer-Encoding: chunked")
+        else:
+            self._framing = _CLOSED
+            self.persistent = False
+        if not self.persistent:
+            lines.append(b"Connection: close")
+        elif not self._minor:
+            lines.append(b"Connection: keep-alive")
+
+    def _add_body(self, parts: list[Any], buffers: Sequence[Any], size: int) -> None:
+        if self._framing == _CHUNKED:
+            parts.append(b"%x\r\n" % size)
+            parts.extend(buffers)
+            parts.append(b"\r\n")
+        else:
+            parts.extend(buffers)
+            if self._framing == _COUNTED:
+                self._owed -= size
+
+    def _send(self, parts: list[Any], size: int) -> None:
+        self.touched()
+        if self._batch and size > JOINED_BYTES:
+            self.transport.writeBatch(parts)
+        else:
+            self.transport.write(b"".join(parts) if len(parts) > 1 else bytes(parts[0]))
+
+    def write_body(self, request: Any, buffers: Sequence[Any]) -> None:
+        """IRequestChannel."""
+        size = sum(map(len, buffers))
+        if not size:
+            return
+        parts: list[Any] = []
+        self._add_body(parts, buffers, size)
+        if self._framing == _COUNTED and self._owed < 0:
+            self.abort(request)
+            return
+        self._send(parts, size)
+
+    def end(self, request: Any, trailers: Any) -> None:
+        """IRequestChannel."""
+        if self._framing == _CHUNKED:
+            self.touched()
+            self.transport.write(encode_trailers(trailers))
+        self._check_complete()
+
+    def _check_complete(self) -> None:
+        """A response that is shorter than it said cannot be followed by another."""
+        if self._framing == _COUNTED and self._owed:
+            self.persistent = False
+            self.abort(None)
+
+    def abort(self, request: Any) -> None:
+        """IRequestChannel."""
+        raise NotImplementedError
+
+    def inform(self, request: Any, status: int, reason: bytes, fields: list[tuple[bytes, bytes]]) -> None:
+        """IRequestChannel. HTTP/1.0 has no informational responses (RFC 9110 section 15.2)."""
+        if self._minor:
+            lines = [b"HTTP/1.1 %d %s" % (status, reason)]
+            lines += [name + b": " + value for name, value in fields]
+            self.transport.write(joined(lines))

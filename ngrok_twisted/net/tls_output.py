@@ -1,0 +1,219 @@
+"""
+The writing half of a TLS connection: from the inner protocol's writes to few writes of the outer transport.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any, Sequence
+
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IConsumer
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ngrok_twisted.interfaces import IBatchTransport
+
+# The plaintext of one record, RFC 8446 section 5.1. Both BIOs are filled in steps of this size, because a memory BIO keeps
+# the largest buffer it ever had: an idle connection that was busy once would hold all of it.
+RECORD = 16 * 1024
+
+# How much ciphertext is collected for one outer write.
+WRITE_SIZE = 256 * 1024
+
+
+class BrokenTLS(ConnectionLost):
+    """The TLS layer failed after the handshake: a forged record, or an alert of the peer."""
+
+
+@implementer(IBatchTransport, IConsumer)
+class TLSOutput:
+    """
+    What `TLSConnection` presents to the inner protocol for writing.
+
+    Nothing is kept here but what one call produces: what the outer transport cannot send it buffers itself, and the inner
+    protocol's producer is registered with the outer transport, so that back-pressure needs no relay.
+
+    :ivar transport: the outer transport.
+    :ivar connected: true from the end of the handshake to the end of the connection.
+    :ivar disconnecting: true once the inner protocol has asked for the end.
+    """
+
+    connected = False
+    disconnecting = False
+    transport: Any = None
+
+    _producer: Any = None
+    _busy = False  # input is being worked on: what is written meanwhile is collected
+    _write_closed = False  # close_notify went out
+    _told_done = False  # the inner protocol knows that the peer sent close_notify
+    _ended = False  # input and output do not matter any more
+    _reason: Failure | None = None  # why, if nobody asked for the end
+
+    def __init__(self, connection: ssl.SSLObject, outgoing: ssl.MemoryBIO) -> None:
+        self._ssl = connection
+        self._out = outgoing
+        self._parts: list[bytes] = []
+
+    # -- ITransport, IBatchTransport
+
+    def write(self, data: bytes) -> None:
+        """ITransport."""
+        if not isinstance(data, bytes):
+            raise TypeError(f"data must be bytes, not {type(data).__name__}")
+        if data and self.connected and not self._write_closed and not self._ended:
+            self._encrypt(data)
+            if not self._busy:
+                self._flush()
+
+    def writeSequence(self, iovec: Sequence[bytes]) -> None:
+        """ITransport."""
+        self.writeBatch(list(iovec))
+
+    def writeBatch(self, buffers: Sequence[Any]) -> None:
+        """IBatchTransport. Small neighbours share a record."""
+        if not self.connected or self._write_closed or self._ended:
+            return
+        small: list[Any] = []
+        size = 0
+        for buffer in buffers:
+            size += len(buffer)
+            if size > RECORD:
+                self._encrypt(b"".join(small))
+                small, size = [], len(buffer)
+            if size > RECORD // 2 and not small:
+                self._encrypt(buffer)
+                size = 0
+            else:
+                small.append(buffer)
+        self._encrypt(b"".join(small))
+        if not self._busy:
+            self._flush()
+
+    def loseWriteConnection(self) -> None:
+        """ITCPTransport: send close_notify. Reading goes on until the peer does the same."""
+        if not self.connected or self._write_closed or self._ended:
+            return
+        self._close_notify()
+        self._flush()
+        if self._told_done:
+            self.loseConnection()
+
+    def loseConnection(self) -> None:
+        """ITransport. A registered producer is waited for."""
+        if self.disconnecting or self._ended:
+            return
+        self.disconnecting = True
+        if self._producer is None:
+            self._finish()
+
+    def abortConnection(self) -> None:
+        """ITCPTransport."""
+        self._ended = True
+        self._parts.clear()
+        self.transport.abortConnection()
+
+    # -- IConsumer
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """IConsumer."""
+        if self._producer is not None:
+            raise RuntimeError("a producer is registered already")
+        if self._ended or not self.connected:
+            producer.stopProducing()
+            return
+        self._producer = producer
+        self.transport.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """IConsumer."""
+        if self._producer is None:
+            return
+        self._producer = None
+        self.transport.unregisterProducer()
+        if self.disconnecting and not self._ended:
+            self._finish()
+
+    # -- inside
+
+    def _encrypt(self, data: Any) -> None:
+        """Encrypt, collecting the ciphertext."""
+        size = len(data)
+        try:
+            if size > RECORD:
+                view = memoryview(data)
+                for start in range(0, size, RECORD):
+                    self._ssl.write(view[start : start + RECORD])
+                    self._collect()
+            elif size:
+                self._ssl.write(data)
+                if self._out.pending >= RECORD:
+                    self._collect()
+        except ssl.SSLError as error:
+            self._end(Failure(BrokenTLS(explain(error))))
+
+    def _collect(self) -> None:
+        """Empty the BIO before it grows."""
+        self._parts.append(self._out.read())
+        if len(self._parts) >= WRITE_SIZE // RECORD:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Everything that is encrypted goes out in one write."""
+        if self._ended:
+            return
+        parts = self._parts
+        if not parts:
+            if self._out.pending:
+                self.transport.write(self._out.read())
+            return
+        if self._out.pending:
+            parts.append(self._out.read())
+        self._parts = []
+        self.transport.writeSequence(parts)
+
+    def _close_notify(self) -> None:
+        """RFC 8446 section 6.1."""
+        self._write_closed = True
+        self._hold()
+        try:
+            self._ssl.unwrap()
+        except ssl.SSLError:
+            pass  # "want read": the peer's close_notify is still to come; all else shows on reading
+
+    def _hold(self) -> None:
+        """Take what can be decrypted out of OpenSSL: it cannot read on after a shutdown that met unread data."""
+        raise NotImplementedError
+
+    def _finish(self) -> None:
+        """The end that the inner protocol asked for."""
+        if self.connected and not self._write_closed:
+            self._close_notify()
+        self._flush()
+        self._ended = True
+        self.transport.loseConnection()
+
+    def _end(self, reason: Failure, abort: bool = False) -> None:
+        """An end that nobody asked for. An alert is sent if there is one; the inner protocol is told the reason."""
+        if self._ended:
+            return
+        self._reason = reason
+        self._flush()
+        self._ended = True
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            self.transport.unregisterProducer()
+            producer.stopProducing()
+        if abort:
+            self.transport.abortConnection()
+        else:
+            self.transport.loseConnection()
+
+
+def explain(error: BaseException) -> str:
+    """A short reason for logs, such as ``wrong version number``."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.lower().replace("_", " ")
+    return str(error)

@@ -1,0 +1,205 @@
+"""
+``twistd ngrok``: the options, and all the wiring, to be read from top to bottom.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from random import Random
+from typing import Any, Iterable
+
+from twisted.application.service import IService
+from twisted.cred.portal import Portal
+from twisted.python import usage
+from twisted.python.filepath import FilePath
+
+from ngrok_twisted import kinds
+from ngrok_twisted.control.config import Config
+from ngrok_twisted.control.load import load
+from ngrok_twisted.control.names import DEFAULT_ACCOUNT, account_id
+from ngrok_twisted.control.ownership import ReservationSettings
+from ngrok_twisted.control.reload import Reloader
+from ngrok_twisted.control.reservations import Reservations
+from ngrok_twisted.control.seed import declared
+from ngrok_twisted.control.service import Control
+from ngrok_twisted.control.state import StateDirectory
+from ngrok_twisted.edge.context import EdgeContext
+from ngrok_twisted.edge.plane import EdgePlane
+from ngrok_twisted.edge.site import HTTPLimits
+from ngrok_twisted.errors import InvalidConfig, StoreUnusable
+from ngrok_twisted.iam.checkers import SSHKeyChecker
+from ngrok_twisted.iam.realm import Realm
+from ngrok_twisted.iam.sessions import Sessions
+from ngrok_twisted.interfaces import IBackendKind, IModuleKind, IStoreKind
+from ngrok_twisted.net import reactor as lean_reactor
+from ngrok_twisted.net.listening import Listener, port_of
+from ngrok_twisted.observability.access import AccessLog
+from ngrok_twisted.runtime import Runtime
+from ngrok_twisted.server import Server
+from ngrok_twisted.tls.certificates import Certificates
+from ngrok_twisted.tls.issuers.local import LocalIssuer
+from ngrok_twisted.transports.ssh.kind import ssh_service
+from ngrok_twisted.transports.ssh.settings import GatewaySettings
+from ngrok_twisted.tunnels import Tunnels
+from ngrok_twisted.welcome import welcome
+
+HTTPS_PORT, HTTP_PORT, SSH_PORT = 443, 80, 22
+
+
+class Options(usage.Options):
+    """
+    The command line of ``twistd ngrok``.
+    """
+
+    synopsis = "[-c config.yaml]"
+    longdesc = (
+        "Runs an ngrok cloud edge. Without a config file everything listens on loopback, names end in .ngrok.localhost, "
+        "state is kept in ./var, and the SSH keys of the user who runs it may connect: try "
+        "'ssh -p 2222 -R 443:localhost:3000 localhost'."
+    )
+    optParameters = [["config", "c", None, "The configuration file; docs/configuration.md has every key."]]
+    optFlags = [["check", None, "Read the configuration, print every problem in it, and exit."]]
+
+    def postOptions(self) -> None:
+        """
+        Install the lean reactor, if the user chose no other with ``--reactor``.
+        """
+        if "twisted.internet.reactor" not in sys.modules:
+            lean_reactor.install()
+
+
+def makeService(options: Any, reactor: Any = None) -> IService:
+    """
+    :param options: the parsed `Options`.
+    :raises SystemExit: the configuration has problems; each was printed.
+    """
+    if reactor is None:
+        from twisted.internet import reactor  # the one place that reaches for it
+    path = options["config"]
+    try:
+        config = load(path, os.environ, Path.home())
+        if options["check"]:
+            print(f"{path or 'the built-in configuration'} is fine")
+            raise SystemExit(0)
+        return make_server(config, path, reactor)
+    except InvalidConfig as error:
+        _refuse(map(str, error.problems))
+    except StoreUnusable as error:
+        _refuse([f"ngrok_twisted cannot start: {error}"])
+
+
+def _refuse(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        print(sentence, file=sys.stderr, flush=True)
+    raise SystemExit(1)
+
+
+def make_server(config: Config, path: str | None, reactor: Any) -> Server:
+    """
+    Put the parts together. Nothing listens and nothing is stored until the service starts.
+
+    :param path: the file that the config came from, to be read again; ``None`` for the embedded defaults.
+    :raises StoreUnusable: the state directory cannot be had.
+    :raises InvalidConfig: a key or certificate in it cannot be used.
+    """
+    state = StateDirectory(FilePath(config.state))
+    state.open()
+    runtime = Runtime(reactor=reactor, random=Random(), state=state.path)
+    tunnels = Tunnels()
+    public_ports = _public_ports(config)
+
+    # The data plane.
+    issuer = LocalIssuer.open(state.path, reactor)
+    access_logs = [AccessLog(config.access_log, reactor)] if config.access_log else []
+    context = EdgeContext(
+        runtime=runtime,
+        tunnels=tunnels,
+        certificates=Certificates(issuer, config.domain, reactor),
+        limits=HTTPLimits(
+            head_bytes=config.limits.http_head_bytes,
+            fields=config.limits.http_fields,
+            first_head=config.timeouts.http_first_head,
+            idle=config.timeouts.http_idle,
+        ),
+        stream_idle=config.timeouts.stream_idle,
+        observers=tuple(access_logs),
+        public_ports=public_ports,
+        module_kinds=kinds.discover("ngrok_twisted.modules", IModuleKind),
+        backend_kinds=kinds.discover("ngrok_twisted.backends", IBackendKind),
+    )
+    plane = EdgePlane(context, config.tcp.interface)
+
+    # The control plane.
+    store_kind = kinds.discover("ngrok_twisted.control.stores", IStoreKind)[config.store.partition(":")[0]]
+    control = Control(store_kind(config.store, runtime), plane, declared(config), reactor)
+    reservations = Reservations(
+        ReservationSettings(
+            base_domain=config.domain,
+            tcp_host=config.tcp.host,
+            tcp_ports=range(config.tcp.ports.first, config.tcp.ports.last + 1),
+            public_ports={**public_ports, "tls": public_ports["https"]},
+            allow_requested_ports=config.tcp.allow_requested_ports,
+            open_account_ids=frozenset({account_id(DEFAULT_ACCOUNT)}),
+        ),
+        lambda: control.records,
+        control.publish,
+        reactor,
+        runtime.random,
+    )
+    sessions = Sessions()
+    control.subscribe(sessions.update)
+    reloader = Reloader(config, path, control, reactor)
+    checker = SSHKeyChecker(lambda: control.records, reactor, reloader.fresh_keys)
+    portal = Portal(Realm(lambda: control.records), [checker])
+
+    # The way in for agents.
+    ssh = ssh_service(config.ssh, _gateway_settings(config, public_ports), portal, reservations, tunnels, sessions, runtime)
+
+    return Server(
+        reactor,
+        state=state,
+        control=control,
+        plane=plane,
+        transports=[ssh],
+        parts=[*access_logs, reloader],
+        listeners=[
+            *_listeners(reactor, "https", config.listen.https, plane.secure_front, path),
+            *_listeners(reactor, "http", config.listen.http, plane.plain_front, path),
+            *_listeners(reactor, "ssh", config.listen.ssh, ssh.factory, path),
+        ],
+        ready=lambda: print(welcome(config, path), flush=True),
+    )
+
+
+def _listeners(reactor: Any, what: str, descriptions: Iterable[str], factory: Any, path: str | None) -> list[Listener]:
+    """The listeners of one kind. Without a config file an address that the machine does not have is passed over."""
+    return [Listener(reactor, what, description, factory, optional=path is None) for description in descriptions]
+
+
+def _public_ports(config: Config) -> dict[str, int]:
+    """What visitors dial, which is what URLs show."""
+    return {
+        "https": config.public_port or _first_port(config.listen.https, HTTPS_PORT),
+        "http": _first_port(config.listen.http, HTTP_PORT),
+    }
+
+
+def _first_port(descriptions: Iterable[str], default: int) -> int:
+    return next((port for description in descriptions if (port := port_of(description))), default)
+
+
+def _gateway_settings(config: Config, public_ports: dict[str, int]) -> GatewaySettings:
+    local = config.domain.endswith(".localhost")
+    return GatewaySettings(
+        base_domain=config.domain,
+        connect_host="localhost" if local else f"connect.{config.domain}",
+        connect_port=_first_port(config.listen.ssh, SSH_PORT),
+        public_ports={**public_ports, "tls": public_ports["https"]},
+        tcp_host=config.tcp.host,
+        tcp_ports=(config.tcp.ports.first, config.tcp.ports.last),
+        allow_requested_ports=config.tcp.allow_requested_ports,
+        require_command=config.ssh.require_command,
+        max_forwards=config.ssh.max_forwards,
+    )

@@ -1,0 +1,3 @@
+"""
+Doubles and contracts for people who write kinds.
+"""

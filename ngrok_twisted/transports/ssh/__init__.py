@@ -1,0 +1,1 @@
+"""SSH reverse tunnels: ``ssh -R`` of any SSH client."""

@@ -1,0 +1,503 @@
+"""
+``ssh-connection``: the table of channels, and global requests in order.
+
+It replaces Conch's service of the same name: that one answers at once, buffers without bound and loses half-closes.
+Source: RFC 4254; OpenSSH's PROTOCOL sections 2.5 and 3 for ``hostkeys-00``, ``no-more-sessions`` and keepalives.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from typing import TYPE_CHECKING, Any, Callable
+
+from twisted.conch.ssh.common import NS
+from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ngrok_twisted.errors import Overloaded, Refused, TunnelLost
+from ngrok_twisted.iam.principal import Principal
+from ngrok_twisted.transports.ssh.channels import Channel, ForwardedChannel
+from ngrok_twisted.transports.ssh.ciphers import PROTOCOL_ERROR, PacketError
+from ngrok_twisted.transports.ssh.packets import PACKET_DATA
+from ngrok_twisted.transports.ssh.publickey import BadKey, Fields
+from ngrok_twisted.transports.ssh.requests import Answers
+from ngrok_twisted.transports.ssh.sessions import SessionChannel
+
+if TYPE_CHECKING:
+    from ngrok_twisted.transports.ssh.server import SSHTransport
+
+MSG_GLOBAL_REQUEST = 80
+MSG_REQUEST_SUCCESS = 81
+MSG_REQUEST_FAILURE = 82
+MSG_CHANNEL_OPEN = 90
+MSG_CHANNEL_OPEN_CONFIRMATION = 91
+MSG_CHANNEL_OPEN_FAILURE = 92
+MSG_CHANNEL_EXTENDED_DATA = 95
+MSG_CHANNEL_EOF = 96
+MSG_CHANNEL_CLOSE = 97
+MSG_CHANNEL_REQUEST = 98
+MSG_CHANNEL_SUCCESS = 99
+MSG_CHANNEL_FAILURE = 100
+
+# RFC 4254 section 5.1.
+ADMINISTRATIVELY_PROHIBITED = 1
+UNKNOWN_CHANNEL_TYPE = 3
+RESOURCE_SHORTAGE = 4
+
+# RFC 4254 section 5.2: a window never grows past this.
+MAX_WINDOW = 0xFFFFFFFF
+
+# Bytes of the address in a forward request: a host name with room to spare, or a path.
+MAX_ADDRESS = 1024
+
+# Our own unanswered global requests; with more waiting, one more asks nothing new.
+MAX_PROBES = 16
+
+_TWO = struct.Struct(">II")
+_SUCCESS = bytes((MSG_REQUEST_SUCCESS,))
+_FAILURE = bytes((MSG_REQUEST_FAILURE,))
+_KEEPALIVE = bytes((MSG_GLOBAL_REQUEST,)) + NS(b"keepalive@openssh.com") + b"\1"
+
+
+class Connection:
+    """
+    One client after its login.
+
+    :ivar principal: who it is.
+    :ivar username: the user name it sent, bytes.
+    :ivar peer_host: its IP address.
+    :ivar peer_port: its TCP port.
+    :ivar client_version: its identification line.
+    :ivar session_id_hex: the identifier of the SSH session.
+    :ivar channels: by our number.
+    :ivar blocked: bulk must wait: the socket is full, or keys are being exchanged.
+    :ivar waiting: the channels with bytes that wait for that or for their window, in order.
+    """
+
+    _log = Logger()
+
+    def __init__(self, transport: SSHTransport, principal: Principal, username: bytes) -> None:
+        peer = transport.transport.getPeer()
+        self.transport = transport
+        self.limits = transport.limits
+        self.clock = transport.clock
+        self.later: Callable[[Callable[[], None]], None] = transport.factory.turn.later
+        self.principal = principal
+        self.username = username
+        self.peer_host: str = getattr(peer, "host", "")
+        self.peer_port: int = getattr(peer, "port", 0)
+        self.client_version = transport.otherVersionString.decode("ascii", "replace")
+        self.session_id_hex = (transport.sessionID or b"").hex()
+        self.channels: dict[int, Channel] = {}
+        self.blocked = False
+        self.waiting: dict[Channel, None] = {}
+        self.gateway: Any = None
+        self.connected = True
+        self._next_number = 0
+        self._sessions = 0
+        self._no_more_sessions = False
+        self._touched: list[Channel] = []
+        self._answers = Answers(transport.send, self.limits.max_pending_requests)
+        self._probes: deque[Deferred[None]] = deque()
+
+    # -- for the gateway -----------------------------------------------------------------------------------------------
+
+    def open_forwarded(
+        self,
+        address: bytes,
+        port: int,
+        originator_host: str,
+        originator_port: int,
+        factory: IProtocolFactory,
+    ) -> Deferred[Any]:
+        """
+        Open a ``forwarded-tcpip`` channel (RFC 4254 section 7.2).
+
+        :param address: as the client asked for it, byte for byte.
+        :param port: as asked for, or as allocated.
+        :param originator_host: the visitor's IP address.
+        :param factory: builds the protocol whose transport the channel becomes.
+        :return: a Deferred that fires with the protocol once the client has confirmed; fails with
+            `channels.OpenRefused` (an `UpstreamUnreachable`), `UpstreamTimeout`, `TunnelLost` or `Overloaded`. It can
+            be cancelled.
+        """
+        if not self.connected:
+            return fail(TunnelLost())
+        if len(self.channels) >= self.limits.max_channels:
+            return fail(Overloaded("Too many connections to this service are open."))
+        channel = ForwardedChannel(self, self._number(), factory)
+        self.channels[channel.number] = channel
+        self.transport.send(
+            bytes((MSG_CHANNEL_OPEN,))
+            + NS(b"forwarded-tcpip")
+            + struct.pack(">III", channel.number, channel.WINDOW, PACKET_DATA)
+            + NS(address)
+            + struct.pack(">I", port)
+            + NS(originator_host.encode("ascii", "replace"))
+            + struct.pack(">I", originator_port)
+        )
+        return channel.opening(self.limits.open_timeout)
+
+    def probe(self) -> Deferred[None]:
+        """
+        Ask the client for a sign of life.
+
+        :return: a Deferred that fires on any answer, and fails with `TunnelLost`.
+        """
+        if not self.connected:
+            return fail(TunnelLost())
+        # One that was cancelled keeps its place: its answer still comes.
+        result: Deferred[None] = Deferred()
+        if len(self._probes) >= MAX_PROBES:
+            self._probes[-1].addCallbacks(result.callback, result.errback)
+            return result
+        self._probes.append(result)
+        self.transport.send(_KEEPALIVE)
+        return result
+
+    def disconnect(self, code: int, text: str) -> None:
+        """End the connection and tell the client why: RFC 4253 section 11.1."""
+        self.transport.disconnect(code, text)
+
+    def lose(self) -> None:
+        """End the connection."""
+        self.transport.loseConnection()
+
+    # -- for the transport ---------------------------------------------------------------------------------------------
+
+    def start(self, gateway: Any) -> None:
+        """The login is answered: announce our host keys (spec 8.4)."""
+        self.gateway = gateway
+        blobs = b"".join(NS(key.public().blob()) for key in self.transport.factory.host_keys)
+        self.transport.send(bytes((MSG_GLOBAL_REQUEST,)) + NS(b"hostkeys-00@openssh.com") + b"\0" + blobs)
+
+    def lost(self, reason: Failure) -> None:
+        """The connection is gone, and all on it."""
+        self.connected = False
+        self.blocked = True
+        channels, self.channels = self.channels, {}
+        probes, self._probes = self._probes, deque()
+        for channel in channels.values():
+            self._guard(channel.connection_lost, reason)
+        for probe in probes:
+            if not probe.called:
+                probe.errback(TunnelLost())
+        self.waiting.clear()
+        gateway, self.gateway = self.gateway, None
+        if gateway is not None:
+            self._guard(gateway.disconnected, reason)
+
+    def keepalive(self) -> None:
+        """Ask for a sign of life; any message counts as one."""
+        self.probe().addErrback(lambda failure: failure.trap(TunnelLost, CancelledError) and None)
+
+    def tick(self) -> None:
+        """Called every few seconds."""
+        for channel in tuple(self.waiting):
+            channel.check_linger()
+
+    def block(self, blocked: bool) -> None:
+        """Stop or resume bulk."""
+        self.blocked = blocked
+        if blocked:
+            return
+        for channel in tuple(self.waiting):
+            if self.blocked:
+                return
+            self._guard(channel.drain)
+
+    def data(self, plain: memoryview, first: int, last: int) -> None:
+        """
+        ``SSH_MSG_CHANNEL_DATA``: kept until `deliver`.
+
+        :raises PacketError: its length lies, or it is more than the window allows.
+        """
+        channel, length = self._channel_data(plain, first + 1, last, first + 9)
+        if length and not channel.sent_close:
+            batch = channel.batch
+            if not batch:
+                self._touched.append(channel)
+            batch.append(plain[first + 9 : last])
+
+    def _channel_data(self, plain: Any, at: int, last: int, start: int) -> tuple[Channel, int]:
+        if start > last:
+            raise PacketError(PROTOCOL_ERROR, "data is cut short")
+        number = int.from_bytes(plain[at : at + 4], "big")
+        length = int.from_bytes(plain[start - 4 : start], "big")
+        channel = self.channels.get(number)
+        if channel is None or not channel.confirmed:
+            raise PacketError(PROTOCOL_ERROR, f"data for channel {number}, which is not open")
+        if start + length != last:
+            raise PacketError(PROTOCOL_ERROR, "the length of channel data is wrong")
+        channel.receive_window -= length
+        if channel.receive_window < 0 or length > PACKET_DATA or channel.got_eof:
+            self._log.warn("ssh {peer}: channel {number}: window violation", peer=self.peer_host, number=number)
+            raise PacketError(PROTOCOL_ERROR, "data that the window or the end of file does not allow")
+        return channel, length
+
+    def deliver(self) -> None:
+        """Give each channel what this read brought for it, in one call."""
+        touched = self._touched
+        if not touched:
+            return
+        self._touched = []
+        for channel in touched:
+            batch, channel.batch = channel.batch, []
+            try:
+                channel.received(batch)
+            except Exception:
+                self._log.failure("ssh {peer}: a channel failed", peer=self.peer_host)
+                self._guard(channel.abort)
+
+    def adjust(self, plain: memoryview, first: int, last: int) -> None:
+        """``SSH_MSG_CHANNEL_WINDOW_ADJUST``. :raises PacketError: the window would overflow."""
+        if last - first != 9:
+            raise PacketError(PROTOCOL_ERROR, "bad WINDOW_ADJUST")
+        number, more = _TWO.unpack_from(plain, first + 1)
+        channel = self._channel(number)
+        channel.send_window += more
+        if channel.send_window > MAX_WINDOW:
+            raise PacketError(PROTOCOL_ERROR, "window overflow")
+        if channel in self.waiting and not self.blocked:
+            self._guard(channel.drain)
+
+    def received(self, kind: int, payload: bytes) -> None:
+        """
+        Any other message of the service.
+
+        :raises PacketError: it is malformed, or names a channel that does not exist.
+        """
+        handle = self._MESSAGES.get(kind)
+        if handle is None:
+            self.transport.sendUnimplemented()
+            return
+        try:
+            handle(self, payload)
+        except (BadKey, struct.error):
+            raise PacketError(PROTOCOL_ERROR, f"message {kind} is malformed") from None
+
+    def forget(self, channel: Channel) -> None:
+        """Both sides have closed a channel: its number is free."""
+        self.channels.pop(channel.number, None)
+        self.waiting.pop(channel, None)
+        if isinstance(channel, SessionChannel):
+            self._sessions -= 1
+
+    def _guard(self, call: Callable[..., None], *arguments: Any) -> None:
+        """What fails in one channel is logged, and ends no other."""
+        try:
+            call(*arguments)
+        except Exception:
+            self._log.failure("ssh {peer}: a channel or its gateway failed", peer=self.peer_host)
+
+    def _number(self) -> int:
+        number = self._next_number
+        while number in self.channels:
+            number = number + 1 & 0xFFFFFFFF
+        self._next_number = number + 1 & 0xFFFFFFFF
+        return number
+
+    def _channel(self, number: int) -> Channel:
+        channel = self.channels.get(number)
+        if channel is None:
+            raise PacketError(PROTOCOL_ERROR, f"channel {number} is not open")
+        return channel
+
+    # -- global requests, RFC 4254 section 4 ---------------------------------------------------------------------------
+
+    def _global_request(self, payload: bytes) -> None:
+        fields = Fields(payload)
+        name, wants_answer = fields.string(), fields.raw(1) != b"\0"
+        answer: Callable[[bytes], None] = _ignore
+        if wants_answer:
+            place = self._answers.reserve()
+            if place is None:
+                raise PacketError(PROTOCOL_ERROR, "too many requests wait for their answers")
+            answer = place.give
+        serve = self._REQUESTS.get(name)
+        if serve is None:
+            # keepalive@openssh.com is among these: any answer will do.
+            answer(_FAILURE)
+            return
+        try:
+            serve(self, fields, answer)
+        except BadKey:
+            answer(_FAILURE)
+
+    def _tcpip_forward(self, fields: Fields, answer: Callable[[bytes], None]) -> None:
+        address, port = self._forward_address(fields)
+
+        def granted(allocated: int) -> None:
+            # The port is told only where the client left it to us (RFC 4254 section 7.1).
+            answer(_SUCCESS + struct.pack(">I", allocated) if port == 0 else _SUCCESS)
+
+        def refused(failure: Failure) -> None:
+            if not failure.check(Refused, CancelledError):
+                self._log.failure("ssh {peer}: a forward could not be made", failure=failure, peer=self.peer_host)
+            answer(_FAILURE)
+
+        asked = maybeDeferred(self.gateway.forward_requested, address, port)
+        asked.addCallback(granted).addErrback(refused)
+
+    def _cancel_forward(self, fields: Fields, answer: Callable[[bytes], None]) -> None:
+        address, port = self._forward_address(fields)
+        cancelled = False
+        try:
+            cancelled = self.gateway.forward_cancelled(address, port)
+        except Exception:
+            self._log.failure("ssh {peer}: a forward could not be cancelled", peer=self.peer_host)
+        answer(_SUCCESS if cancelled else _FAILURE)
+
+    def _forward_address(self, fields: Fields) -> tuple[bytes, int]:
+        address, port = fields.string(), int.from_bytes(fields.raw(4), "big")
+        fields.end()
+        if len(address) > MAX_ADDRESS or port > 65535:
+            raise BadKey("no such address")
+        return address, port
+
+    def _end_sessions(self, fields: Fields, answer: Callable[[bytes], None]) -> None:
+        self._no_more_sessions = True
+        answer(_SUCCESS)
+
+    def _prove_host_keys(self, fields: Fields, answer: Callable[[bytes], None]) -> None:
+        """OpenSSH's PROTOCOL section 2.5: sign the session's identifier with each of the keys named."""
+        known = {key.public().blob(): key for key in self.transport.factory.host_keys}
+        signatures = b""
+        asked = 0
+        while fields.left:
+            blob = fields.string()
+            key = known.get(blob)
+            asked += 1
+            if key is None or asked > len(known):
+                raise BadKey("not one of our host keys")
+            algorithm = b"rsa-sha2-512" if key.sshType() == b"ssh-rsa" else key.sshType()
+            message = NS(b"hostkeys-prove-00@openssh.com") + NS(self.transport.sessionID) + NS(blob)
+            signatures += NS(key.sign(message, signatureType=algorithm))
+        if not signatures:
+            raise BadKey("no key was named")
+        answer(_SUCCESS + signatures)
+
+    _REQUESTS: dict[bytes, Callable[[Connection, Fields, Callable[[bytes], None]], None]] = {
+        b"tcpip-forward": _tcpip_forward,
+        b"cancel-tcpip-forward": _cancel_forward,
+        b"no-more-sessions@openssh.com": _end_sessions,
+        b"hostkeys-prove-00@openssh.com": _prove_host_keys,
+    }
+
+    def _request_answered(self, payload: bytes) -> None:
+        if self._probes:
+            probe = self._probes.popleft()
+            if not probe.called:
+                probe.callback(None)
+
+    # -- channels, RFC 4254 section 5 ----------------------------------------------------------------------------------
+
+    def _channel_open(self, payload: bytes) -> None:
+        fields = Fields(payload)
+        kind = fields.string()
+        remote, window, limit = struct.unpack(">III", fields.raw(12))
+        reason, text = self._objection(kind)
+        if reason:
+            self.transport.send(
+                struct.pack(">BII", MSG_CHANNEL_OPEN_FAILURE, remote, reason) + NS(text.encode("ascii")) + NS(b"")
+            )
+            return
+        channel = SessionChannel(self, self._number())
+        self.channels[channel.number] = channel
+        self._sessions += 1
+        self.transport.send(
+            struct.pack(
+                ">BIIII", MSG_CHANNEL_OPEN_CONFIRMATION, remote, channel.number, channel.WINDOW, PACKET_DATA
+            )
+        )
+        channel.confirm(remote, window, limit)
+
+    def _objection(self, kind: bytes) -> tuple[int, str]:
+        if kind in (b"direct-tcpip", b"direct-streamlocal@openssh.com", b"x11", b"auth-agent@openssh.com"):
+            return ADMINISTRATIVELY_PROHIBITED, "not possible here"
+        if kind != b"session":
+            return UNKNOWN_CHANNEL_TYPE, "unknown channel type"
+        if self._no_more_sessions:
+            return ADMINISTRATIVELY_PROHIBITED, "no more sessions"
+        if self._sessions >= self.limits.max_sessions or len(self.channels) >= self.limits.max_channels:
+            return RESOURCE_SHORTAGE, "too many sessions"
+        return 0, ""
+
+    def _open_confirmed(self, payload: bytes) -> None:
+        number, remote, window, limit = struct.unpack(">IIII", payload[:16])
+        channel = self._opening(number)
+        channel.confirm(remote, window, limit)
+
+    def _open_refused(self, payload: bytes) -> None:
+        fields = Fields(payload)
+        number, reason = struct.unpack(">II", fields.raw(8))
+        channel = self._opening(number)
+        self.forget(channel)
+        channel.refused(reason, fields.string())
+
+    def _opening(self, number: int) -> ForwardedChannel:
+        channel = self._channel(number)
+        if channel.confirmed or not isinstance(channel, ForwardedChannel):
+            raise PacketError(PROTOCOL_ERROR, f"channel {number} is open already")
+        return channel
+
+    def _extended_data(self, payload: bytes) -> None:
+        # Neither sessions nor forwarded connections have a use for it; the window counts all the same.
+        channel, length = self._channel_data(payload, 0, len(payload), 12)
+        channel.credit(length)
+
+    def _eof(self, payload: bytes) -> None:
+        channel = self._confirmed(payload)
+        if not channel.got_eof:
+            channel.got_eof = True
+            self._guard(channel.eof_received)
+
+    def _close(self, payload: bytes) -> None:
+        channel = self._confirmed(payload)
+        self.forget(channel)
+        self._guard(channel.close_received)
+
+    def _channel_request(self, payload: bytes) -> None:
+        channel = self._confirmed(payload)
+        fields = Fields(payload[4:])
+        name, wants_answer = fields.string(), fields.raw(1) != b"\0"
+        done = False
+        try:
+            done = channel.requested(name, fields)
+        except BadKey:
+            pass
+        if wants_answer and not channel.sent_close:
+            kind = MSG_CHANNEL_SUCCESS if done else MSG_CHANNEL_FAILURE
+            self.transport.send(struct.pack(">BI", kind, channel.remote))
+        self._guard(channel.request_answered)
+
+    def _channel_answered(self, payload: bytes) -> None:
+        self._confirmed(payload)  # we ask for none
+
+    def _confirmed(self, payload: bytes) -> Channel:
+        channel = self._channel(int.from_bytes(payload[:4], "big"))
+        if not channel.confirmed or len(payload) < 4:
+            raise PacketError(PROTOCOL_ERROR, "a message for a channel that is not open")
+        return channel
+
+    _MESSAGES: dict[int, Callable[[Connection, bytes], None]] = {
+        MSG_GLOBAL_REQUEST: _global_request,
+        MSG_REQUEST_SUCCESS: _request_answered,
+        MSG_REQUEST_FAILURE: _request_answered,
+        MSG_CHANNEL_OPEN: _channel_open,
+        MSG_CHANNEL_OPEN_CONFIRMATION: _open_confirmed,
+        MSG_CHANNEL_OPEN_FAILURE: _open_refused,
+        MSG_CHANNEL_EXTENDED_DATA: _extended_data,
+        MSG_CHANNEL_EOF: _eof,
+        MSG_CHANNEL_CLOSE: _close,
+        MSG_CHANNEL_REQUEST: _channel_request,
+        MSG_CHANNEL_SUCCESS: _channel_answered,
+        MSG_CHANNEL_FAILURE: _channel_answered,
+    }
+
+
+def _ignore(message: bytes) -> None:
+    """The client wants no answer."""

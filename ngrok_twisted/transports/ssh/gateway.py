@@ -1,0 +1,413 @@
+"""
+`Gateway`: what one authenticated SSH connection means.
+
+The machinery below tells it of forward requests and sessions; it decides which command belongs to which forward, and
+writes to the user. The difficulty is the order of messages, since a client sends ``tcpip-forward`` before the command that
+says what it is for (measured):
+
+==================  ============================================================================
+OpenSSH             all forwards, then the session, then ``exec`` or ``shell``, without waiting
+plink               the same
+Dropbear            the session, then the forwards, then ``exec``
+OpenSSH mux client  a forward, whose answer it waits for, and only then a session
+any with ``-N``     only forwards
+==================  ============================================================================
+
+So the answer to a forward is held until the command is seen; it is given at once if a command was already seen, after
+300 ms if no session appears, and after 2 s in any case.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from zope.interface import implementer
+
+from twisted.internet.defer import Deferred, fail
+from ngrok_twisted.claim import Grant
+from ngrok_twisted.errors import Refused
+from ngrok_twisted.interfaces import IAgentSession
+from ngrok_twisted.records.ids import new_id
+from ngrok_twisted.transports.ssh import values
+from ngrok_twisted.transports.ssh.adopt import adopt, fresh
+from ngrok_twisted.transports.ssh.bind import assign
+from ngrok_twisted.transports.ssh.command import IMPLIED, Command, language_version, parse
+from ngrok_twisted.transports.ssh.forward import Forward
+from ngrok_twisted.transports.ssh.forwards import STOPPED, Forwards
+from ngrok_twisted.transports.ssh.hold import PATIENCE, SESSION_WAIT, Hold
+from ngrok_twisted.transports.ssh.inform import inform, welcome
+from ngrok_twisted.transports.ssh.screen import Screen
+from ngrok_twisted.transports.ssh.screens import Screens, exit_status
+from ngrok_twisted.transports.ssh.settings import GatewaySettings
+from ngrok_twisted.transports.ssh.timers import Timers
+
+SECONDS = 1
+
+#: What a client gets to leave by itself after its last URL was taken away.
+GOODBYE = 2 * SECONDS
+
+#: RFC 4253 section 11.1: SSH_DISCONNECT_BY_APPLICATION.
+BY_APPLICATION = 11
+
+NO_COMMAND, NO_SESSION, NO_FORWARD = 1107, 1111, 1112
+#: Refusals kept for a session that has not said its command yet.
+_MAX_TROUBLES = 10
+
+
+@implementer(IAgentSession)
+class Gateway:
+    """
+    One connection, see the module. `ngrok_twisted.transports.ssh.forwards.IForwardWatcher` is its other side.
+
+    :ivar id: ``ts_…``.
+    :ivar principal: whose credential let the connection in.
+    :ivar peer_host: the client's IP address.
+    """
+
+    def __init__(
+        self,
+        connection: Any,
+        *,
+        settings: GatewaySettings,
+        reservations: Any,
+        tunnels: Any,
+        clock: Any,
+        refusal: Refused | None = None,
+        wants_hint: Callable[[str], bool] = lambda credential_id: False,
+        when_gone: Callable[[Gateway], None] = lambda gateway: None,
+    ) -> None:
+        """
+        :param connection: the authenticated connection.
+        :param refusal: why it may not publish anything, or ``None``.
+        :param wants_hint: whether the user of this credential should be shown how to reconnect, today.
+        :param when_gone: called once the connection is gone.
+        """
+        self.id = new_id("ts", clock.seconds())
+        self.principal = connection.principal
+        self.peer_host: str = connection.peer_host
+        self.started_at: float = clock.seconds()
+        self._connection = connection
+        self._settings = settings
+        self._tunnels = tunnels
+        self._clock = clock
+        self._refusal = refusal
+        self._when_gone = when_gone
+        self._screens = Screens(
+            settings=settings,
+            account=self.principal.account_name,
+            session_id=self.id,
+            clock=clock,
+            wants_hint=lambda: wants_hint(self.principal.credential_id),
+        )
+        self._forwards = Forwards(
+            session=self,
+            audience=self._screens,
+            connection=connection,
+            settings=settings,
+            reservations=reservations,
+            tunnels=tunnels,
+            clock=clock,
+        )
+        self._plan: tuple[Screen, tuple[Command, ...]] | None = None
+        self._spoken = False
+        self._troubles: list[Refused] = []
+        self._timers = Timers(clock)
+        self._held = Hold(self._timers, settings.require_command, self._silence)
+        self._gone = False
+        self._timers.start("idle", PATIENCE, self._nothing_came)
+
+    # -- IAgentSession -------------------------------------------------------------------------------------------------
+
+    def probe(self) -> Deferred[None]:
+        """IAgentSession."""
+        answer: Deferred[None] = self._connection.probe()
+        return answer
+
+    def revoke(self, grant: Grant, reason: str) -> None:
+        """IAgentSession."""
+        self._forwards.withdraw(grant, reason, release=False)
+
+    # -- forwards ------------------------------------------------------------------------------------------------------
+
+    def forward_requested(self, address: bytes, port: int) -> Deferred[int]:
+        """
+        The client asks for a forward.
+
+        :return: fires with the port for the reply, or fails with `Refused`.
+        """
+        try:
+            if self._refusal is not None:
+                raise self._refusal
+            forward = self._forwards.admit(address, port)
+        except Refused as refused:
+            self._complain(refused)
+            return fail(refused)
+        self._timers.stop("idle")
+        self._hold(forward)
+        return forward.answer
+
+    def _hold(self, forward: Forward) -> None:
+        self._held.add(forward)
+        if self._plan is not None and len(self._held) >= len(self._plan[1]):
+            self._use_plan()
+        elif self._plan is None and self._spoken and not self._screens.expecting():
+            self._release(True)
+        else:
+            self._held.wait(self._plan is not None or self._screens.expecting())
+
+    def _silence(self) -> None:
+        """No command came in time."""
+        if self._plan is not None:
+            self._use_plan()
+        else:
+            self._release(True)
+
+    def _use_plan(self) -> None:
+        """A command was waiting for these forwards."""
+        assert self._plan is not None
+        screen, plan = self._plan
+        self._plan = None
+        self._timers.stop("forward")
+        self._release(False, plan, screen)
+
+    def _release(self, silent: bool, plan: tuple[Command, ...] = (IMPLIED,), screen: Screen | None = None) -> None:
+        """Let the held forwards go on."""
+        held = self._held.take()
+        try:
+            if silent:
+                self._check_silence()
+            commands = assign(plan, len(held))
+        except Refused as refused:
+            self._refuse_all(held, refused)
+            return
+        for forward, command in zip(held, commands):
+            self._forwards.begin(forward, command, screen.metadata if screen else "", silent)
+
+    def _check_silence(self) -> None:
+        language_version(self._connection.username)
+        if self._settings.require_command:
+            code = NO_COMMAND if self._screens else NO_SESSION
+            raise Refused(code, "No command came. Add one behind the host, such as http or tcp.")
+
+    def _refuse_all(self, held: list[Forward], refused: Refused) -> None:
+        """Refuse several forwards for one reason, and say it once."""
+        for forward in held:
+            self._forwards.cancel(forward, refused)
+        self._complain(refused)
+
+    def forward_cancelled(self, address: bytes, port: int) -> bool:
+        """
+        The client wants a forward no more.
+
+        :param port: the allocated one.
+        :return: whether there was one.
+        """
+        forward = self._forwards.find(address, port)
+        if forward is None:
+            return False
+        self._held.drop(forward)
+        self._forwards.cancel(forward)
+        return True
+
+    # -- what becomes of forwards (IForwardWatcher) ----------------------------------------------------------------------
+
+    def forward_live(self, forward: Forward) -> None:
+        """IForwardWatcher."""
+        self._screens.greet_all(forward)
+
+    def forward_refused(self, forward: Forward, refused: Refused) -> None:
+        """IForwardWatcher."""
+        self._complain(refused)
+
+    def tunnel_closed(self, url: str, reason: str, status: int) -> None:
+        """IForwardWatcher."""
+        self._screens.closed(url, reason)
+        if status and not self._forwards.hopeful:
+            text = f"{url} was closed: {reason}"
+            told = self._screens.end_all(Refused(None, text), status)
+            self._timers.start("goodbye", GOODBYE if told else 0, lambda: self._disconnect_idle(text))
+
+    # -- sessions ------------------------------------------------------------------------------------------------------
+
+    def session_opened(self, session: Any) -> None:
+        """The client opened a session; its command comes next."""
+        self._screens.add(session)
+        self._held.session_opened()
+
+    def session_env(self, session: Any, name: bytes, value: bytes) -> bool:
+        """
+        :return: whether the variable has a meaning here; only ``NGROK_METADATA`` has.
+        """
+        if name != b"NGROK_METADATA":
+            return False
+        try:
+            self._screens[session].metadata = values.metadata(value.decode("utf-8"))
+        except (UnicodeDecodeError, Refused):
+            return False
+        return True
+
+    def session_command(self, session: Any, command: bytes | None) -> None:
+        """
+        The client asks for a command.
+
+        :param command: of an ``exec`` request; ``None`` for ``shell``.
+        """
+        screen = self._screens[session]
+        self._spoken = True
+        self._timers.stop("idle")
+        screen.speak({})
+        try:
+            plan = self._read(command)
+        except Refused as refused:
+            self._reject(screen, refused)
+            return
+        screen.speak(plan[0].options)
+        for notice in (notice for part in plan for notice in part.notices):
+            screen.show(screen.console.notice(notice))
+        informing = next((part for part in plan if part.informs), None)
+        if informing is not None:
+            self._inform(screen, informing)
+        else:
+            self._publish(screen, plan)
+
+    def _read(self, command: bytes | None) -> tuple[Command, ...]:
+        version = language_version(self._connection.username)
+        plan = parse(command or b"", version, self._settings.module_kinds)
+        if self._settings.require_command and not plan[0].verb:
+            raise Refused(NO_COMMAND, "A command is required here. Add one behind the host, such as http or tcp.")
+        if self._refusal is not None and not plan[0].informs:
+            raise self._refusal
+        return plan
+
+    def _reject(self, screen: Screen, refused: Refused) -> None:
+        """A bad command: nothing that waited for it is published, and its session ends."""
+        screen.complain(refused)
+        screen.end(exit_status(refused))
+        self._drop_held(refused)
+
+    def _drop_held(self, refused: Refused) -> None:
+        for forward in self._held.take():
+            self._forwards.cancel(forward, refused)
+
+    def _inform(self, screen: Screen, command: Command) -> None:
+        screen.show(inform(command, screen.console, self._settings, self._connection, self._tunnels))
+        screen.end(0)
+        self._drop_held(Refused(None, f"The command {command.verb} publishes nothing."))
+
+    def _publish(self, screen: Screen, plan: tuple[Command, ...]) -> None:
+        screen.watching = True
+        if self._held:
+            self._tell_troubles(screen)
+            self._release(False, plan, screen)
+            return
+        orphans = fresh(self._forwards, self._clock.seconds())
+        if orphans:
+            adopt(self._forwards, self._screens, screen, orphans, plan)
+        elif self._troubles and not self._forwards.hopeful:
+            self._tell_troubles(screen)
+        elif plan[0].verb or plan[0].options:
+            if self._plan is not None:
+                self._no_forward()
+            self._plan = (screen, plan)
+            self._timers.start("forward", PATIENCE, self._no_forward)
+        elif self._forwards.hopeful:
+            self._screens.greet(screen, self._forwards.live())
+        else:
+            screen.show(welcome(screen.console, self._settings, self._connection, self._tunnels))
+            screen.end(0)
+
+    def _tell_troubles(self, screen: Screen) -> None:
+        troubles, self._troubles = self._troubles, []
+        for refused in troubles:
+            screen.complain(refused)
+        if troubles and not self._forwards.hopeful:
+            screen.end(exit_status(troubles[0]))
+
+    def session_input(self, session: Any, data: bytes) -> None:
+        """The user typed."""
+        screen = self._screens[session]
+        for action in screen.keys(data):
+            self._screens.act(screen, action, self._forwards.live())
+
+    def session_eof(self, session: Any) -> None:
+        """Standard input ended: ``</dev/null``, cron and systemd do that, and it means nothing."""
+
+    def session_signal(self, session: Any, name: str) -> None:
+        """INT, TERM and HUP end the session."""
+        if name in ("INT", "TERM", "HUP"):
+            self._screens[session].end(0)
+
+    def session_resized(self, session: Any, columns: int, rows: int) -> None:
+        """Lines are never cut to the width of the terminal."""
+
+    def session_closed(self, session: Any) -> None:
+        """The session is gone; its forwards stay, for a mux client may have asked for them."""
+        screen = self._screens.remove(session)
+        if screen is not None and self._plan is not None and self._plan[0] is screen:
+            self._plan = None
+            self._timers.stop("forward")
+
+    def disconnected(self, reason: Any) -> None:
+        """The connection is gone."""
+        if self._gone:
+            return
+        self._gone = True
+        self._timers.stop_all()
+        self._held.take()
+        self._screens.clear()
+        self._forwards.lost()
+        self._when_gone(self)
+
+    # -- telling the user ----------------------------------------------------------------------------------------------
+
+    def _complain(self, refused: Refused) -> None:
+        """Show a refusal where it can be seen; end the sessions if nothing is left for them."""
+        watching = self._screens.watching()
+        for screen in watching:
+            screen.complain(refused)
+            if not self._forwards.hopeful:
+                screen.end(exit_status(refused))
+        if not watching:
+            self._troubles = [*self._troubles, refused][:_MAX_TROUBLES]
+            self._timers.start("trouble", SESSION_WAIT, self._say_goodbye, restart=False)
+            self._timers.start("idle", PATIENCE, self._nothing_came, restart=False)
+
+    def _say_goodbye(self) -> None:
+        """Without any session the text of a disconnect is the only one the client prints."""
+        if self._troubles and not self._screens and not self._forwards.hopeful:
+            first = self._troubles[0]
+            self._connection.disconnect(BY_APPLICATION, f"{first.message} {first.name}".strip())
+
+    def _disconnect_idle(self, text: str) -> None:
+        if not self._forwards.hopeful:
+            self._connection.disconnect(BY_APPLICATION, text)
+
+    # -- the end of the server -------------------------------------------------------------------------------------------
+
+    def drain(self, text: str) -> None:
+        """Accept nothing new and tell the user; what is online goes on until `shut_down`."""
+        self._refusal = Refused(None, text)
+        self._screens.notice(text)
+
+    def shut_down(self, text: str) -> None:
+        """End every session, and the connection."""
+        self._screens.end_all(Refused(None, text), STOPPED)
+        self._connection.disconnect(BY_APPLICATION, text)
+
+    # -- time ----------------------------------------------------------------------------------------------------------
+
+    def _nothing_came(self) -> None:
+        if self._forwards.hopeful or self._screens.watching():
+            return
+        self._connection.disconnect(BY_APPLICATION, f"No forward was asked for: add -R to ssh. ERR_NGROK_{NO_FORWARD}")
+
+    def _no_forward(self) -> None:
+        """A command waited for its forward in vain."""
+        assert self._plan is not None
+        screen, plan = self._plan
+        self._plan = None
+        refused = Refused(
+            NO_FORWARD, f"No forward came for the command {plan[0].verb}. Add one: ssh -R 443:localhost:3000 …"
+        )
+        screen.complain(refused)
+        screen.end(exit_status(refused))

@@ -1,0 +1,96 @@
+"""
+The server's host keys: made once, kept private, readable by OpenSSH's own tools.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from typing import Any, Sequence
+
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+
+from twisted.conch.ssh.keys import BadKeyError, EncryptedKeyError, Key
+from twisted.logger import Logger
+from twisted.python.filepath import FilePath
+
+from ngrok_twisted.errors import InvalidConfig
+from ngrok_twisted.records.base import Problem
+
+_log = Logger()
+
+# Bits: as strong as the other algorithms on offer (NIST SP 800-57: 128 bits of security).
+RSA_BITS = 3072
+
+# The permissions that nobody but the owner may have.
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+# Best first. No ECDSA key: its curves are those that auditors mistrust, and no client needs one.
+_KINDS: dict[str, Any] = {
+    "ssh_host_ed25519_key": ed25519.Ed25519PrivateKey.generate,
+    "ssh_host_rsa_key": lambda: rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS),
+}
+
+
+def load_or_make(directory: FilePath[str], paths: Sequence[FilePath[str]] = ()) -> list[Key]:
+    """
+    The keys in a directory, made on the first start, and those the operator names, which come first.
+
+    :param directory: made with mode 0700 if it is missing.
+    :param paths: further private key files; they must exist. With any, nothing is made in ``directory``.
+    :return: private keys, best first.
+    :raises InvalidConfig: a file cannot be used; it says why, for every one.
+    """
+    problems: list[Any] = []
+    keys: list[Key] = []
+    for path in paths or _made(directory):
+        try:
+            keys.append(_load(path))
+        except (OSError, ValueError, BadKeyError, EncryptedKeyError) as error:
+            problems.append(Problem(path=path.path, message=f"this SSH host key cannot be used: {error}"))
+    if problems:
+        raise InvalidConfig(problems)
+    return keys
+
+
+def _made(directory: FilePath[str]) -> list[FilePath[str]]:
+    if not directory.exists():
+        os.makedirs(directory.path, mode=0o700)
+    paths = [directory.child(name) for name in _KINDS]
+    for path, generate in zip(paths, _KINDS.values()):
+        if not path.exists():
+            _write(path, Key(generate()).toString("OPENSSH", subtype="v1", comment=b"ngrok_twisted"))
+            _log.info("made the SSH host key {path}", path=path.path)
+    return paths
+
+
+def _write(path: FilePath[str], data: bytes) -> None:
+    """Write a private file whole or not at all."""
+    temporary = path.sibling(f".{path.basename()}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(temporary.path, path.path)
+    except BaseException:
+        os.unlink(temporary.path)
+        raise
+
+
+def _load(path: FilePath[str]) -> Key:
+    mode = os.stat(path.path).st_mode
+    if not stat.S_ISREG(mode):
+        raise ValueError("it is not a file")
+    if mode & _OTHERS:
+        raise ValueError(f"others may read or write it (mode {stat.S_IMODE(mode):04o}); set it to 0600")
+    key = Key.fromString(path.getContent())
+    if key.isPublic():
+        raise ValueError("it is a public key")
+    if key.type() == "RSA" and key.size() < 2048:
+        raise ValueError(f"an RSA key of {key.size()} bits is too weak")
+    if key.sshType() not in (b"ssh-ed25519", b"ssh-rsa", b"ecdsa-sha2-nistp256"):
+        raise ValueError("only ed25519, RSA and ECDSA (nistp256) keys are served")
+    return key

@@ -1,0 +1,541 @@
+"""
+The SSH transport: identification, key exchange and the way of each message to the service it belongs to.
+
+Conch computes the key exchanges; which are offered, in what order their messages may come, and every packet before and
+after are ours (`kex`, `packets`, `ciphers`). Sources: RFC 4253; OpenSSH's PROTOCOL section 1.9 (strict key exchange).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Callable
+
+from zope.interface import implementer
+
+from twisted.conch.ssh.common import MP, NS, getMP, getNS
+from twisted.conch.ssh.transport import SSHServerTransport
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IPushProducer
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ngrok_twisted.iam.principal import Principal
+from ngrok_twisted.interfaces import IFillable
+from ngrok_twisted.transports.ssh import kex
+from ngrok_twisted.transports.ssh.ciphers import (
+    MAX_PACKET,
+    PROTOCOL_ERROR,
+    ClearOpener,
+    ClearSealer,
+    Opener,
+    PacketError,
+)
+from ngrok_twisted.transports.ssh.connection import Connection
+from ngrok_twisted.transports.ssh.packets import MSG_CHANNEL_DATA, PacketReader, PacketWriter
+from ngrok_twisted.transports.ssh.userauth import PublicKeyAuth
+
+MSG_DISCONNECT = 1
+MSG_UNIMPLEMENTED = 3
+MSG_SERVICE_REQUEST = 5
+MSG_SERVICE_ACCEPT = 6
+MSG_EXT_INFO = 7
+MSG_KEXINIT = 20
+MSG_NEWKEYS = 21
+MSG_KEX_INIT = 30
+MSG_KEX_GROUP = 31
+MSG_KEX_GROUP_INIT = 32
+MSG_KEX_GROUP_REQUEST = 34
+MSG_USERAUTH_SUCCESS = 52
+MSG_WINDOW_ADJUST = 93
+
+SERVICE_NOT_AVAILABLE = 7
+BY_APPLICATION = 11
+
+# Bytes of the identification line with its line end (RFC 4253 section 4.2).
+MAX_IDENTIFICATION = 255
+
+# Bytes of a packet before the login: what RFC 4253 section 6.1 obliges us to take, so that a stranger cannot make us
+# keep more.
+MAX_STRANGERS_PACKET = 35000
+
+# What Conch's key exchange leaves on the transport; worth several KiB.
+_KEX_STATE = (
+    "ourKexInitPayload",
+    "otherKexInitPayload",
+    "ecPub",
+    "g",
+    "p",
+    "dhSecretKey",
+    "dhSecretKeyPublicMP",
+    "dhGexRequest",
+)
+
+_GROUP_EXCHANGE = b"diffie-hellman-group-exchange-sha256"
+
+
+@implementer(IFillable, IPushProducer)
+class SSHTransport(SSHServerTransport):
+    """
+    One client's connection.
+
+    It is a producer to its own transport: while the socket is full, channels hold their bytes back.
+
+    :ivar strict: strict key exchange is in force.
+    """
+
+    _log = Logger()
+
+    factory: Any
+    strict = False
+    _stage: frozenset[int] | None = None  # the messages that may come next in a key exchange; None outside of one
+    _ours: kex.Proposal | None = None
+    _agreement: kex.Agreement | None = None
+    _next_opener: Opener | None = None
+    _ignore_guess = False
+    _ciphers = (kex.ALL_CIPHERS, kex.ALL_CIPHERS)
+    _extensions = False
+    _authentication: PublicKeyAuth | None = None
+    _connection: Connection | None = None
+    _logout: Callable[[], None] | None = None
+    _closing = False
+    _full = False
+    _unread = 0
+    _heard = 0
+    _silences = 0
+    _kex_since = 0.0
+    _deadline: Any = None
+    _impatience: Any = None
+    _tick_call: Any = None
+
+    # -- the connection's life -----------------------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        """`IProtocol`."""
+        factory = self.factory
+        self.limits = factory.settings
+        self.clock = factory.clock
+        self.ourVersionString = factory.identification
+        self._line: bytes | None = b""
+        self._writer = PacketWriter(self.transport, ClearSealer(), factory.turn)
+        self._reader = PacketReader(ClearOpener(limit=MAX_STRANGERS_PACKET), self._message, self._end_of_read)
+        self._deadline = self.clock.callLater(self.limits.login_grace, self._login_too_slow)
+        self.transport.registerProducer(self, True)
+        self.transport.write(self.ourVersionString + b"\r\n")
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """`IProtocol`."""
+        self._closing = True
+        self._reader.opener = None
+        self._writer.close()
+        for call in (self._deadline, self._impatience, self._tick_call):
+            if call is not None and call.active():
+                call.cancel()
+        self._deadline = self._impatience = self._tick_call = None
+        if self._authentication is not None:
+            self._authentication.serviceStopped()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.lost(reason or Failure(ConnectionDone()))
+        logout, self._logout = self._logout, None
+        if logout is not None:
+            logout()
+        self.factory.ended(self)
+
+    def disconnect(self, code: int, text: str) -> None:
+        """
+        Tell the peer why, and end the connection.
+
+        :param code: RFC 4253 section 11.1.
+        """
+        if self._closing:
+            return
+        self._log.info(
+            "ssh {peer}: disconnecting, reason {code}: {text}", peer=self.transport.getPeer(), code=code, text=text
+        )
+        message = text.encode("utf-8", "replace")
+        self._writer.send_now(struct.pack(">BI", MSG_DISCONNECT, code) + NS(message) + NS(b""))
+        self._close()
+
+    def sendDisconnect(self, reason: int, desc: Any) -> None:
+        """Conch's name for `disconnect`."""
+        self.disconnect(reason, desc if isinstance(desc, str) else desc.decode("utf-8", "replace"))
+
+    def loseConnection(self) -> None:
+        """`ITransport`."""
+        self._close()
+
+    def _close(self) -> None:
+        if self._closing:
+            return
+        self._closing = True
+        self._writer.flush()
+        self._writer.close()
+        self._reader.opener = None
+        # A producer that is paused would keep the socket from closing.
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+        abort = getattr(self.transport, "abortConnection", None)
+        if abort is not None:
+            self._deadline = self.clock.callLater(self.limits.disconnect_linger, abort)
+
+    def _login_too_slow(self) -> None:
+        self.disconnect(BY_APPLICATION, "login takes too long")
+
+    # -- bytes in ------------------------------------------------------------------------------------------------------
+
+    def fillable(self) -> memoryview:
+        """`IFillable`."""
+        return self._reader.room()
+
+    def filled(self, count: int) -> None:
+        """`IFillable`."""
+        if self._line is None:
+            self._guarded(self._reader.filled, count)
+        else:
+            self._guarded(self._identify, bytes(self._reader.room()[:count]))
+
+    def dataReceived(self, data: bytes) -> None:
+        """`IProtocol`: what a transport without `IFillable` calls."""
+        self._guarded(self._reader.feed if self._line is None else self._identify, data)
+
+    def _guarded(self, call: Callable[[Any], None], argument: Any) -> None:
+        if self._closing:
+            return
+        try:
+            call(argument)
+        except PacketError as error:
+            self.disconnect(error.code, str(error))
+        except Exception:
+            self._log.failure("ssh {peer}: a message could not be served", peer=self.transport.getPeer())
+            self.disconnect(PROTOCOL_ERROR, "internal error")
+
+    def _identify(self, data: bytes) -> None:
+        line, found, rest = ((self._line or b"") + data).partition(b"\n")
+        if len(line) >= MAX_IDENTIFICATION or not (line[:4] == b"SSH-"[: len(line)]):
+            self._refuse_stranger()
+            return
+        if not found:
+            self._line = line
+            return
+        line = line.removesuffix(b"\r")
+        if not line.startswith((b"SSH-2.0-", b"SSH-1.99-")) or not line.isascii() or b"\0" in line:
+            self._refuse_stranger()
+            return
+        self.otherVersionString = line
+        self._line = None
+        self.gotVersion = True
+        if not self.limits.prefer_aes_gcm:
+            self._send_kexinit(None)
+        else:
+            self._impatience = self.clock.callLater(self.limits.kexinit_patience, self._send_kexinit, None)
+        if rest:
+            self._reader.feed(rest)
+
+    def _refuse_stranger(self) -> None:
+        # In clear words: whoever speaks something else cannot read a packet.
+        self.transport.write(b"Invalid SSH identification string.\r\n")
+        self._close()
+
+    def _message(self, plain: memoryview, first: int, last: int) -> None:
+        kind = plain[first]
+        connection = self._connection
+        if connection is not None:
+            if kind == MSG_CHANNEL_DATA:
+                connection.data(plain, first, last)
+                return
+            if kind == MSG_WINDOW_ADJUST:
+                connection.adjust(plain, first, last)
+                return
+            connection.deliver()
+        self.dispatchMessage(kind, bytes(plain[first + 1 : last]))
+
+    def _end_of_read(self) -> None:
+        if self._connection is not None:
+            self._connection.deliver()
+            if self._reader.received + self._writer.sent > self.limits.rekey_bytes:
+                self.rekey()
+
+    def dispatchMessage(self, messageNum: int, payload: bytes) -> None:
+        """
+        Give a message to whom it belongs.
+
+        :raises PacketError: it must not come now.
+        """
+        if self.sessionID is None:
+            self._check_initial(messageNum)
+        if messageNum == MSG_KEXINIT:
+            self.ssh_KEXINIT(payload)
+        elif 20 < messageNum < 50:
+            self._exchange_message(messageNum, payload)
+        elif messageNum >= 80 and self._connection is not None:
+            self._connection.received(messageNum, payload)
+        elif 50 <= messageNum < 80 and self._authentication is not None:
+            self._authentication.packetReceived(messageNum, payload)
+        elif messageNum == MSG_SERVICE_REQUEST:
+            self.ssh_SERVICE_REQUEST(payload)
+        elif messageNum == MSG_DISCONNECT:
+            self.ssh_DISCONNECT(payload)
+        elif 50 <= messageNum < 80 and self._connection is not None:
+            return  # RFC 4252 section 5.1: requests after the success are ignored
+        elif messageNum not in (2, 3, 4, MSG_EXT_INFO):
+            self.sendUnimplemented()
+
+    def _check_initial(self, kind: int) -> None:
+        """Before the first keys: no more than the exchange itself, and nothing else at all where it is strict."""
+        if self.strict and kind not in (MSG_DISCONNECT, MSG_KEXINIT) and not 20 < kind < 50:
+            raise PacketError(PROTOCOL_ERROR, f"strict KEX violation: message {kind} in the initial key exchange")
+        if not (1 <= kind <= 4 or 20 <= kind < 50):
+            raise PacketError(PROTOCOL_ERROR, f"message {kind} before the key exchange")
+
+    def sendUnimplemented(self) -> None:
+        """Tell the peer that its last packet was not understood (RFC 4253 section 11.4)."""
+        opener = self._reader.opener
+        if opener is not None:
+            self.send(struct.pack(">BI", MSG_UNIMPLEMENTED, opener.sequence - 1 & 0xFFFFFFFF))
+
+    def ssh_DISCONNECT(self, packet: bytes) -> None:
+        """The peer leaves."""
+        text = bytes(packet[8:208])
+        self._log.debug("ssh {peer}: client disconnected: {text!r}", peer=self.transport.getPeer(), text=text)
+        self._close()
+
+    def ssh_SERVICE_REQUEST(self, packet: bytes) -> None:
+        """The client asks for a service: first that is the authentication."""
+        try:
+            name = getNS(packet)[0]
+        except struct.error:
+            raise PacketError(PROTOCOL_ERROR, "bad SERVICE_REQUEST") from None
+        if name != PublicKeyAuth.name or self._authentication is not None or self._connection is not None:
+            raise PacketError(SERVICE_NOT_AVAILABLE, "service not available")
+        self.sendPacket(MSG_SERVICE_ACCEPT, NS(name))
+        self._authentication = PublicKeyAuth(self.factory.portal, self.factory.explain, self.limits.auth_attempts)
+        self._authentication.transport = self
+        self._authentication.serviceStarted()
+
+    # -- messages out --------------------------------------------------------------------------------------------------
+
+    def send(self, message: bytes) -> None:
+        """
+        Send a message, together with others of this turn. A client that lets its answers pile up is dropped.
+        """
+        if self._closing:
+            return
+        writer = self._writer
+        writer.send(message)
+        if self._full:
+            self._unread += len(message)
+        if self._unread + writer.queued > self.limits.max_unread:
+            self._log.warn("ssh {peer}: the client does not read", peer=self.transport.getPeer())
+            self._abort()
+
+    def sendPacket(self, messageType: int, payload: bytes) -> None:
+        """Conch's name for `send`; messages of the key exchange go past the gate."""
+        if self._closing:
+            return
+        message = bytes((messageType,)) + payload
+        if 20 <= messageType < 50:
+            self._writer.send_now(message)
+        else:
+            self.send(message)
+
+    def _abort(self) -> None:
+        self._close()
+        abort = getattr(self.transport, "abortConnection", None)
+        if abort is not None:
+            abort()
+
+    def pauseProducing(self) -> None:
+        """`IPushProducer`: the socket is full."""
+        self._full = True
+        if self._connection is not None:
+            self._connection.block(True)
+
+    def resumeProducing(self) -> None:
+        """`IPushProducer`: the socket has drained."""
+        self._full = False
+        self._unread = 0
+        self._unblock()
+
+    def stopProducing(self) -> None:
+        """`IPushProducer`: the socket is gone; `connectionLost` follows."""
+
+    def _unblock(self) -> None:
+        if self._connection is not None and not self._full and not self._writer.held:
+            self._connection.block(False)
+
+    @property
+    def writer(self) -> PacketWriter:
+        """What channels write bulk to while the connection is not blocked."""
+        return self._writer
+
+    # -- key exchange --------------------------------------------------------------------------------------------------
+
+    def rekey(self) -> None:
+        """Begin an exchange of keys, unless one is going on."""
+        if self._ours is None and self._stage is None and not self._closing:
+            self._send_kexinit(None)
+
+    def _send_kexinit(self, peer: kex.Proposal | None) -> None:
+        if self._impatience is not None and self._impatience.active():
+            self._impatience.cancel()
+        self._impatience = None
+        if peer is not None and self.limits.prefer_aes_gcm:
+            # Remembered for the exchanges that we begin, before the client's proposal is seen again.
+            self._ciphers = kex.suited(peer.ciphers_in), kex.suited(peer.ciphers_out)
+        self._ours = kex.offer(self.factory.host_key_algorithms, *self._ciphers)
+        payload = self._ours.encode()
+        self.ourKexInitPayload = bytes((MSG_KEXINIT,)) + payload
+        self._kex_since = self.clock.seconds()
+        self.sendPacket(MSG_KEXINIT, payload)
+        self._writer.held = True
+        if self._connection is not None:
+            self._connection.block(True)
+
+    def ssh_KEXINIT(self, packet: bytes) -> None:
+        """The client's proposal: answer with ours, and settle on what both can do."""
+        if self._stage is not None:
+            raise PacketError(PROTOCOL_ERROR, "KEXINIT within a key exchange")
+        theirs = kex.Proposal.parse(packet)
+        if self.sessionID is None:
+            self._first_proposal(theirs)
+        self.otherKexInitPayload = bytes((MSG_KEXINIT,)) + packet
+        if self._ours is None:
+            self._send_kexinit(theirs)
+        assert self._ours is not None
+        self._agreement = agreement = kex.agree(theirs, self._ours)
+        self.kexAlg = agreement.key_exchange
+        self.keyAlg = agreement.host_key
+        self._ignore_guess = agreement.wrong_guess
+        group = agreement.key_exchange == _GROUP_EXCHANGE
+        self._stage = frozenset((MSG_KEX_GROUP_REQUEST if group else MSG_KEX_INIT,))
+
+    def _first_proposal(self, theirs: kex.Proposal) -> None:
+        self._extensions = kex.EXTENSIONS_CLIENT in theirs.key_exchanges
+        self.strict = kex.STRICT_CLIENT in theirs.key_exchanges
+        opener = self._reader.opener
+        if self.strict and opener is not None and opener.sequence != 1:
+            raise PacketError(PROTOCOL_ERROR, "strict KEX violation: KEXINIT is not the first packet")
+
+    def _exchange_message(self, kind: int, payload: bytes) -> None:
+        if self._ignore_guess and kind >= 30:
+            self._ignore_guess = False
+            return
+        if self._stage is None or kind not in self._stage:
+            raise PacketError(PROTOCOL_ERROR, f"message {kind} out of order in the key exchange")
+        self._stage = frozenset()
+        try:
+            self._EXCHANGE[kind](self, payload)
+        except PacketError:
+            raise
+        except Exception as error:  # Conch and the cryptography library refuse bad values in many ways
+            self._log.debug("ssh key exchange failed: {error!r}", error=error)
+            raise PacketError(kex.KEY_EXCHANGE_FAILED, "key exchange failed") from None
+
+    def ssh_KEX_DH_GEX_REQUEST(self, packet: bytes) -> None:
+        """RFC 4419 section 3: the client asks for a group."""
+        self.dhGexRequest = packet
+        bits = kex.choose_group(*struct.unpack(">3I", packet))
+        self.g, self.p = kex.GENERATOR, kex.group_prime(bits)
+        self._startEphemeralDH()
+        self.sendPacket(MSG_KEX_GROUP, MP(self.p) + MP(self.g))
+        self._stage = frozenset((MSG_KEX_GROUP_INIT,))
+
+    def ssh_KEX_DH_GEX_INIT(self, packet: bytes) -> None:
+        """RFC 4419 section 3: the client's public value."""
+        if not 1 < getMP(packet)[0] < self.p - 1:
+            raise PacketError(kex.KEY_EXCHANGE_FAILED, "bad public value")
+        super().ssh_KEX_DH_GEX_INIT(packet)
+
+    def _keySetup(self, sharedSecret: bytes, exchangeHash: bytes) -> None:
+        """
+        The exchange is computed: from our NEWKEYS on we send under the new keys, and the gate is open again.
+        """
+        assert self._agreement is not None and self._reader.opener is not None
+        first = self.sessionID is None
+        if self.sessionID is None:
+            self.sessionID = exchangeHash
+        derive = kex.key_material(self.kexAlg, sharedSecret, exchangeHash, self.sessionID)
+        writer = self._writer
+        self.sendPacket(MSG_NEWKEYS, b"")
+        number = 0 if self.strict else writer.sealer.sequence
+        writer.sealer = self._agreement.outgoing.sealer(derive, b"BDF", number)
+        writer.sent = 0
+        self._next_opener = self._agreement.incoming.opener(derive, b"ACE", 0)
+        self._stage = frozenset((MSG_NEWKEYS,))
+        writer.held = False
+        if first and self._extensions:
+            algorithms = b",".join(kex.SIGNATURE_ALGORITHMS)
+            writer.send_now(struct.pack(">BI", MSG_EXT_INFO, 1) + NS(b"server-sig-algs") + NS(algorithms))
+        writer.flush()
+        self._unblock()
+
+    def ssh_NEWKEYS(self, packet: bytes) -> None:
+        """From the next packet on, even in the same read, the client's messages are under the new keys."""
+        opener, reader = self._next_opener, self._reader
+        if packet or opener is None or reader.opener is None:
+            raise PacketError(PROTOCOL_ERROR, "bad NEWKEYS")
+        opener.sequence = 0 if self.strict else reader.opener.sequence
+        opener.limit = reader.opener.limit
+        reader.opener = opener
+        reader.received = self._heard = 0
+        self._keyed_at = self.clock.seconds()
+        self._next_opener = self._agreement = self._ours = self._stage = None
+        for name in _KEX_STATE:
+            self.__dict__.pop(name, None)
+
+    _EXCHANGE = {
+        MSG_NEWKEYS: ssh_NEWKEYS,
+        MSG_KEX_INIT: SSHServerTransport.ssh_KEX_DH_GEX_REQUEST_OLD,
+        MSG_KEX_GROUP_REQUEST: ssh_KEX_DH_GEX_REQUEST,
+        MSG_KEX_GROUP_INIT: ssh_KEX_DH_GEX_INIT,
+    }
+
+    # -- after the login -----------------------------------------------------------------------------------------------
+
+    def authenticated(self, principal: Principal, username: bytes, logout: Callable[[], None]) -> None:
+        """
+        The client has proved who it is: start ``ssh-connection``.
+        """
+        assert self._reader.opener is not None and self.sessionID is not None
+        self._logout = logout
+        self._authentication = None
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        self._reader.opener.limit = MAX_PACKET
+        self.factory.logged_in(self)
+        self.sendPacket(MSG_USERAUTH_SUCCESS, b"")
+        connection = Connection(self, principal, username)
+        self._connection = connection
+        if self._full or self._writer.held:
+            connection.block(True)
+        connection.start(self.factory.make_gateway(connection))
+        self._tick_call = self.clock.callLater(self.limits.keepalive_seconds, self._tick)
+
+    def _tick(self) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        self._tick_call = self.clock.callLater(self.limits.keepalive_seconds, self._tick)
+        if self._reader.received != self._heard:
+            self._heard = self._reader.received
+            self._silences = 0
+        else:
+            self._silences += 1
+            if self._silences > self.limits.keepalive_misses:
+                self._log.info("ssh {peer}: the client is gone", peer=self.transport.getPeer())
+                self._abort()
+                return
+            connection.keepalive()
+        connection.tick()
+        self._check_keys_age()
+
+    def _check_keys_age(self) -> None:
+        now = self.clock.seconds()
+        if self._ours is not None:
+            if now - self._kex_since > self.limits.kex_timeout:
+                self.disconnect(kex.KEY_EXCHANGE_FAILED, "key exchange takes too long")
+        elif now - self._keyed_at > self.limits.rekey_seconds:
+            self.rekey()

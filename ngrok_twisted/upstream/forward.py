@@ -1,0 +1,188 @@
+"""
+`Forward`: the leaf behind every route that passes requests on. It asks the backend's candidates, one after the other.
+
+With an idle connection at hand a request is on its way before ``render`` returns; only dialling is a coroutine.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterator
+
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.error import ConnectError, ConnectionClosed
+from twisted.internet.interfaces import IPushProducer
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import IResource
+from twisted.web.server import NOT_DONE_YET
+from zope.interface import implementer
+
+from ngrok_twisted.errors import EdgeError, EndpointOffline, UpstreamTimeout, UpstreamUnreachable
+from ngrok_twisted.records.endpoint import Upstream
+from ngrok_twisted.upstream.exchange import UpstreamConnection
+from ngrok_twisted.upstream.opening import ConnectionFactory
+from ngrok_twisted.upstream.pool import Pool
+
+_log = Logger()
+
+SECONDS = 1.0
+
+# For a connection to the local service, through the tunnel, to come about.
+DIAL_TIMEOUT = 10 * SECONDS
+
+# Methods that may be sent again when nobody knows whether the first time counted (RFC 9110 section 9.2.2).
+_IDEMPOTENT = frozenset([b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"])
+
+_PLAIN = Upstream()
+
+
+@implementer(IResource)
+class Forward:
+    """
+    Passes requests on.
+
+    :ivar backend: the `IBackend` that chooses.
+    """
+
+    isLeaf = True
+
+    def __init__(self, backend: Any, clock: Any, pool: Pool | None = None, dial_timeout: float = DIAL_TIMEOUT) -> None:
+        """
+        :param clock: an `IReactorTime`.
+        :param pool: idle connections, shared with other edges; its own if ``None``.
+        :param dial_timeout: seconds.
+        """
+        self.backend = backend
+        self._clock = clock
+        self._pool = Pool(clock) if pool is None else pool
+        self._dial_timeout = dial_timeout
+
+    def getChildWithDefault(self, name: bytes, request: Any) -> Any:
+        """Never called: the resource is a leaf."""
+        raise RuntimeError("Forward is a leaf")
+
+    def putChild(self, path: bytes, child: Any) -> None:
+        """Never called: the resource is a leaf."""
+        raise RuntimeError("Forward is a leaf")
+
+    def render(self, request: Any) -> int:
+        """
+        IResource.
+
+        :raises EndpointOffline: the backend knows nobody.
+        """
+        self._next(request, self.backend.candidates(request.flow), EndpointOffline())
+        return NOT_DONE_YET
+
+    def _next(self, request: Any, candidates: Iterator[Any], error: EdgeError) -> None:
+        """
+        Ask the next candidate.
+
+        :param error: what went wrong before; raised when nobody is left.
+        """
+        flow = request.flow
+        for target in candidates:
+            if IResource.providedBy(target):
+                request.answer_with(target)
+                return
+            flow.tunnel = target if hasattr(target, "observe") else None
+            connection = self._pool.take(target, flow.started, request.method not in _IDEMPOTENT)
+            if connection is not None:
+                self._start(connection, request, target, candidates)
+            else:
+                self._dial(request, target, candidates)
+            return
+        raise error
+
+    def _start(self, connection: UpstreamConnection, request: Any, target: Any, candidates: Iterator[Any]) -> None:
+        def failed(connection: UpstreamConnection, error: EdgeError, replayable: bool) -> None:
+            self._failed(connection, error, replayable, request, target, candidates)
+
+        connection.start(request, getattr(target, "upstream", _PLAIN), failed)
+
+    def _failed(
+        self,
+        connection: UpstreamConnection,
+        error: EdgeError,
+        replayable: bool,
+        request: Any,
+        target: Any,
+        candidates: Iterator[Any],
+    ) -> None:
+        """A connection ended before one byte of the answer: try again where that is safe."""
+        if request.gone or request.finished:
+            return
+        if not replayable or request.method not in _IDEMPOTENT:
+            request.fail(error)
+        elif connection.reused:
+            self._dial(request, target, candidates)  # it was stale
+        else:
+            self._give_up(target, error, request, candidates)
+
+    def _give_up(self, target: Any, error: EdgeError, request: Any, candidates: Iterator[Any]) -> None:
+        """This target failed: ask the next."""
+        request.flow.tried += (target,)
+        request.flow.tunnel = None
+        try:
+            self._next(request, candidates, error)
+        except Exception:
+            request.fail(Failure())
+
+    # -- dialling
+
+    def _dial(self, request: Any, target: Any, candidates: Iterator[Any]) -> None:
+        dialling = _Dialling(Deferred.fromCoroutine(self._connect(request, target)))
+        request.registerProducer(dialling, True)
+
+        def connected(connection: UpstreamConnection) -> None:
+            request.unregisterProducer()
+            self._start(connection, request, target, candidates)
+
+        def failed(failure: Failure) -> None:
+            if request.gone:
+                return
+            request.unregisterProducer()
+            if not failure.check(EdgeError):
+                request.fail(failure)
+                return
+            self._give_up(target, failure.value, request, candidates)
+
+        dialling.connecting.addCallbacks(connected, failed)
+        dialling.connecting.addErrback(request.fail)
+
+    async def _connect(self, request: Any, target: Any) -> UpstreamConnection:
+        """
+        :raises EdgeError: nobody is there.
+        """
+        connection = UpstreamConnection(target, self._clock, self._pool)
+        factory = ConnectionFactory(request.flow, connection)
+        connecting = target.connect(factory)
+        connecting.addTimeout(self._dial_timeout, self._clock)
+        try:
+            await connecting
+        except EdgeError:
+            raise
+        except (TimeoutError, CancelledError):
+            raise UpstreamTimeout("The local service could not be reached in time.") from None
+        except (ConnectError, ConnectionClosed, OSError) as error:
+            _log.debug("dialling failed: {error}", error=str(error))
+            raise UpstreamUnreachable() from None
+        return connection
+
+
+@implementer(IPushProducer)
+class _Dialling:
+    """Stands for the connection until there is one: it cannot be paused, but it can be given up."""
+
+    def __init__(self, connecting: Deferred[UpstreamConnection]) -> None:
+        self.connecting = connecting
+
+    def pauseProducing(self) -> None:
+        """IPushProducer: nothing flows yet."""
+
+    def resumeProducing(self) -> None:
+        """IPushProducer: nothing flows yet."""
+
+    def stopProducing(self) -> None:
+        """IPushProducer: the visitor is gone."""
+        self.connecting.cancel()

@@ -1,0 +1,88 @@
+"""
+Tests of `ngrok_twisted.iam.sessions`.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ngrok_twisted.iam.principal import Principal
+from ngrok_twisted.iam.sessions import DELETED, NARROWED, Sessions
+from ngrok_twisted.records.account import Account
+from ngrok_twisted.records.base import Delete, Put, Snapshot
+from ngrok_twisted.records.ssh_credential import SSHCredential
+
+
+class FakeSession:
+    """An agent session that notes why it was closed."""
+
+    def __init__(self, id: str, credential_id: str, acl: tuple[str, ...] = ()) -> None:
+        self.id = id
+        self.principal = Principal(account_id="ac_1", account_name="", credential_id=credential_id, acl=acl)
+        self.reasons: list[str] = []
+        self.fails = False
+
+    def close(self, reason: str) -> None:
+        """IAgentSession."""
+        self.reasons.append(reason)
+        if self.fails:
+            raise ValueError("broken")
+
+
+class SessionsTests(SynchronousTestCase):
+    """`Sessions`."""
+
+    def setUp(self) -> None:
+        """Two credentials; the first has two sessions."""
+        self.records = Snapshot().with_changes([Put(Account(id="ac_1")), self.put("c1"), self.put("c2")])
+        self.sessions = Sessions()
+        self.a, self.b, self.c = FakeSession("a", "c1"), FakeSession("b", "c1"), FakeSession("c", "c2")
+        self.forget_a, _, _ = [self.sessions.track(session) for session in (self.a, self.b, self.c)]
+
+    def put(self, id: str, *acl: str) -> Put:
+        """Write a credential."""
+        return Put(SSHCredential(id=id, account_id="ac_1", public_key="", acl=acl))
+
+    def reasons(self) -> list[list[str]]:
+        """Why each session was closed."""
+        return [self.a.reasons, self.b.reasons, self.c.reasons]
+
+    def test_unchanged(self) -> None:
+        """Sessions stay while their credential does."""
+        self.sessions.update(self.records)
+        self.assertEqual(self.reasons(), [[], [], []])
+
+    def test_deleted(self) -> None:
+        """All sessions of a deleted credential are closed, and no others."""
+        self.sessions.update(self.records.with_changes([Delete(SSHCredential, "c1")]))
+        self.assertEqual(self.reasons(), [[DELETED], [DELETED], []])
+
+    def test_narrowed(self) -> None:
+        """Sessions are closed when their credential may bind less; those let in under the new rules stay."""
+        late = FakeSession("d", "c1", ("bind:a.b",))
+        self.sessions.track(late)
+        self.sessions.update(self.records.with_changes([self.put("c1", "bind:a.b")]))
+        self.assertEqual(self.reasons(), [[NARROWED], [NARROWED], []])
+        self.assertEqual(late.reasons, [])
+
+    def test_revoke(self) -> None:
+        """Sessions are closed for the reason given, also when one of them breaks."""
+        self.a.fails = True
+        self.sessions.revoke(["c1", "unknown"], "stopped")
+        self.assertEqual(self.reasons(), [["stopped"], ["stopped"], []])
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_forgotten(self) -> None:
+        """A session that has ended is not closed; to forget it twice is nothing."""
+        self.assertEqual(self.sessions.count("c1"), 2)
+        self.forget_a()
+        self.forget_a()
+        self.sessions.revoke(["c1"], "stopped")
+        self.assertEqual(self.reasons(), [[], ["stopped"], []])
+        self.assertEqual((self.sessions.count("c1"), len(self.sessions)), (1, 2))
+
+    def test_all_forgotten(self) -> None:
+        """Nothing is kept of credentials without sessions."""
+        sessions = Sessions()
+        sessions.track(self.a)()
+        self.assertEqual((sessions.count("c1"), len(sessions)), (0, 0))
