@@ -104,7 +104,8 @@ def _said(error: yaml.YAMLError) -> tuple[str, int]:
     mark = getattr(error, "problem_mark", None)
     what = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
     where = getattr(error, "context", None)
-    return f"is not valid YAML: {where + ': ' if where else ''}{what}", mark.line + 1 if mark else 0
+    remedy = "; put a text that starts with '*' in quotes" if where and "alias" in where else ""
+    return f"is not valid YAML: {where + ': ' if where else ''}{what}{remedy}", mark.line + 1 if mark else 0
 
 
 class _Builder:
@@ -189,7 +190,7 @@ class _Builder:
             lines[key] = line
             self._positions.note(inner, line)
             value = self._value(next(self._events), inner, depth + 1)
-            if key == _MERGE:
+            if key == _MERGE and event.implicit[0]:
                 merged += self._merges(value, event, path)
             else:
                 items[key] = value

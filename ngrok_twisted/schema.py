@@ -177,7 +177,7 @@ class _Reading:
             if key in mark.planned and key not in types_:
                 self.problem(inner, f"this {mark.word} is not built into this version; take it out")
             elif key not in types_:
-                self._unknown(inner, key, (*types_, *also), mark.word)
+                self._unknown(inner, key, (*types_, *also), f"key or {mark.word}" if also else mark.word)
             elif item is not None:
                 enabled, item = self._switch(mark, types_[key], item, inner)
                 value = self.read(types_[key], (), item, inner, False)
@@ -226,7 +226,7 @@ class _Reading:
         values: dict[str, Any] = {}
         for spec in plain:
             inner, item = join(path, spec.name), data.get(spec.name)
-            if item is None and not (spec.name in data and _fits(spec.hint, None)):
+            if item is None and not (spec.name in data and _takes_null(spec.hint)):
                 if spec.required:
                     self.problem(inner, "is required")
             elif READ_ONLY in spec.marks and not self._stored:
@@ -253,6 +253,11 @@ class _Reading:
             return _FAILED
         except ValueError as error:
             return self.problem(path, str(error))
+
+
+def _takes_null(hint: Any) -> bool:
+    """Whether null is a value of its own, and not just a key that is left out."""
+    return type(None) in get_args(hint)
 
 
 def _fits(hint: Any, data: Any) -> bool:
@@ -286,7 +291,7 @@ def _wanted(hint: Any) -> str:
 
 def suggestion(word: Any, known: Iterable[str]) -> str:
     """``; did you mean 'x'?`` for the known word that is nearest, or nothing."""
-    close = get_close_matches(str(word)[:SHOWN], list(known), 1, 0.7)
+    close = get_close_matches(str(word)[:SHOWN], list(known), 1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

@@ -104,6 +104,7 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
     :raises StoreUnusable: the state directory cannot be had.
     :raises InvalidConfig: a key or certificate in it cannot be used.
     """
+    os.umask(0o077)  # whatever the server writes is its own; what others may read is opened to them by name
     state = StateDirectory(FilePath(config.state))
     state.open()
     runtime = Runtime(reactor=reactor, random=Random(), state=state.path)

@@ -42,7 +42,9 @@ class EagerSeams(SynchronousTestCase):
         descriptor = Stuck(reactor=object())  # type: ignore[arg-type]
         descriptor.connected = 1
         descriptor.write(b"abc")
-        self.assertEqual((descriptor._tempDataBuffer, descriptor._tempDataLen, descriptor.dataBuffer), ([b"abc"], 3, b""))
+        self.assertEqual(
+            (descriptor._tempDataBuffer, descriptor._tempDataLen, descriptor.dataBuffer), ([b"abc"], 3, b"")
+        )
         descriptor.doWrite()
         self.assertEqual((descriptor._tempDataLen, descriptor.dataBuffer, descriptor.offset), (0, b"abc", 2))
 
@@ -88,9 +90,7 @@ class EagerSeams(SynchronousTestCase):
     def test_port(self) -> None:
         """The parts of a port that are overridden or called."""
         self.assertIs(tcp.Port.transport, tcp.Server)
-        self.assertEqual(
-            parameters(tcp.Port._fromListeningDescriptor), ["reactor", "fd", "addressFamily", "factory"]
-        )
+        self.assertEqual(parameters(tcp.Port._fromListeningDescriptor), ["reactor", "fd", "addressFamily", "factory"])
         self.assertIn("self.numberAccepts = 100", source(tcp.Port.startListening))
         self.assertEqual(parameters(tcp.Port._buildAddr), ["self", "address"])
         self.assertIsNone(tcp.Port._realPortNumber)
@@ -113,9 +113,7 @@ class ReactorSeams(SynchronousTestCase):
 
     def test_dispatch(self) -> None:
         """Events that are not plain reads or writes go the stock way; ends are told by _disconnectSelectable."""
-        self.assertEqual(
-            parameters(posixbase._PollLikeMixin._doReadOrWrite), ["self", "selectable", "fd", "event"]
-        )
+        self.assertEqual(parameters(posixbase._PollLikeMixin._doReadOrWrite), ["self", "selectable", "fd", "event"])
         self.assertEqual(
             parameters(posixbase._DisconnectSelectableMixin._disconnectSelectable)[:4],
             ["self", "selectable", "why", "isRead"],

@@ -15,6 +15,8 @@ from benchmarks.openssh import CLIENT, client_command, find_url, start_client
 from benchmarks.workshop import LOOPBACK, Unusable, free_port, free_ports, listening
 
 DOMAIN = "ngrok.localhost"
+TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
+"""What the ``twistd`` script does, but on this checkout whether it is installed or not."""
 TCP_PORTS = 10
 """Public TCP ports that the edge may hand out; a run uses one."""
 
@@ -45,10 +47,10 @@ class EdgeArm(Arm):
         """
         ports = {name: free_port() for name in ("https", "http", "ssh", "api")}
         config = self._write_config(ports)
-        twistd, pidfile = Path(sys.executable).parent / "twistd", config.parent / "twistd.pid"
+        pidfile = config.parent / "twistd.pid"
         edge = self.workshop.start(
             f"{self.label}-twistd",
-            *(str(twistd), "-n", f"--pidfile={pidfile}", "ngrok", "-c", str(config)),
+            *(*TWISTD, "-n", f"--pidfile={pidfile}", "ngrok", "-c", str(config)),
             ready=lambda: listening(ports["ssh"]) and listening(ports["https"]),
         )
         self.roots.append(edge.pid)

@@ -69,12 +69,13 @@ def _refusal(path: str, check: Callable[..., Any], *arguments: Any) -> Problems:
 
 
 def _server(config: Config) -> Problems:
-    yield from _refusal("domain", normalise, config.domain, RESERVATION_CODES)
+    refused = list(_refusal("domain", normalise, config.domain, RESERVATION_CODES))
+    yield from refused
     if is_wildcard(config.domain):
         yield Problem("domain", "must be a name without a star: the names under it are made by the server")
     if config.public_port is not None and not 1 <= config.public_port <= 65535:
         yield Problem("public_port", "must be a port from 1 to 65535")
-    if config.tcp.host:
+    if not refused:  # the TCP host may follow from the domain
         yield from _refusal("tcp.host", normalise, config.tcp.host)
     try:
         ip_address(config.tcp.interface)
@@ -166,16 +167,11 @@ def _accounts(config: Config) -> Problems:
 
 def _unique_names(config: Config) -> Problems:
     seen: dict[tuple[str, str], str] = {}
-    ids: dict[str, str] = {}
     for named in declared_items(config):
         if named.item.name:
             other = seen.setdefault((named.list, named.item.name), named.path)
             if other != named.path:
                 yield Problem(join(named.path, "name"), f"is the name of {other} already; names are unique in a list")
-                continue
-        other = ids.setdefault(named.id, named.path)
-        if other != named.path and named.list == "reserved_addrs":
-            yield Problem(named.path, f"cannot be told from {other}; give both a name")
 
 
 def _credentials(config: Config) -> Problems:
@@ -214,8 +210,10 @@ def _domains(config: Config) -> Problems:
         for other, other_owner, other_path in taken:
             if other == domain:
                 yield Problem(path, coded(413, f"{domain} is declared by {other_path} already"))
-            elif other_owner != owner and (_owns(other, domain) or _owns(domain, other)):
+                break
+            if other_owner != owner and (_owns(other, domain) or _owns(domain, other)):
                 yield Problem(path, coded(417, f"{domain} overlaps {other_path}, which belongs to another account"))
+                break
         taken.append((domain, owner, path))
 
 

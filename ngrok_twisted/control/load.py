@@ -84,6 +84,20 @@ def load(
     return _checked(_filled(config, files, ipv6, warnings, listen), positions, found)
 
 
+def read_keys(
+    config: Config, path: str | Path | None, environ: Mapping[str, str], home: str | Path
+) -> tuple[AuthorizedKey, ...]:
+    """
+    The keys in the ``authorized_keys`` files of a config as they are now.
+
+    :param config: as `load` gave it; of its keys' files, those that cannot be read any more count as empty.
+    :param path: the config's file, or ``None`` for the embedded defaults.
+    """
+    if path is None:
+        return _embedded_keys(Files(Path(home) / ".ssh", environ, Path(home)))[0].keys
+    return tuple(_declared_keys(config, Files(Path(path).absolute().parent, environ, Path(home)), [])[0])
+
+
 def ipv6_loopback() -> bool:
     """Whether this machine has ``::1``, to which ``localhost`` may resolve first."""
     try:

@@ -78,10 +78,10 @@ def _listed(
     """An item's id comes from its name, else from what it is about, else from its place in the list."""
     collection = f"{list_}.{kind}" if kind else list_
     for number, item in enumerate(items):
-        key = item.name or natural(item) or f"#{number}"
-        yield Named(
-            list=list_, path=join(collection, number), item=item, id=declared_id(prefix, collection, key), kind=kind
-        )
+        # A name and a thing of the same text are not the same.
+        source, key = ("", item.name) if item.name else (":", natural(item) or str(number))
+        id = declared_id(prefix, collection + source, key)
+        yield Named(list=list_, path=join(collection, number), item=item, id=id, kind=kind)
 
 
 def _no_key(item: Item) -> str:

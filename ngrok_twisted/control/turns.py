@@ -52,18 +52,31 @@ class Turns:
         turn = self._turns.setdefault(thing, _Turn())
         turn.users += 1
         try:
-            await self._enter(turn)
-            try:
-                yield
-            finally:
-                turn.lock.release()
-        finally:
-            turn.users -= 1
-            if not turn.users:
-                del self._turns[thing]
-
-    async def _enter(self, turn: _Turn) -> None:
-        try:
             await turn.lock.acquire().addTimeout(TURN_TIMEOUT, self._clock)
-        except TimeoutError:
-            raise Refused(334, "Too many want this at the same time. Please try again later.") from None
+        except BaseException as error:
+            self._leave(thing, turn)
+            if isinstance(error, TimeoutError):
+                raise Refused(334, "Too many want this at the same time. Please try again later.") from None
+            raise
+        try:
+            yield
+        finally:
+            self._pass_on(thing, turn)
+
+    def _pass_on(self, thing: Hashable, turn: _Turn) -> None:
+        """
+        Let the next one begin: not now, but when whoever had this turn has heard how it went.
+        """
+        if turn.users > 1:
+            self._clock.callLater(0, self._release, thing, turn)
+        else:
+            self._release(thing, turn)
+
+    def _release(self, thing: Hashable, turn: _Turn) -> None:
+        self._leave(thing, turn)
+        turn.lock.release()
+
+    def _leave(self, thing: Hashable, turn: _Turn) -> None:
+        turn.users -= 1
+        if not turn.users:
+            del self._turns[thing]

@@ -12,7 +12,14 @@ from typing import NoReturn
 
 from ngrok_twisted.errors import BadRequest, HeaderTooLarge, VersionNotSupported
 from ngrok_twisted.upstream.headers import without_named
-from ngrok_twisted.upstream.syntax import Fields, MalformedMessage, check_bytes, parse_length, parse_request_fields, tokens
+from ngrok_twisted.upstream.syntax import (
+    Fields,
+    MalformedMessage,
+    check_bytes,
+    parse_length,
+    parse_request_fields,
+    tokens,
+)
 
 # RFC 9112 section 3: a token, one space, a target of visible ASCII without a fragment, one space, the version.
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21\x22\x24-\x7e]+) HTTP/([0-9])\.([0-9])")
@@ -191,7 +198,11 @@ def _check_coding(value: bytes) -> None:
     if value.lower() == b"chunked":
         return
     names = tokens(value)
-    if b"chunked" in names[:-1] or not names or any(re.fullmatch(rb"[A-Za-z][A-Za-z-]*", name) is None for name in names):
+    if (
+        b"chunked" in names[:-1]
+        or not names
+        or any(re.fullmatch(rb"[A-Za-z][A-Za-z-]*", name) is None for name in names)
+    ):
         raise BadRequest("The request's Transfer-Encoding is not valid.")
     if names == [b"chunked"]:
         raise BadRequest("The request's Transfer-Encoding is not valid.")

@@ -5,45 +5,35 @@ It finds the requests in the bytes, hands each over as soon as its head is compl
 request is worked on at a time; pipelined ones wait as bytes, within a bound. What a connection costs while it is idle is
 this object and its transport: there are no buffers.
 
-How a connection goes, by ``_state``::
-
-    HEAD → BODY → REPLY → HEAD      a request with a body; one without goes from HEAD to REPLY at once
-           BODY → DRAIN → HEAD      answered before its body was read; the rest is thrown away, up to a bound
-    REPLY → RAW                     101: the bytes belong to somebody else
-    any → LINGER → GONE             closing; the visitor gets a moment to read what was sent
+Bodies are read in `ngrok_twisted.edge.bodies`, which also shows how a connection goes; responses are written in
+`ngrok_twisted.edge.writing`.
 """
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any
 
-from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ngrok_twisted.edge.bodies import BACKLOG, BODY, DRAIN, GONE, HEAD, LINGER, RAW, REPLY, UNWANTED, RequestBodies
 from ngrok_twisted.edge.head import RequestHead, parse_request
-from ngrok_twisted.edge.request import EdgeRequest, IRequestChannel
+from ngrok_twisted.edge.channel import IRequestChannel
+from ngrok_twisted.edge.request import EdgeRequest
 from ngrok_twisted.edge.respond import raw_response
 from ngrok_twisted.edge.site import Site
-from ngrok_twisted.edge.writing import ResponseWriter
 from ngrok_twisted.errors import BadRequest, EdgeError, HeaderTooLarge, RequestTimeout
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.net.timeouts import IdleWatch
 from ngrok_twisted.upstream.chunked import ChunkedDecoder
-from ngrok_twisted.upstream.syntax import MalformedMessage
 
 _log = Logger()
 
-_HEAD, _BODY, _REPLY, _DRAIN, _RAW, _LINGER, _GONE = range(7)
-
-# Why reading from the visitor is paused: several reasons may hold at once.
-_BACKLOG, _UNWANTED = 1, 2
-
 
 @implementer(IHalfCloseableProtocol, IPushProducer, IRequestChannel)
-class HTTPChannel(ResponseWriter):
+class HTTPChannel(RequestBodies):
     """
     One visitor's connection.
 
@@ -51,17 +41,9 @@ class HTTPChannel(ResponseWriter):
     """
 
     __slots__ = (
-        "site",
-        "_state",
-        "_buffer",
         "_scanned",
-        "_request",
-        "_body_left",
-        "_decoder",
-        "_held",
         "_pumping",
         "_choked",
-        "_input_ended",
         "_fresh",
         "_raw",
         "_watch",
@@ -70,16 +52,9 @@ class HTTPChannel(ResponseWriter):
     )
 
     def __init__(self, site: Site) -> None:
-        super().__init__()
-        self.site = site
-        self._state = _HEAD
-        self._buffer: Any = b""
+        super().__init__(site)
         self._scanned = 0
-        self._request: Any = None
-        self._body_left = 0
-        self._decoder: ChunkedDecoder | None = None
-        self._held = 0
-        self._pumping = self._choked = self._input_ended = False
+        self._pumping = self._choked = False
         self._fresh = True
         self._raw: Any = None
         self._watch: Any = None
@@ -101,7 +76,7 @@ class HTTPChannel(ResponseWriter):
     def dataReceived(self, data: bytes) -> None:
         """IProtocol."""
         state = self._state
-        if state == _HEAD:
+        if state == HEAD:
             if self._buffer:
                 self._buffer = bytearray(self._buffer) if isinstance(self._buffer, bytes) else self._buffer
                 self._buffer += data
@@ -109,17 +84,17 @@ class HTTPChannel(ResponseWriter):
                 self._buffer = data
             if not self._pumping:
                 self._pump()
-        elif state == _RAW:
+        elif state == RAW:
             self._raw.dataReceived(data)
-        elif state == _BODY or state == _DRAIN:
+        elif state == BODY or state == DRAIN:
             self._watch.touch()
             if self._buffer:
                 self._keep(data)
             else:
                 self._body_data(data)
-        elif state == _REPLY:
+        elif state == REPLY:
             self._keep(data)
-        elif state == _LINGER:
+        elif state == LINGER:
             self._body_left -= len(data)
             if self._body_left < 0:
                 self._drop()
@@ -128,26 +103,26 @@ class HTTPChannel(ResponseWriter):
         """IHalfCloseableProtocol. The visitor sends nothing more, and may still wait for its answers."""
         self._input_ended = True
         state = self._state
-        if state == _RAW:
+        if state == RAW:
             if IHalfCloseableProtocol.providedBy(self._raw):
                 self._raw.readConnectionLost()
             else:
                 self.close()
-        elif state == _LINGER or state == _DRAIN:
+        elif state == LINGER or state == DRAIN:
             self.close()
-        elif state == _BODY and not self._buffer:
+        elif state == BODY and not self._buffer:
             self._broken_body(BadRequest("The request's body ended early."))
-        elif state == _HEAD and not self._pumping and not self._choked:
+        elif state == HEAD and not self._pumping and not self._choked:
             self._after_last_head()
 
     def writeConnectionLost(self) -> None:
         """IHalfCloseableProtocol."""
-        if self._state == _RAW and IHalfCloseableProtocol.providedBy(self._raw):
+        if self._state == RAW and IHalfCloseableProtocol.providedBy(self._raw):
             self._raw.writeConnectionLost()
 
     def connectionLost(self, reason: Failure) -> None:
         """IProtocol."""
-        state, self._state = self._state, _GONE
+        state, self._state = self._state, GONE
         self._watch.stop()
         self._buffer = b""
         raw, self._raw = self._raw, None
@@ -155,7 +130,7 @@ class HTTPChannel(ResponseWriter):
         if raw is not None:
             raw.connectionLost(reason)
         if request is not None:
-            if state == _BODY and request.receiver is not None:
+            if state == BODY and request.receiver is not None:
                 request.receiver.bodyFailed(reason)
             request.lost(reason)
 
@@ -171,7 +146,7 @@ class HTTPChannel(ResponseWriter):
         self._watch.touch()
         if self._request is not None:
             self._request.unchoke()
-        elif self._state == _HEAD and not self._pumping:
+        elif self._state == HEAD and not self._pumping:
             self._pump()
 
     def stopProducing(self) -> None:
@@ -181,25 +156,26 @@ class HTTPChannel(ResponseWriter):
         """
         Close when everything is written. A visitor that may still be sending gets the chance to read the response first.
         """
-        if self._state == _GONE:
+        if self._state == GONE:
             return
+        again = self._state == LINGER
         half_close = getattr(self.transport, "loseWriteConnection", None)
-        self.transport.unregisterProducer()
-        if self._input_ended or self._state == _LINGER or half_close is None or not self._may_be_sending():
-            self._state = _LINGER
+        gently = half_close is not None and not self._input_ended and not again and self._may_be_sending()
+        self._state = LINGER
+        self._buffer = b""
+        if not again:
             self._body_left = self.site.limits.linger_bytes
+            self.transport.unregisterProducer()
+        if gently:
+            self._release(BACKLOG | UNWANTED)
+            self._watch.change(self.site.limits.linger)
+            half_close()
+        else:
             self._watch.change(self.site.limits.idle)
             self.transport.loseConnection()
-            return
-        self._state = _LINGER
-        self._body_left = self.site.limits.linger_bytes
-        self._buffer = b""
-        self._release(_BACKLOG | _UNWANTED)
-        self._watch.change(self.site.limits.linger)
-        half_close()
 
     def _may_be_sending(self) -> bool:
-        return self._state in (_BODY, _DRAIN, _HEAD) or bool(self._buffer)
+        return self._state in (BODY, DRAIN, HEAD) or bool(self._buffer)
 
     def _drop(self) -> None:
         """Break the connection."""
@@ -211,22 +187,22 @@ class HTTPChannel(ResponseWriter):
         The server is stopping: finish the request in flight, then close.
         """
         self.persistent = False
-        if self._state == _HEAD and self._request is None:
+        if self._state == HEAD and self._request is None:
             self.close()
 
     def _idle(self) -> None:
         """Nothing moved for as long as may be."""
         state = self._state
         limits = self.site.limits
-        if state in (_REPLY, _RAW) and not self._choked:
+        if state in (REPLY, RAW) and not self._choked:
             self._watch.change(limits.idle)  # who answers has a timeout of its own
-        elif state == _HEAD and (self._buffer or self._fresh):
+        elif state == HEAD and (self._buffer or self._fresh):
             self._refuse(RequestTimeout())
-        elif state == _BODY and not self._choked:
+        elif state == BODY and not self._choked:
             self._broken_body(RequestTimeout())
-            if self._state == _BODY:
+            if self._state == BODY:
                 self._drop()
-        elif state == _HEAD and not self._choked:
+        elif state == HEAD and not self._choked:
             self.close()
         else:
             self._drop()
@@ -237,11 +213,11 @@ class HTTPChannel(ResponseWriter):
         """Start requests for as long as there are complete heads and nobody is at work."""
         self._pumping = True
         try:
-            while self._state == _HEAD and self._buffer and not self._choked and self._next_head():
+            while self._state == HEAD and self._buffer and not self._choked and self._next_head():
                 pass
         finally:
             self._pumping = False
-        if self._input_ended and self._state == _HEAD and not self._choked:
+        if self._input_ended and self._state == HEAD and not self._choked:
             self._after_last_head()
 
     def _after_last_head(self) -> None:
@@ -319,9 +295,9 @@ class HTTPChannel(ResponseWriter):
         self._request = request
         self.expect_response(head)
         if length == 0:
-            self._state = _REPLY
+            self._state = REPLY
         else:
-            self._state = _BODY
+            self._state = BODY
             self._body_left = length or 0
             self._decoder = ChunkedDecoder() if length is None else None
         try:
@@ -337,125 +313,7 @@ class HTTPChannel(ResponseWriter):
         self.transport.write(raw_response(error))
         self.close()
 
-    # -- bodies
-
-    def _keep(self, data: bytes) -> None:
-        """Bytes that nobody wants yet; above the bound the visitor has to wait."""
-        self._buffer = bytes(self._buffer) + data if self._buffer else data
-        if len(self._buffer) > self.site.limits.backlog_bytes:
-            self._hold(_BACKLOG)
-
-    def _body_data(self, data: bytes) -> None:
-        receiver = None if self._state == _DRAIN else self._request.receiver
-        if receiver is None and self._state == _BODY:
-            self._keep(data)
-            return
-        decoder = self._decoder
-        if decoder is not None:
-            self._chunked_data(decoder, receiver, data)
-            return
-        left = self._body_left
-        size = len(data)
-        rest = b""
-        if size > left:
-            data, rest, size = data[:left], data[left:], left
-        self._body_left = left - size
-        if receiver is not None:
-            self._request.flow.bytes_in += size
-            receiver.bodyReceived(data)
-        if not self._body_left:
-            self._body_complete([], rest)
-
-    def _chunked_data(self, decoder: ChunkedDecoder, receiver: Any, data: bytes) -> None:
-        try:
-            pieces = decoder.feed(data)
-        except MalformedMessage:
-            self._broken_body(BadRequest("The request's chunked body is not valid."))
-            return
-        request = self._request
-        if receiver is not None:
-            for piece in pieces:
-                request.flow.bytes_in += len(piece)
-                receiver.bodyReceived(piece)
-        elif self._state == _DRAIN:
-            self._body_left -= len(data)
-            if self._body_left < 0:
-                self.close()
-                return
-        if decoder.finished and self._state in (_BODY, _DRAIN):
-            self._body_complete(decoder.trailers, decoder.rest)
-
-    def _body_complete(self, trailers: list[tuple[bytes, bytes]], rest: bytes) -> None:
-        self._decoder = None
-        if rest:
-            self._buffer = rest
-        if self._state == _DRAIN:
-            self._go_on()
-        elif self._state == _BODY:
-            self._state = _REPLY
-            receiver, self._request.receiver = self._request.receiver, None
-            self._release(_UNWANTED)
-            if receiver is not None:
-                receiver.bodyFinished(trailers)
-
-    def _broken_body(self, error: EdgeError) -> None:
-        """The visitor's message has no end that can be found: tell whoever reads it, answer, and close."""
-        self.persistent = False
-        if self._state == _DRAIN:
-            self.close()
-            return
-        request = self._request
-        receiver, request.receiver = request.receiver, None
-        if receiver is not None:
-            receiver.bodyFailed(Failure(error))
-        if self._request is request:
-            request.fail(error)
-
-    def body_wanted(self, request: Any) -> None:
-        """IRequestChannel."""
-        if request is not self._request:
-            return
-        if self._state != _BODY:
-            receiver, request.receiver = request.receiver, None
-            receiver.bodyFinished([])
-            return
-        data, self._buffer = self._buffer, b""
-        self._release(_BACKLOG)
-        if data:
-            self._body_data(bytes(data))
-        if self._input_ended and self._state == _BODY:
-            self._broken_body(BadRequest("The request's body ended early."))
-
-    def pause_body(self, request: Any) -> None:
-        """IRequestChannel."""
-        if request is self._request and self._state == _BODY:
-            self._hold(_UNWANTED)
-
-    def resume_body(self, request: Any) -> None:
-        """IRequestChannel."""
-        self._release(_UNWANTED)
-
-    def _hold(self, why: int) -> None:
-        if not self._held and self._state != _GONE:
-            self.transport.pauseProducing()
-        self._held |= why
-
-    def _release(self, why: int) -> None:
-        if self._held:
-            self._held &= ~why
-            if not self._held and self._state != _GONE:
-                self.transport.resumeProducing()
-
-    # -- responses (the rest is in `ResponseWriter`)
-
-    def body_unread(self) -> bool:
-        """Whether the visitor's message will still be incomplete, and too long to wait for, when the response is sent."""
-        if self._state != _BODY:
-            return False
-        request = self._request
-        if request.expects_continue:
-            return True
-        return request.receiver is None and self._decoder is None and self._body_left > self.site.limits.drain_bytes
+    # -- responses (writing them is in `ResponseWriter`)
 
     def touched(self) -> None:
         """Something was written."""
@@ -464,47 +322,33 @@ class HTTPChannel(ResponseWriter):
     def done(self, request: Any) -> None:
         """IRequestChannel."""
         self._request = None
-        if not self.persistent or self._state == _GONE:
+        if not self.persistent or self._state == GONE:
             self.close()
-        elif self._state == _BODY:
+        elif self._state == BODY:
             self._drain()
         else:
             self._go_on()
 
-    def _drain(self) -> None:
-        """The response is out before the body is in: throw the rest away if it is short."""
-        self._state = _DRAIN
-        bound = self.site.limits.drain_bytes
-        if self._decoder is None and self._body_left > bound:
-            self.close()
-            return
-        if self._decoder is not None:
-            self._body_left = bound
-        data, self._buffer = self._buffer, b""
-        self._release(_BACKLOG | _UNWANTED)
-        if data:
-            self._body_data(bytes(data))
-
     def _go_on(self) -> None:
-        self._state = _HEAD
+        self._state = HEAD
         self._scanned = 0
         if self._held:
-            self._release(_BACKLOG | _UNWANTED)
+            self._release(BACKLOG | UNWANTED)
         if (self._buffer or self._input_ended) and not self._pumping:
             self._pump()
 
     def upgrade(self, request: Any, head: Any, protocol: Any) -> None:
         """IRequestChannel."""
         self.write_head(request, head, (), False, ())
-        self._state = _RAW
+        self._state = RAW
         self._raw = protocol
         data, self._buffer = bytes(self._buffer), b""
         self.transport.unregisterProducer()
         protocol.makeConnection(self.transport)
         if data:
             protocol.dataReceived(data)
-        self._release(_BACKLOG | _UNWANTED)
-        if self._input_ended and self._state == _RAW:
+        self._release(BACKLOG | UNWANTED)
+        if self._input_ended and self._state == RAW:
             self.readConnectionLost()
 
     def abort(self, request: Any) -> None:

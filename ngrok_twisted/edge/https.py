@@ -82,8 +82,8 @@ class _Handshakes(Factory):
         """IProtocolFactory."""
         tls_context = self._context.certificates.context_for(addr.server_name, self._options)
         site = SecureSite(addr.server_name, self._options, self._plane, self._context)
-        channel = VisitorChannel(site, self._plane.visitors)
-        return TLSServer(tls_context, channel, clock=self._context.runtime.reactor)
+        make = lambda transport: VisitorChannel(site, self._plane.visitors)
+        return TLSServer(tls_context, make, clock=self._context.runtime.reactor)
 
 
 class SecureSite(Site):

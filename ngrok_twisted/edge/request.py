@@ -2,8 +2,8 @@
 `EdgeRequest`: one HTTP request on its way, and the response to it.
 
 It is made when the head of the request is complete and provides `twisted.web.iweb.IRequest`, so that stock resources and
-wrappers can answer it (that half is in `ngrok_twisted.edge.stock`). What speaks to the visitor is an `IRequestChannel`:
-HTTP/1.1 has one, other versions bring theirs.
+wrappers can answer it (that half is in `ngrok_twisted.edge.stock`). What speaks to the visitor is an
+`ngrok_twisted.edge.channel.IRequestChannel`: HTTP/1.1 has one, other versions bring theirs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
-from zope.interface import Interface, implementer
+from zope.interface import implementer
 
 from ngrok_twisted.edge.pull import PullPump
 from ngrok_twisted.edge.respond import respond_with_error
@@ -26,82 +26,6 @@ from ngrok_twisted.wrapper import ResponseHead
 _log = Logger()
 
 Trailers = Sequence[tuple[bytes, bytes]]
-
-
-class IRequestChannel(Interface):
-    """
-    What a request needs from the connection, or the stream of a connection, that it came on.
-
-    The request checks the order of the calls; a channel only writes. None of them waits.
-    """
-
-    def clock():
-        """
-        :return: the `IReactorTime`.
-        """
-
-    def write_head(request, head, buffers, last, trailers):
-        """
-        Send the head, chosen framing included, with the first bytes of the body in the same write.
-
-        :param head: the `ResponseHead` after all filters.
-        :param buffers: a list of bytes-like objects, valid during the call.
-        :param last: nothing more comes: the message ends here.
-        :param trailers: sent after the body if ``last``, where the framing has a place for them.
-        """
-
-    def write_body(request, buffers):
-        """
-        Send bytes of the body; the framing is the channel's.
-
-        :param buffers: a list of bytes-like objects, valid during the call.
-        """
-
-    def end(request, trailers):
-        """Send the end of the body."""
-
-    def inform(request, status, reason, fields):
-        """Send an informational response (1xx but 101), where the visitor's version has them."""
-
-    def done(request):
-        """The response is complete and its flow has ended: the channel may go on to the next request."""
-
-    def body_wanted(request):
-        """
-        The request's ``receiver`` was set: deliver what is there, and what comes.
-
-        The channel calls ``receiver.bodyReceived``, ``bodyFinished`` and, before `EdgeRequest.lost`, ``bodyFailed``.
-        """
-
-    def pause_body(request):
-        """Stop reading the request's body. What was read already may still be delivered."""
-
-    def resume_body(request):
-        """Go on reading it."""
-
-    def upgrade(request, head, protocol):
-        """
-        Send a 101 head; from now on the bytes belong to ``protocol``, which gets ``makeConnection`` with the visitor's
-        transport, then `IProtocol` and, if it provides them, `IHalfCloseableProtocol` calls.
-        """
-
-    def abort(request):
-        """Break the connection or stream, so that the visitor cannot take what it got for the whole."""
-
-    def is_secure():
-        """
-        :return: whether the visitor speaks TLS.
-        """
-
-    def get_host():
-        """
-        :return: the local `IAddress`.
-        """
-
-    def get_peer():
-        """
-        :return: the visitor's `IAddress`.
-        """
 
 
 @implementer(IRequest)
@@ -205,7 +129,7 @@ class EdgeRequest(StockRequest):
         if not isinstance(result, bytes):
             raise TypeError(f"render returned {type(result).__name__}")
         if not self.finished and not self.gone:
-            self.respond(self.stock_head(len(result)), [result] if result else [], last=True)
+            self._respond_for_stock(len(result), [result] if result else [], True)
 
     def fail(self, reason: Any) -> None:
         """
@@ -218,7 +142,9 @@ class EdgeRequest(StockRequest):
             return
         if not isinstance(error, EdgeError):
             _log.failure(
-                "flow {flow} failed", failure=reason if isinstance(reason, Failure) else Failure(reason), flow=self.flow.number
+                "flow {flow} failed",
+                failure=reason if isinstance(reason, Failure) else Failure(reason),
+                flow=self.flow.number,
             )
             error = EdgeError(status=500)
         self.flow.error = error
@@ -283,7 +209,7 @@ class EdgeRequest(StockRequest):
         :param buffers: bytes-like objects, valid during the call.
         """
         if not self.started:
-            self.respond(self.stock_head(None), buffers)
+            self._respond_for_stock(None, buffers, False)
             return
         if self.gone or self._bodiless or self.finished:
             return
@@ -304,7 +230,7 @@ class EdgeRequest(StockRequest):
         if self.finished:
             raise RuntimeError("the response was finished already")
         if not self.started:
-            self.respond(self.stock_head(0 if self._stock_length() is None else None), last=True, trailers=trailers)
+            self._respond_for_stock(0 if self._stock_length() is None else None, (), True, trailers)
             return
         if self.gone:
             return
@@ -315,6 +241,20 @@ class EdgeRequest(StockRequest):
                 self.channel.write_body(self, rest)
         self.channel.end(self, trailers)
         self._ended()
+
+    def _respond_for_stock(
+        self, length: int | None, buffers: Sequence[Any], last: bool, trailers: Trailers = ()
+    ) -> None:
+        """
+        The head that a stock resource put together.
+
+        It answered without a look at the body. A visitor that waits for 100 is told to send it first, if the answer is
+        not a refusal: the connection then stays usable (RFC 9110 section 10.1.1).
+        """
+        head = self.stock_head(length)
+        if self.expects_continue and head.status < 400:
+            self.inform(100, b"Continue", [])
+        self.respond(head, buffers, last=last, trailers=trailers)
 
     def inform(self, status: int, reason: bytes, fields: list[tuple[bytes, bytes]]) -> None:
         """
@@ -379,6 +319,9 @@ class EdgeRequest(StockRequest):
 
     def ended(self) -> None:
         """An upgraded stream is over: the flow ends."""
+        if self.finished or self.gone:
+            return
+        self.finished = 1
         self.flow.finish(self.channel.clock().seconds())
 
     def _notify(self, fire: Callable[[Any], None]) -> None:

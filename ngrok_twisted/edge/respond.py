@@ -50,7 +50,9 @@ dd {{ margin: 0; font-family: ui-monospace, monospace; overflow-wrap: anywhere }
 """
 
 # One element of an Accept header: a media range, and its weight if it has one (RFC 9110 section 12.5.1).
-_RANGE = re.compile(rb"[ \t]*([a-z0-9!#$&^_.+*-]+/[a-z0-9!#$&^_.+*-]+)[ \t]*(?:;[^,]*?\bq=([01](?:\.[0-9]{0,3})?))?[^,]*", re.I)
+_RANGE = re.compile(
+    rb"[ \t]*([a-z0-9!#$&^_.+*-]+/[a-z0-9!#$&^_.+*-]+)[ \t]*(?:;[^,]*?\bq=([01](?:\.[0-9]{0,3})?))?[^,]*", re.I
+)
 
 # Nobody writes a longer one, and reading it must stay cheap.
 _MAX_ACCEPT = 2048

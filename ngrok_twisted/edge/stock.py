@@ -35,7 +35,17 @@ _CONTENT_TYPE = b"text/html; charset=utf-8"
 class _Stock:
     """What stock resources read and write, made on first use."""
 
-    __slots__ = ("request_headers", "response_headers", "code", "message", "cookies", "path", "prepath", "postpath", "args")
+    __slots__ = (
+        "request_headers",
+        "response_headers",
+        "code",
+        "message",
+        "cookies",
+        "path",
+        "prepath",
+        "postpath",
+        "args",
+    )
 
     def __init__(self, uri: bytes) -> None:
         self.request_headers: Headers | None = None

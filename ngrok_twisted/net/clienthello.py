@@ -69,6 +69,11 @@ class NotTLS(ClientHelloError):
         self.looks_like = looks_like
         super().__init__(f"not TLS but {looks_like.upper()}" if looks_like else "not TLS")
 
+    @property
+    def looks_like_http(self) -> bool:
+        """Whether it is plain HTTP."""
+        return self.looks_like == "http"
+
 
 class BadClientHello(ClientHelloError):
     """It is TLS, but broken: too large, malformed, or with a name that is none."""

@@ -115,6 +115,9 @@ class TLSConnection(TLSOutput):
             self._shake()
             self._flush()
 
+    def connectionMade(self) -> None:
+        """IProtocol: nothing of it, `makeConnection` has done all."""
+
     def fillable(self) -> memoryview:
         """IFillable."""
         return _received

@@ -122,7 +122,9 @@ def make_istore_tests(make: Callable[[TestCase], Callable[[], Any]], durable: bo
             before = await self.store.open()
             results: list[Any] = await gatherResults(
                 [
-                    self.store.write([Put(domain(number))], expect=before.revision).addErrback(lambda failure: failure)
+                    self.store.write([Put(domain(number))], expect=before.revision).addErrback(
+                        lambda failure: failure.value
+                    )
                     for number in range(5)
                 ]
             )

@@ -7,7 +7,7 @@ side. A response that can be read in two ways is refused, as a request is.
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
@@ -324,6 +324,7 @@ class UpstreamConnection:
         self._failed = None
         self._watch.stop()
         self.request = None
+        self.transport.unregisterProducer()
         self._raw = Upgraded(request, self._clock, IDLE_TIMEOUT)
         self._raw.join(response.head, self.transport, data)
 
@@ -360,6 +361,8 @@ class UpstreamConnection:
 
     def close(self) -> None:
         """Close after what was written."""
+        if self._state == _IDLE and self._pool is not None:
+            self._pool.discard(self)
         if self._state != _GONE:
             self._state = _GONE
             self._watch.stop()
@@ -376,7 +379,6 @@ class UpstreamConnection:
 
     def _idle(self) -> None:
         if self._state == _IDLE:
-            self._pool.discard(self)
             self.close()
         else:
             self._broken(UpstreamTimeout())

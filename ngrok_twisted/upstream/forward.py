@@ -20,7 +20,7 @@ from zope.interface import implementer
 from ngrok_twisted.errors import EdgeError, EndpointOffline, UpstreamTimeout, UpstreamUnreachable
 from ngrok_twisted.records.endpoint import Upstream
 from ngrok_twisted.upstream.exchange import UpstreamConnection
-from ngrok_twisted.upstream.opening import ConnectionFactory
+from ngrok_twisted.upstream.opening import ConnectionFactory, opened
 from ngrok_twisted.upstream.pool import Pool
 
 _log = Logger()
@@ -154,9 +154,10 @@ class Forward:
         """
         :raises EdgeError: nobody is there.
         """
-        connection = UpstreamConnection(target, self._clock, self._pool)
-        factory = ConnectionFactory(request.flow, connection)
-        connecting = target.connect(factory)
+        upstream = getattr(target, "upstream", _PLAIN)
+        # a connection that was opened in one visitor's name is not for another
+        connection = UpstreamConnection(target, self._clock, None if upstream.proxy_protocol else self._pool)
+        connecting = opened(target, upstream, request, self._clock).connect(ConnectionFactory(request.flow, connection))
         connecting.addTimeout(self._dial_timeout, self._clock)
         try:
             await connecting

@@ -1,16 +1,57 @@
 """
-What stands at the start of a connection to a target: a PROXY header, TLS.
+What stands at the start of a connection to a target, as endpoints around endpoints: a PROXY header, TLS.
 """
 
 from __future__ import annotations
 
+import ssl
+from functools import lru_cache
 from typing import Any
 
-from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IHalfCloseableProtocol, IStreamClientEndpoint
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ngrok_twisted.interfaces import IFlowFactory
+from ngrok_twisted.net.tls import wrap_tls_client
+from ngrok_twisted.records.endpoint import Upstream
+from ngrok_twisted.upstream.proxy_protocol import encode_v1, encode_v2
+
+
+def opened(target: Any, upstream: Upstream, request: Any, clock: Any) -> Any:
+    """
+    The endpoint to connect to for this request.
+
+    :param target: the `IStreamClientEndpoint` that the backend chose.
+    :param upstream: how its service wants to be spoken to.
+    :return: an ``IStreamClientEndpoint``; the target itself where the service wants nothing special.
+    """
+    endpoint = target
+    if upstream.proxy_protocol:
+        endpoint = AnnouncedEndpoint(endpoint, _proxy_header(upstream.proxy_protocol, request))
+    if upstream.tls:
+        name = upstream.tls_name or request.flow.host or None
+        endpoint = wrap_tls_client(endpoint, _tls_context(upstream.tls_verify), name, clock=clock)
+    return endpoint
+
+
+def _proxy_header(version: int, request: Any) -> bytes:
+    flow = request.flow
+    local = request.getHost()
+    encode = encode_v1 if version == 1 else encode_v2
+    return encode((flow.peer_host, flow.peer_port), (local.host, local.port))
+
+
+@lru_cache(maxsize=None)
+def _tls_context(verify: bool) -> ssl.SSLContext:
+    """One context for all targets: it says nothing but whether certificates are checked against the system's authorities."""
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 @implementer(IFlowFactory)
@@ -38,14 +79,33 @@ class ConnectionFactory:
         return self._protocol
 
 
+@implementer(IStreamClientEndpoint)
+class AnnouncedEndpoint:
+    """
+    Sends the same first bytes on each connection, before the protocol inside may write.
+    """
+
+    def __init__(self, endpoint: Any, first_bytes: bytes) -> None:
+        self._endpoint = endpoint
+        self._first_bytes = first_bytes
+
+    def connect(self, factory: Any) -> Deferred[Any]:
+        """IStreamClientEndpoint. ``factory`` has a ``flow``."""
+        announced = Announced(factory.buildProtocol(None), self._first_bytes)
+        connecting = self._endpoint.connect(ConnectionFactory(factory.flow, announced))
+        return connecting.addCallback(lambda _: announced.inner)
+
+
 @implementer(IHalfCloseableProtocol)
 class Announced:
     """
-    Sends the first bytes of a connection before the protocol inside may, and is in nobody's way afterwards.
+    Writes the first bytes, then lets the protocol inside have the connection.
+
+    :ivar inner: that protocol.
     """
 
     def __init__(self, inner: Any, first_bytes: bytes) -> None:
-        self._inner = inner
+        self.inner = inner
         self._first_bytes = first_bytes
         self._halves = IHalfCloseableProtocol.providedBy(inner)
         self._transport: Any = None
@@ -54,27 +114,27 @@ class Announced:
         """IProtocol."""
         self._transport = transport
         transport.write(self._first_bytes)
-        self._inner.makeConnection(transport)
+        self.inner.makeConnection(transport)
 
     def connectionMade(self) -> None:
         """IProtocol."""
 
     def dataReceived(self, data: bytes) -> None:
         """IProtocol."""
-        self._inner.dataReceived(data)
+        self.inner.dataReceived(data)
 
     def readConnectionLost(self) -> None:
         """IHalfCloseableProtocol."""
         if self._halves:
-            self._inner.readConnectionLost()
+            self.inner.readConnectionLost()
         else:
             self._transport.loseConnection()
 
     def writeConnectionLost(self) -> None:
         """IHalfCloseableProtocol."""
         if self._halves:
-            self._inner.writeConnectionLost()
+            self.inner.writeConnectionLost()
 
     def connectionLost(self, reason: Failure) -> None:
         """IProtocol."""
-        self._inner.connectionLost(reason)
+        self.inner.connectionLost(reason)

@@ -7,7 +7,14 @@ from __future__ import annotations
 import re
 
 from ngrok_twisted.upstream.headers import without_named
-from ngrok_twisted.upstream.syntax import Fields, MalformedMessage, check_bytes, parse_length, parse_response_fields, tokens
+from ngrok_twisted.upstream.syntax import (
+    Fields,
+    MalformedMessage,
+    check_bytes,
+    parse_length,
+    parse_response_fields,
+    tokens,
+)
 from ngrok_twisted.wrapper import ResponseHead
 
 # How the body ends (RFC 9112 section 6.3).

@@ -58,17 +58,13 @@ class Upgraded:
 
     def connectionLost(self, reason: Failure) -> None:
         """The upstream is gone."""
-        self._end()
-        if self._visitor is not None:
-            self._visitor.unregisterProducer()
-            self._visitor.loseConnection()
+        self._end(self._visitor)
 
     # -- from the visitor
 
     def visitor_connected(self, transport: Any) -> None:
         """The visitor's transport is ours: join the two."""
         self._visitor = transport
-        self._upstream.unregisterProducer()
         self._upstream.registerProducer(transport, True)
         transport.registerProducer(self._upstream, True)
 
@@ -84,9 +80,7 @@ class Upgraded:
 
     def visitor_lost(self) -> None:
         """The visitor is gone."""
-        self._end()
-        self._upstream.unregisterProducer()
-        self._upstream.loseConnection()
+        self._end(self._upstream)
 
     # -- ends
 
@@ -100,17 +94,23 @@ class Upgraded:
 
     def close(self) -> None:
         """Close both, after what was written."""
-        self._end()
-        for transport in (self._upstream, self._visitor):
+        self._end(self._upstream, self._visitor)
+
+    def _end(self, *closing: Any) -> None:
+        """
+        The stream is over.
+
+        :param closing: the transports that are still there.
+        """
+        if self._over:
+            return
+        self._over = True
+        self._watch.stop()
+        for transport in closing:
             if transport is not None:
                 transport.unregisterProducer()
                 transport.loseConnection()
-
-    def _end(self) -> None:
-        if not self._over:
-            self._over = True
-            self._watch.stop()
-            self._request.ended()
+        self._request.ended()
 
 
 @implementer(IHalfCloseableProtocol)

@@ -95,7 +95,8 @@ class EdgeTestCase(SynchronousTestCase):
     def check_edge(self, edge: Edge) -> None:
         """The edge is unimpressed by what the test did to it."""
         self.assertTrue(edge.alive, f"the edge has ended:\n{edge.log()[-3000:]}")
-        self.assertEqual(edge.new_alarms(), [])
+        alarms = edge.new_alarms()
+        self.assertFalse(alarms, f"alarming lines in the log:\n{alarms[:6000]}")
         answer = fetch(edge, edge.url("canary"))
         self.assertEqual((answer.status, answer.headers.get("x-service")), (200, "canary"))
 

@@ -193,13 +193,12 @@ class Edge:
         """All that the process has printed."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
-    def new_alarms(self) -> list[str]:
-        """The alarming lines, with what follows them, that the log gained since the last call."""
+    def new_alarms(self) -> str:
+        """What the log gained since the last call that is alarming: each line with the indented ones that follow it."""
         text = self.log_path.read_bytes()[self._seen :]
         self._seen += len(text)
-        return [
-            text[match.start() : match.start() + 3000].decode(errors="replace") for match in ALARMING.finditer(text)
-        ]
+        entries = re.split(rb"\n(?=\S)", text)
+        return "\n".join(entry.decode(errors="replace") for entry in entries if ALARMING.search(entry))
 
     def resident_megabytes(self) -> float:
         """The resident memory of the process (``VmRSS``)."""

@@ -8,9 +8,12 @@ import socket
 import time
 
 from tests.functional.case import EdgeTestCase
-from tests.functional.clients import open_tcp, open_tls, read_all
+from tests.functional.clients import full_name, open_tcp, open_tls, read_all, send_raw
 from tests.functional.edge import Edge
 from tests.functional.service import Service, echo
+
+CANARY = full_name("canary")
+REQUEST = f"GET / HTTP/1.1\r\nHost: {CANARY}\r\n".encode()
 
 
 class DescriptorsTests(EdgeTestCase):
@@ -120,3 +123,82 @@ class SlowVisitorTests(EdgeTestCase):
         for connection in held:
             read_all(connection)
             connection.close()
+
+
+class LoweredTests(EdgeTestCase):
+    """An edge whose operator has set low limits and short times."""
+
+    config = {
+        "limits": {"http_head_bytes": 20000, "http_fields": 50},
+        "timeouts": {"http_first_head": 2, "http_idle": 3, "stream_idle": 3},
+    }
+
+    def ask(self, data: bytes) -> bytes:
+        """Send bytes to the canary's name over TLS, and read until the edge closes."""
+        connection = open_tls(self.edge, CANARY)
+        self.addCleanup(connection.close)
+        return send_raw(connection, data)
+
+    def test_head_size(self) -> None:
+        """A head over the limit is answered 431, one below it is served."""
+        for size, status in ((15000, b"200"), (30000, b"431")):
+            received = self.ask(REQUEST + b"Connection: close\r\nX: " + b"x" * size + b"\r\n\r\n")
+            self.assertEqual(received[9:12], status)
+
+    def test_fields(self) -> None:
+        """More fields than allowed are answered 431."""
+        self.assertEqual(self.ask(REQUEST + b"X: y\r\n" * 60 + b"\r\n")[9:12], b"431")
+
+    def test_slow_head(self) -> None:
+        """A head that does not end in time is answered 408 or closed."""
+        self.assertIn(self.ask(REQUEST)[:12], (b"HTTP/1.1 408", b""))
+
+    def test_slow_loris(self) -> None:
+        """Bytes that trickle in do not buy more time for the head."""
+        connection = open_tls(self.edge, CANARY)
+        self.addCleanup(connection.close)
+        connection.sendall(REQUEST + b"X: ")
+        connection.settimeout(0.3)
+        began = time.monotonic()
+        while time.monotonic() < began + 15:
+            try:
+                connection.sendall(b"x")
+                if not connection.recv(1000):
+                    return
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+        self.fail("a head that never ended was waited for")
+
+    def test_idle_body(self) -> None:
+        """A body that stops in the middle is given up, with 408 or a close."""
+        received = self.ask(REQUEST.replace(b"GET /", b"POST /echo") + b"Content-Length: 100\r\n\r\nstart")
+        self.assertIn(received[:12], (b"HTTP/1.1 408", b""))
+
+    def test_idle_between_requests(self) -> None:
+        """A kept connection that says nothing more is closed."""
+        self.assertEqual(self.ask(REQUEST + b"\r\n").count(b"HTTP/1.1 200"), 1)
+
+    def test_idle_stream(self) -> None:
+        """A TCP connection over which nothing passes is closed; one that talks stays."""
+        agent = self.ssh(f"0:127.0.0.1:{self.serve(Service(echo)).port}", command="tcp")
+        port = int(agent.url().rpartition(":")[2])
+        idle, busy = open_tcp(port), open_tcp(port)
+        for _ in range(10):
+            busy.sendall(b"x")
+            self.assertEqual(busy.recv(1), b"x")
+            time.sleep(0.6)
+        busy.close()
+        self.assertEqual(read_all(idle), b"")
+        idle.close()
+
+    def test_never_answers(self) -> None:
+        """A service that never answers is given up after the idle time, with 504 and a code, or a close."""
+        service = self.web()
+        name = self.new_name()
+        self.publish(service, name)
+        connection = open_tls(self.edge, name)
+        self.addCleanup(connection.close)
+        received = send_raw(connection, f"GET /wait HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
+        self.assertIn(received[:12], (b"HTTP/1.1 504", b"HTTP/1.1 408", b""))

@@ -138,11 +138,13 @@ class NotTLSTests(SynchronousTestCase):
         for start in (b"GET / HTTP/1.1\r\n", b"POST /x", b"PRI * HTTP/2.0\r\n\r\nSM"):
             error = self.assertRaises(NotTLS, ClientHelloParser().feed, start)
             self.assertEqual(error.looks_like, "http")
+            self.assertTrue(error.looks_like_http)
 
     def test_ssh(self) -> None:
         """An SSH client is recognised by its banner."""
         error = self.assertRaises(NotTLS, ClientHelloParser().feed, b"SSH-2.0-OpenSSH_9.2\r\n")
         self.assertEqual(error.looks_like, "ssh")
+        self.assertFalse(error.looks_like_http)
 
     def test_anything_else(self) -> None:
         """Everything else is simply not TLS, SSLv2 included."""

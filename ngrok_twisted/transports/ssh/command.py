@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Any, Iterable, Mapping
+from typing import Any, Iterable, Iterator, Mapping
 
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.transports.ssh.flags import (
@@ -27,6 +27,7 @@ from ngrok_twisted.transports.ssh.values import boolean
 from ngrok_twisted.transports.ssh.words import PARSE_ERROR, Word, decode, split
 
 UNKNOWN_VERSION = 1106
+NO_COMMAND = 1107
 UNKNOWN_COMMAND = 1108
 UNSUPPORTED_FLAG = 1109
 
@@ -101,21 +102,32 @@ def language_version(username: bytes) -> int:
     return version
 
 
-def parse(command: bytes, version: int = LATEST, modules: frozenset[str] = frozenset()) -> tuple[Command, ...]:
+def parse(
+    command: bytes, version: int = LATEST, modules: frozenset[str] = frozenset(), required: bool = False
+) -> tuple[Command, ...]:
     """
     Parse what an ``exec`` request carries.
 
     :param version: of the language, see `language_version`.
     :param modules: the module kinds of this server.
+    :param required: each must say what it is; the port does not.
     :return: one command or more, in the order of the forwards they are for; `IMPLIED` for an empty command.
-    :raises Refused: 1108, 1109, 1110 and the codes of single values.
+    :raises Refused: 1107, 1108, 1109, 1110 and the codes of single values.
     """
-    words = split(decode(command))
+    plan = tuple(_plan(split(decode(command)), version, modules))
+    if required and not all(part.verb for part in plan):
+        raise Refused(NO_COMMAND, "A command is required here. Add one behind the host, such as http or tcp.")
+    return plan
+
+
+def _plan(words: list[Word], version: int, modules: frozenset[str]) -> Iterator[Command]:
     if not words:
-        return (Command(version=version),)
-    if "=" in words[0].text and not words[0].text.startswith("-"):
-        return (_Parser(version, modules).parse_sish(words),)
-    return tuple(_Parser(version, modules).parse(part) for part in _parts(words))
+        yield Command(version=version)
+    elif "=" in words[0].text and not words[0].text.startswith("-"):
+        yield _Parser(version, modules).parse_sish(words)
+    else:
+        for part in _parts(words):
+            yield _Parser(version, modules).parse(part)
 
 
 def check_fits(command: Command, verb: str) -> None:

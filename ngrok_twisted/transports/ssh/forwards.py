@@ -257,11 +257,15 @@ class Forwards:
             forward.fail(Refused(None, reason))
         self._watcher.tunnel_closed(title(grant), reason, status)
 
-    def lost(self) -> None:
-        """The connection is gone, and its streams with it."""
+    def lost(self, because: Refused = Refused(None, "The connection was lost.")) -> None:
+        """
+        The connection is gone, and its streams with it.
+
+        :param because: the answer to forwards that have none yet.
+        """
         for forward in self:
             self._end(forward, release=True)
-            forward.fail(Refused(None, "The connection was lost."))
+            forward.fail(because)
         for call in tuple(self._calls):
             call.cancel()
         self._calls.clear()

@@ -28,10 +28,9 @@ from ngrok_twisted.claim import Grant
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.interfaces import IAgentSession
 from ngrok_twisted.records.ids import new_id
-from ngrok_twisted.transports.ssh import values
 from ngrok_twisted.transports.ssh.adopt import adopt, fresh
 from ngrok_twisted.transports.ssh.bind import assign
-from ngrok_twisted.transports.ssh.command import IMPLIED, Command, language_version, parse
+from ngrok_twisted.transports.ssh.command import IMPLIED, NO_COMMAND, Command, language_version, parse
 from ngrok_twisted.transports.ssh.forward import Forward
 from ngrok_twisted.transports.ssh.forwards import STOPPED, Forwards
 from ngrok_twisted.transports.ssh.hold import PATIENCE, SESSION_WAIT, Hold
@@ -49,7 +48,7 @@ GOODBYE = 2 * SECONDS
 #: RFC 4253 section 11.1: SSH_DISCONNECT_BY_APPLICATION.
 BY_APPLICATION = 11
 
-NO_COMMAND, NO_SESSION, NO_FORWARD = 1107, 1111, 1112
+NO_SESSION, NO_FORWARD = 1111, 1112
 #: Refusals kept for a session that has not said its command yet.
 _MAX_TROUBLES = 10
 
@@ -85,7 +84,6 @@ class Gateway:
         self.id = new_id("ts", clock.seconds())
         self.principal = connection.principal
         self.peer_host: str = connection.peer_host
-        self.started_at: float = clock.seconds()
         self._connection = connection
         self._settings = settings
         self._tunnels = tunnels
@@ -126,6 +124,21 @@ class Gateway:
     def revoke(self, grant: Grant, reason: str) -> None:
         """IAgentSession."""
         self._forwards.withdraw(grant, reason, release=False)
+
+    def close(self, reason: str) -> None:
+        """IAgentSession."""
+        self._refusal = Refused(None, reason)
+        self._screens.end_all(self._refusal, STOPPED)
+        self._held.take()
+        self._forwards.lost(self._refusal)
+        self._connection.disconnect(BY_APPLICATION, reason)
+
+    def drain(self, text: str) -> None:
+        """
+        Accept nothing new and tell the user; what is online goes on until `close`.
+        """
+        self._refusal = Refused(None, text)
+        self._screens.notice(text)
 
     # -- forwards ------------------------------------------------------------------------------------------------------
 
@@ -178,7 +191,9 @@ class Gateway:
                 self._check_silence()
             commands = assign(plan, len(held))
         except Refused as refused:
-            self._refuse_all(held, refused)
+            for forward in held:
+                self._forwards.cancel(forward, refused)
+            self._complain(refused)
             return
         for forward, command in zip(held, commands):
             self._forwards.begin(forward, command, screen.metadata if screen else "", silent)
@@ -188,12 +203,6 @@ class Gateway:
         if self._settings.require_command:
             code = NO_COMMAND if self._screens else NO_SESSION
             raise Refused(code, "No command came. Add one behind the host, such as http or tcp.")
-
-    def _refuse_all(self, held: list[Forward], refused: Refused) -> None:
-        """Refuse several forwards for one reason, and say it once."""
-        for forward in held:
-            self._forwards.cancel(forward, refused)
-        self._complain(refused)
 
     def forward_cancelled(self, address: bytes, port: int) -> bool:
         """
@@ -238,13 +247,7 @@ class Gateway:
         """
         :return: whether the variable has a meaning here; only ``NGROK_METADATA`` has.
         """
-        if name != b"NGROK_METADATA":
-            return False
-        try:
-            self._screens[session].metadata = values.metadata(value.decode("utf-8"))
-        except (UnicodeDecodeError, Refused):
-            return False
-        return True
+        return self._screens[session].set_variable(name, value)
 
     def session_command(self, session: Any, command: bytes | None) -> None:
         """
@@ -271,10 +274,9 @@ class Gateway:
             self._publish(screen, plan)
 
     def _read(self, command: bytes | None) -> tuple[Command, ...]:
+        settings = self._settings
         version = language_version(self._connection.username)
-        plan = parse(command or b"", version, self._settings.module_kinds)
-        if self._settings.require_command and not plan[0].verb:
-            raise Refused(NO_COMMAND, "A command is required here. Add one behind the host, such as http or tcp.")
+        plan = parse(command or b"", version, settings.module_kinds, settings.require_command)
         if self._refusal is not None and not plan[0].informs:
             raise self._refusal
         return plan
@@ -325,17 +327,18 @@ class Gateway:
 
     def session_input(self, session: Any, data: bytes) -> None:
         """The user typed."""
-        screen = self._screens[session]
-        for action in screen.keys(data):
-            self._screens.act(screen, action, self._forwards.live())
+        screen = self._screens.find(session)
+        if screen is not None:
+            self._screens.typed(screen, data, self._forwards.live())
 
     def session_eof(self, session: Any) -> None:
-        """Standard input ended: ``</dev/null``, cron and systemd do that, and it means nothing."""
+        """Standard input ended: ``</dev/null`` and systemd do that, and it means nothing."""
 
     def session_signal(self, session: Any, name: str) -> None:
         """INT, TERM and HUP end the session."""
-        if name in ("INT", "TERM", "HUP"):
-            self._screens[session].end(0)
+        screen = self._screens.find(session)
+        if screen is not None and name in ("INT", "TERM", "HUP"):
+            screen.end(0)
 
     def session_resized(self, session: Any, columns: int, rows: int) -> None:
         """Lines are never cut to the width of the terminal."""
@@ -381,18 +384,6 @@ class Gateway:
     def _disconnect_idle(self, text: str) -> None:
         if not self._forwards.hopeful:
             self._connection.disconnect(BY_APPLICATION, text)
-
-    # -- the end of the server -------------------------------------------------------------------------------------------
-
-    def drain(self, text: str) -> None:
-        """Accept nothing new and tell the user; what is online goes on until `shut_down`."""
-        self._refusal = Refused(None, text)
-        self._screens.notice(text)
-
-    def shut_down(self, text: str) -> None:
-        """End every session, and the connection."""
-        self._screens.end_all(Refused(None, text), STOPPED)
-        self._connection.disconnect(BY_APPLICATION, text)
 
     # -- time ----------------------------------------------------------------------------------------------------------
 

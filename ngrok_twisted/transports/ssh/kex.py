@@ -23,14 +23,12 @@ STRICT_CLIENT = b"kex-strict-c-v00@openssh.com"
 STRICT_SERVER = b"kex-strict-s-v00@openssh.com"
 EXTENSIONS_CLIENT = b"ext-info-c"
 
-# Best first. ML-KEM needs a recent cryptography; without it the rest serves.
+# Best first. ML-KEM needs a recent cryptography; without it the rest serves. The NIST curves are left out: auditors fail
+# them, and a client that has them has Curve25519 too.
 _WANTED = (
     b"mlkem768x25519-sha256",
     b"curve25519-sha256",
     b"curve25519-sha256@libssh.org",
-    b"ecdh-sha2-nistp256",
-    b"ecdh-sha2-nistp384",
-    b"ecdh-sha2-nistp521",
     b"diffie-hellman-group-exchange-sha256",
 )
 _supported = frozenset(_kex.getSupportedKeyExchanges())

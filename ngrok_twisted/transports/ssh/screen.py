@@ -8,6 +8,7 @@ from typing import Any, Mapping
 
 from ngrok_twisted.errors import EdgeError, Refused
 from ngrok_twisted.flow import Flow
+from ngrok_twisted.transports.ssh import values
 from ngrok_twisted.transports.ssh.console import Console, clock_face
 
 #: Lines of the live log a second, after a burst of as many. A terminal shows no more to a reader, and a client that does
@@ -59,6 +60,20 @@ class Screen:
         )
         self.log = bool(options.get("log-requests", pty)) and not self.console.quiet
         self.code = bool(options.get("qr"))
+
+    def set_variable(self, name: bytes, value: bytes) -> bool:
+        """
+        A variable of the client's environment.
+
+        :return: whether it has a meaning here; only ``NGROK_METADATA`` has.
+        """
+        if name != b"NGROK_METADATA":
+            return False
+        try:
+            self.metadata = values.metadata(value.decode("utf-8"))
+        except (UnicodeDecodeError, Refused):
+            return False
+        return True
 
     @property
     def live(self) -> bool:

@@ -49,6 +49,10 @@ class Screens:
     def __getitem__(self, session: Any) -> Screen:
         return self._all[session]
 
+    def find(self, session: Any) -> Screen | None:
+        """The screen of a session; ``None`` once it is gone."""
+        return self._all.get(session)
+
     def add(self, session: Any) -> None:
         """A session was opened."""
         self._all[session] = Screen(session, self._clock.seconds())
@@ -129,12 +133,16 @@ class Screens:
         if shown and plain and self._wants_hint():
             screen.show(screen.console.notice("\n".join(_hint(self._settings, forwards[0]))))
 
-    def act(self, screen: Screen, action: str, live: Iterable[Forward]) -> None:
+    def typed(self, screen: Screen, data: bytes, live: list[Forward]) -> None:
         """
-        Do what a key asks for.
+        Do what keys ask for.
 
         :param live: the forwards that are online.
         """
+        for action in screen.keys(data):
+            self._act(screen, action, live)
+
+    def _act(self, screen: Screen, action: str, live: list[Forward]) -> None:
         console = screen.console
         if action == "quit":
             screen.end(0)
@@ -144,7 +152,7 @@ class Screens:
             screen.show(console.keys())
         elif action == "repeat":
             screen.greeted = False
-            self.greet(screen, list(live))
+            self.greet(screen, live)
         elif action == "log":
             screen.log = not screen.log
             screen.show(console.notice(f"The log is {'on' if screen.log else 'off'}."))

@@ -26,6 +26,7 @@ class GatewaySettings:
         kind here only when the edge gives it to the endpoint.
     :ivar require_command: refuse a forward without a command, as ngrok does.
     :ivar max_forwards: forwards of one connection at a time.
+    :ivar max_sessions_per_credential: connections of one key at a time.
     """
 
     base_domain: str = "ngrok.localhost"
@@ -42,3 +43,4 @@ class GatewaySettings:
     module_kinds: frozenset[str] = frozenset()
     require_command: bool = False
     max_forwards: int = 10
+    max_sessions_per_credential: int = 20

@@ -108,7 +108,9 @@ class SQLiteFileTests(TestCase):
     async def fill(self) -> None:
         """Write something and close."""
         await self.store.open()
-        await self.store.write([Put(domain(1)), Put(TLSCertificate(id="c", certificate_pem="", private_key_pem="geheim"))])
+        await self.store.write(
+            [Put(domain(1)), Put(TLSCertificate(id="c", certificate_pem="", private_key_pem="geheim"))]
+        )
         await self.store.close()
 
     def execute(self, statement: str) -> None:
@@ -258,7 +260,7 @@ class KindTests(SynchronousTestCase):
             error = self.assertRaises(ValueError, postgresql_url, url)
             self.assertNotIn("geheim", str(error))
 
-    async def test_unreachable(self) -> None:
+    def test_unreachable(self) -> None:
         """A server that is not there is reported without the password."""
         os.makedirs(folder := self.mktemp())
         store = PostgreSQLKind()("postgresql://user:geheim@127.0.0.1:1/db", runtime(folder))

@@ -57,7 +57,8 @@ class FakeConnection:
 class FakeSession:
     """A session channel."""
 
-    def __init__(self, pty: Any = None) -> None:
+    def __init__(self, gateway: Any, pty: Any = None) -> None:
+        self.gateway = gateway
         self.pty = pty
         self.out = b""
         self.err = b""
@@ -78,6 +79,7 @@ class FakeSession:
     def exit(self, status: int) -> None:
         assert not self.closed
         self.status = status
+        self.gateway.session_closed(self)
 
 
 @implementer(IReservations)
@@ -168,7 +170,7 @@ class World:
 
     def session(self, pty: Any = None) -> FakeSession:
         """Open a session."""
-        session = FakeSession(pty)
+        session = FakeSession(self.gateway, pty)
         self.gateway.session_opened(session)
         return session
 

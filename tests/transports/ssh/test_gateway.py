@@ -142,6 +142,7 @@ class OrderTests(SynchronousTestCase):
         """A command more than five seconds later is not for the old forward, and waits for a new one."""
         world = World()
         world.forward()
+        world.clock.advance(0.3)
         world.clock.advance(6)
         session = world.run(b"http --name x")
         self.assertEqual(len(world.reservations.claims), 1)
@@ -153,6 +154,7 @@ class OrderTests(SynchronousTestCase):
         """A shell on a connection that has endpoints shows them and stays."""
         world = World()
         world.forward()
+        world.clock.advance(0.3)
         world.clock.advance(6)
         session = world.run(None)
         self.assertIn(b"https://random1.example.com", session.out)
@@ -231,7 +233,9 @@ class SeveralTests(SynchronousTestCase):
         self.assertEqual(answers, [[443], [444], [443]])
         for tunnel in world.tunnels:
             tunnel.connect(_Factory())
-        self.assertEqual([opened[:2] for opened in world.connection.opened], [(b"localhost", 443), (b"", 444), (b"app", 443)])
+        self.assertEqual(
+            [opened[:2] for opened in world.connection.opened], [(b"localhost", 443), (b"", 444), (b"app", 443)]
+        )
 
     def test_port_zero_beside_443(self) -> None:
         """The port for 0 keeps clear of a port that another forward asks for."""
@@ -579,7 +583,7 @@ class EndTests(SynchronousTestCase):
         self.assertIn(b"shutting down", session.out)
         self.assertIsInstance(world.forward(b"new", 443)[0], Refused)
         self.assertEqual(len(world.tunnels), 1)
-        world.gateway.shut_down("The server is shutting down.")
+        world.gateway.close("The server is shutting down.")
         self.assertEqual(session.status, 3)
         self.assertEqual(world.connection.disconnects, [(11, "The server is shutting down.")])
 

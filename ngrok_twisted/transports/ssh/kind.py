@@ -1,0 +1,330 @@
+"""
+The SSH transport: a stock SSH client publishes a local service with ``ssh -R``, and no agent is installed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Iterable, Sequence
+
+from zope.interface import implementer
+
+from twisted.application.service import MultiService
+from twisted.conch.ssh.keys import BadKeyError, EncryptedKeyError, Key
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.python.filepath import FilePath
+
+from ngrok_twisted.errors import InvalidConfig, Refused
+from ngrok_twisted.interfaces import ITransportKind
+from ngrok_twisted.records.base import Problem
+from ngrok_twisted.transports.ssh import hostkeys
+from ngrok_twisted.transports.ssh.gateway import Gateway
+from ngrok_twisted.transports.ssh.hints import Hints
+from ngrok_twisted.transports.ssh.limits import SSHLimits
+from ngrok_twisted.transports.ssh.settings import GatewaySettings
+from ngrok_twisted.transports.ssh.transport import SSHServerFactory
+
+SECONDS = 1
+
+#: For connections to close by themselves after they were told; a little more than the transport lingers for the peer.
+CLOSE_TIMEOUT = 6 * SECONDS
+
+#: What users read when the server stops.
+SHUTTING_DOWN = "The server is shutting down."
+
+#: ngrok's number for too many agent sessions at the same time.
+TOO_MANY_SESSIONS = 108
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """
+    :ivar host_keys: private keys in OpenSSH or PEM form, or the paths of such files. Without any, keys are made at the
+        first start and kept in the state directory.
+    :ivar authorized_keys: paths of ``authorized_keys`` files; their keys belong to the default account.
+    :ivar require_command: refuse a forward without a command, as ngrok does.
+    :ivar max_forwards: forwards of one connection at a time.
+    :ivar max_sessions_per_credential: connections of one key at a time.
+    :ivar login_grace_seconds: from the connection to a successful login.
+    :ivar keepalive_seconds: silence after which the client is asked for a sign of life.
+    :ivar keepalive_misses: unanswered asks after which the connection is given up.
+    :ivar prefer_aes_gcm: choose AES-GCM for clients that have it; it costs both ends half of what they would choose.
+    """
+
+    host_keys: tuple[str, ...] = field(default=(), repr=False)
+    authorized_keys: tuple[str, ...] = ()
+    require_command: bool = False
+    max_forwards: int = 10
+    max_sessions_per_credential: int = 20
+    login_grace_seconds: float = 30.0
+    keepalive_seconds: float = 10.0
+    keepalive_misses: int = 3
+    prefer_aes_gcm: bool = True
+
+
+@implementer(ITransportKind)
+class SSHKind:
+    """
+    The kind; see `ssh`.
+    """
+
+    name = "ssh"
+    Config = Config
+
+    def __call__(
+        self,
+        config: Any,
+        portal: Any,
+        reservations: Any,
+        tunnels: Any,
+        runtime: Any,
+        *,
+        settings: GatewaySettings | None = None,
+        sessions: Any = None,
+    ) -> SSHService:
+        """
+        ITransportKind.
+
+        :param settings: what the rest of the configuration says that the gateway needs to know.
+        :param sessions: has ``track(session)``, which gives a callable to end it; told of every agent session.
+        :raises InvalidConfig: a host key cannot be used.
+        """
+        if settings is None:
+            settings = GatewaySettings(
+                require_command=config.require_command,
+                max_forwards=config.max_forwards,
+                max_sessions_per_credential=config.max_sessions_per_credential,
+            )
+        return SSHService(
+            config=config,
+            settings=settings,
+            portal=portal,
+            reservations=reservations,
+            tunnels=tunnels,
+            sessions=sessions,
+            runtime=runtime,
+        )
+
+
+#: The SSH transport.
+ssh = SSHKind()
+
+
+def ssh_service(
+    config: Any,
+    settings: GatewaySettings,
+    portal: Any,
+    reservations: Any,
+    tunnels: Any,
+    sessions: Any,
+    runtime: Any,
+) -> SSHService:
+    """
+    The transport with all that it can be told, see `SSHKind`.
+
+    :raises InvalidConfig: a host key cannot be used.
+    """
+    return ssh(config, portal, reservations, tunnels, runtime, settings=settings, sessions=sessions)
+
+
+class SSHService(MultiService):
+    """
+    Every SSH connection of the server.
+
+    :ivar factory: accepts connections; whoever owns a listener may use it.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        *,
+        config: Any,
+        settings: GatewaySettings,
+        portal: Any,
+        reservations: Any,
+        tunnels: Any,
+        sessions: Any,
+        runtime: Any,
+    ) -> None:
+        super().__init__()
+        self._settings = settings
+        self._reservations = reservations
+        self._tunnels = tunnels
+        self._sessions = sessions
+        self._clock = runtime.reactor
+        self._hints = Hints(runtime.reactor)
+        self._gateways: dict[Gateway, Any] = {}
+        self._refusal: Refused | None = None
+        self._empty: Deferred[None] | None = None
+        self._endpoints: list[Any] = []
+        self._ports: list[Any] = []
+        self.factory = SSHServerFactory(
+            portal,
+            host_keys(config.host_keys, runtime.state),
+            self._make_gateway,
+            SSHLimits(
+                prefer_aes_gcm=config.prefer_aes_gcm,
+                login_grace=config.login_grace_seconds,
+                keepalive_seconds=config.keepalive_seconds,
+                keepalive_misses=config.keepalive_misses,
+            ),
+            runtime.reactor,
+            self._explain,
+        )
+
+    def __len__(self) -> int:
+        return len(self._gateways)
+
+    # -- agents --------------------------------------------------------------------------------------------------------
+
+    def _make_gateway(self, connection: Any) -> Gateway:
+        gateway = Gateway(
+            connection,
+            settings=self._settings,
+            reservations=self._reservations,
+            tunnels=self._tunnels,
+            clock=self._clock,
+            refusal=self._refusal or self._too_many(connection.principal.credential_id),
+            wants_hint=self._hints.wanted,
+            when_gone=self._gone,
+        )
+        self._gateways[gateway] = self._sessions.track(gateway) if self._sessions is not None else lambda: None
+        self._log.info(
+            "session {session} of {credential} from {peer}",
+            session=gateway.id,
+            credential=gateway.principal.credential_id,
+            peer=gateway.peer_host,
+        )
+        return gateway
+
+    def _too_many(self, credential_id: str) -> Refused | None:
+        limit = self._settings.max_sessions_per_credential
+        if sum(gateway.principal.credential_id == credential_id for gateway in self._gateways) < limit:
+            return None
+        return Refused(
+            TOO_MANY_SESSIONS, f"This key has {limit} sessions already, and may not have more. Close one first."
+        )
+
+    def _gone(self, gateway: Gateway) -> None:
+        forget = self._gateways.pop(gateway, None)
+        if forget is not None:
+            forget()
+        self._log.info("session {session} has ended", session=gateway.id)
+        if not self._gateways and self._empty is not None:
+            empty, self._empty = self._empty, None
+            empty.callback(None)
+
+    def _explain(self, username: bytes, fingerprints: Sequence[str]) -> str:
+        return explain(fingerprints, self._settings)
+
+    # -- the life of the service -----------------------------------------------------------------------------------------
+
+    def listen_on(self, endpoints: Iterable[Any]) -> None:
+        """
+        Listen there from the start of the service on.
+
+        :param endpoints: providers of `IStreamServerEndpoint`.
+        """
+        self._endpoints = [IStreamServerEndpoint(endpoint) for endpoint in endpoints]
+
+    def startService(self) -> None:
+        """Listen."""
+        super().startService()
+        for endpoint in self._endpoints:
+            endpoint.listen(self.factory).addCallbacks(self._listening, self._not_listening)
+
+    def _listening(self, port: IListeningPort) -> None:
+        self._ports.append(port)
+
+    def _not_listening(self, failure: Failure) -> None:
+        if isinstance(failure.value, CannotListenError):
+            error = failure.value
+            why = getattr(error.socketError, "strerror", None) or error.socketError
+            self._log.error("SSH cannot listen on port {port}: {why}", port=error.port, why=why)
+        else:
+            self._log.failure("SSH cannot listen", failure)
+
+    def drain(self) -> None:
+        """Tell the users, and take nothing new; what is online goes on until the service stops."""
+        self._refusal = Refused(None, SHUTTING_DOWN)
+        for gateway in tuple(self._gateways):
+            gateway.drain(SHUTTING_DOWN)
+
+    def stopService(self) -> Deferred[Any]:
+        """
+        Stop listening, and end every connection.
+
+        :return: fires with ``None`` once they are gone, after a few seconds at the latest.
+        """
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        self._refusal = Refused(None, SHUTTING_DOWN)
+        ports, self._ports = self._ports, []
+        for port in ports:
+            await _later(port.stopListening())
+        gone: Deferred[None] = Deferred()
+        self._empty = gone
+        for gateway in tuple(self._gateways):
+            gateway.close(SHUTTING_DOWN)
+        if self._gateways:
+            try:
+                await gone.addTimeout(CLOSE_TIMEOUT, self._clock)
+            except TimeoutError:
+                self._log.warn("{count} SSH connections did not end in time", count=len(self._gateways))
+        self._empty = None
+        await _later(super().stopService())
+
+
+async def _later(result: Any) -> None:
+    if result is not None:
+        await result
+
+
+def host_keys(configured: Iterable[str], state: FilePath[str]) -> list[Key]:
+    """
+    :param configured: private keys, or paths of such; without any, those in the state directory are used.
+    :param state: the state directory.
+    :raises InvalidConfig: one cannot be used; every such problem is listed.
+    """
+    texts = tuple(configured)
+    paths = [FilePath(text) for text in texts if "-----BEGIN" not in text]
+    inline, problems = [], []
+    for number, text in enumerate(texts):
+        if "-----BEGIN" in text:
+            try:
+                inline.append(Key.fromString(text))
+            except (BadKeyError, EncryptedKeyError, ValueError) as error:
+                problems.append(Problem(path=f"ssh.host_keys[{number}]", message=f"this key cannot be used: {error}"))
+    if problems:
+        raise InvalidConfig(problems)
+    return inline if inline and not paths else inline + hostkeys.load_or_make(state.child("ssh"), paths)
+
+
+def explain(fingerprints: Sequence[str], settings: GatewaySettings) -> str:
+    """
+    What a user reads none of whose keys is known.
+
+    :param fingerprints: of the keys that were offered.
+    """
+    where = f"at {settings.dashboard_url}" if settings.dashboard_url else "to the operator of this server"
+    return "\n".join(
+        [
+            "ERROR:  This server knows none of your SSH keys, and nobody may connect without one.",
+            "ERR_NGROK_1102",
+            "",
+            "Keys that were offered:",
+            *(f"  {fingerprint}" for fingerprint in fingerprints),
+            "",
+            "1. If you have no key yet, make one:  ssh-keygen -t ed25519",
+            f"2. Give the public half, ~/.ssh/id_ed25519.pub, {where}.",
+            "   The operator adds it to config.yaml, as a public_key under ssh_credentials,",
+            "   or to a file that ssh.authorized_keys names.",
+            "3. Connect again. To offer one certain key:  ssh -i ~/.ssh/id_ed25519 -o IdentitiesOnly=yes …",
+        ]
+    )

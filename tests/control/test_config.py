@@ -1,0 +1,48 @@
+"""
+Tests of `ngrok_twisted.control.config` and `ngrok_twisted.control.items`.
+"""
+
+from __future__ import annotations
+
+from hypothesis import given, strategies
+from twisted.trial.unittest import SynchronousTestCase
+
+from ngrok_twisted import schema
+from ngrok_twisted.backends.tunnel_group import TunnelGroupConfig
+from ngrok_twisted.control.config import Config, PortRange
+from ngrok_twisted.control.items import backend_item
+
+
+class PortRangeTests(SynchronousTestCase):
+    """`PortRange`."""
+
+    @given(strategies.integers(1, 65535), strategies.integers(1, 65535))
+    def test_round_trip(self, one: int, other: int) -> None:
+        """A range is the same after it was text, and knows its ports."""
+        ports = PortRange(min(one, other), max(one, other))
+        self.assertEqual(PortRange.from_text(str(ports)), ports)
+        self.assertTrue(one in ports and other in ports)
+        self.assertFalse(ports.first - 1 in ports or ports.last + 1 in ports)
+
+    def test_one(self) -> None:
+        """One port is a range."""
+        self.assertEqual(PortRange.from_text("80"), PortRange(80, 80))
+
+    def test_refused(self) -> None:
+        """Anything else is refused."""
+        for text in ("", "-", "1-", "-1", "a-b", "0-1", "1-65536", "2-1", "1-2-3", "\u0661-\u0662", "1-999999999999"):
+            self.assertRaises(ValueError, PortRange.from_text, text)
+
+
+class ConfigTests(SynchronousTestCase):
+    """`Config` and its items."""
+
+    def test_round_trip(self) -> None:
+        """The defaults survive being written."""
+        self.assertEqual(schema.parse(Config, schema.dump(Config()), stored=True), Config())
+
+    def test_backend_item(self) -> None:
+        """An item of a backend kind has its own fields and those of the kind, side by side."""
+        item = schema.parse(backend_item(TunnelGroupConfig), {"name": "web", "labels": {"a": "b"}})
+        self.assertEqual((item.name, item.config), ("web", TunnelGroupConfig(labels={"a": "b"})))
+        self.assertIs(backend_item(TunnelGroupConfig), backend_item(TunnelGroupConfig))

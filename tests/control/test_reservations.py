@@ -1,0 +1,756 @@
+"""
+Tests of `ngrok_twisted.control.reservations`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from ngrok_twisted.claim import Claim, Grant
+from ngrok_twisted.control.ownership import ReservationSettings
+from ngrok_twisted.control.reservations import PORT_ATTEMPTS, PUBLISH_TIMEOUT, Reservations
+from ngrok_twisted.errors import Refused
+from ngrok_twisted.interfaces import IReservations
+from ngrok_twisted.records.base import Put, Record, Snapshot
+from ngrok_twisted.records.endpoint import Endpoint, Upstream
+from ngrok_twisted.records.reserved_addr import ReservedAddr
+from ngrok_twisted.records.reserved_domain import ReservedDomain
+from tests.control.agents import FakeEdge, FakeSession
+from tests.control.test_ownership import Edge
+
+SETTINGS = ReservationSettings(
+    base_domain="base.example",
+    tcp_host="tcp.base.example",
+    tcp_ports=range(2000, 2004),
+    public_ports={"https": 8443, "tls": 8443, "http": 80},
+    open_account_ids=frozenset({"ac_1"}),
+)
+
+APP = Claim(proto="https", label="app", slot="0:http")
+POOLED = replace(APP, pooling=True)
+
+
+class Case(SynchronousTestCase):
+    """Reservations in front of a `FakeEdge`."""
+
+    settings = SETTINGS
+
+    def setUp(self) -> None:
+        """Two sessions of one credential, one of another, and one of another account."""
+        self.clock = Clock()
+        self.clock.advance(1_700_000_000)
+        self.edge = FakeEdge()
+        self.records = Snapshot()
+        self.reservations = Reservations(
+            self.settings, lambda: self.records, self.edge.publish, self.clock, Random(7), Random(8).randbytes
+        )
+        self.a, self.b = FakeSession("ts_a"), FakeSession("ts_b")
+        self.mate = FakeSession("ts_mate", credential="c2")
+        self.stranger = FakeSession("ts_stranger", "ac_2", "c3")
+
+    def write(self, *records: Record) -> None:
+        """Write records."""
+        self.records = self.records.with_changes(map(Put, records))
+
+    def claim(self, session: FakeSession, claim: Claim = APP, **changes: Any) -> Deferred[Grant]:
+        """Claim something."""
+        return self.reservations.claim(session, replace(claim, **changes))
+
+    def granted(self, session: FakeSession, claim: Claim = APP, **changes: Any) -> Grant:
+        """The claim is granted at once."""
+        return self.successResultOf(self.claim(session, claim, **changes))
+
+    def refused(self, code: int | None, session: FakeSession, claim: Claim = APP, **changes: Any) -> str:
+        """The claim is refused at once; here is why."""
+        refusal = self.failureResultOf(self.claim(session, claim, **changes), Refused).value
+        self.assertEqual(refusal.code, code, refusal.message)
+        return str(refusal.message)
+
+
+class GrantTests(Case):
+    """What is granted, and what is refused."""
+
+    def test_interface(self) -> None:
+        """They are the reservations that transports know."""
+        verifyObject(IReservations, self.reservations)
+
+    def test_grant(self) -> None:
+        """A grant holds the endpoint that the edge serves, and the URL that visitors type."""
+        upstream = Upstream(protocol="http2")
+        grant = self.granted(self.a, name="n", description="d", metadata="m", upstream=upstream, force_https=True)
+        self.assertEqual(list(self.edge.live.values()), [grant.endpoint])
+        self.assertEqual(
+            replace(grant.endpoint, id=""),  # type: ignore[type-var]
+            Endpoint(
+                id="",
+                account_id="ac_1",
+                created_at=1_700_000_000,
+                description="d",
+                metadata="m",
+                proto="https",
+                host="app.base.example",
+                port=443,
+                name="n",
+                session_id="ts_a",
+                credential_id="c1",
+                upstream=upstream,
+                force_https=True,
+            ),
+        )
+        self.assertEqual((grant.url, grant.session_id), ("https://app.base.example:8443", "ts_a"))
+
+    def test_slow_edge(self) -> None:
+        """A grant waits until the edge serves it."""
+        self.edge.slow = True
+        claiming = self.claim(self.a)
+        self.assertNoResult(claiming)
+        self.edge.turn()
+        self.successResultOf(claiming)
+
+    def test_edge_refuses(self) -> None:
+        """What the edge cannot serve is not granted, and the name stays free."""
+        self.edge.refuses = lambda endpoint: True
+        self.refused(None, self.a)
+        self.edge.refuses = lambda endpoint: False
+        self.granted(self.stranger)
+
+    def test_edge_hangs(self) -> None:
+        """An edge that does not answer is not waited for, and what it does later is undone."""
+        self.edge.slow = True
+        claiming = self.claim(self.a)
+        self.clock.advance(PUBLISH_TIMEOUT)
+        self.failureResultOf(claiming, Refused)
+        self.edge.turn()
+        self.assertEqual(self.edge.places(), [])
+
+    def test_release(self) -> None:
+        """What is given back is no longer served, and may be had by others; to give it back again is nothing."""
+        grant = self.granted(self.a)
+        self.successResultOf(self.reservations.release(grant))
+        self.assertEqual(self.edge.places(), [])
+        other = self.granted(self.stranger)
+        self.successResultOf(self.reservations.release(grant))
+        self.assertEqual(list(self.edge.live.values()), [other.endpoint])
+
+    def test_again(self) -> None:
+        """A session may have the same again after it gave it back."""
+        self.reservations.release(self.granted(self.a))
+        self.granted(self.a)
+
+    def test_release_fails(self) -> None:
+        """An edge that breaks when something is given back is logged, and the name is free."""
+        grant = self.granted(self.a)
+        self.patch(self.reservations, "_publish", lambda put, delete: 1 / 0)
+        self.successResultOf(self.reservations.release(grant))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.reservations.listing("ac_1"), ())
+
+    def test_unexpected(self) -> None:
+        """An edge that breaks when something is claimed leaves nothing behind."""
+        publish = self.edge.publish
+
+        def broken(put: Endpoint | None, delete: Endpoint | None) -> Deferred[None]:
+            publish(put, delete)
+            return 1 / 0 if put else Deferred()  # type: ignore[return-value]
+
+        self.patch(self.reservations, "_publish", broken)
+        self.failureResultOf(self.claim(self.a), ZeroDivisionError)
+        self.assertEqual(self.edge.places(), [])
+
+    def test_cancelled(self) -> None:
+        """A claim that is cancelled while the edge works leaves nothing behind, and the name is free."""
+        self.edge.slow = True
+        claiming = self.claim(self.a)
+        claiming.cancel()
+        self.failureResultOf(claiming, CancelledError)
+        other = self.claim(self.stranger)
+        self.edge.turn()
+        self.assertEqual(list(self.edge.live.values()), [self.successResultOf(other).endpoint])
+
+    def test_cancelled_in_queue(self) -> None:
+        """A claim that is cancelled while others are before it is never published."""
+        self.edge.slow = True
+        first, second = self.claim(self.a, POOLED), self.claim(self.b, POOLED)
+        second.cancel()
+        self.failureResultOf(second, CancelledError)
+        self.edge.turn()
+        self.assertEqual(list(self.edge.live.values()), [self.successResultOf(first).endpoint])
+
+    def test_permissions(self) -> None:
+        """The credential's rules count."""
+        narrow = FakeSession("ts_n", acl=("bind:app.base.example",))
+        self.granted(narrow)
+        self.refused(316, narrow, label="other")
+        self.refused(316, narrow, label=None)
+        self.refused(356, narrow, Claim(proto="tcp"))
+        self.refused(399, narrow, Claim(proto="labels", labels={"a": "b"}))
+
+    def test_ownership(self) -> None:
+        """The records count, as they are now."""
+        self.write(ReservedDomain(id="1", account_id="ac_1", domain="app.base.example"))
+        self.refused(320, self.stranger)
+        self.granted(self.a)
+        self.refused(319, self.a, label=None, host="shop.example")
+        self.write(ReservedDomain(id="2", account_id="ac_1", domain="shop.example"))
+        self.granted(self.a, label=None, host="shop.example")
+
+    def test_records_change_meanwhile(self) -> None:
+        """A name that another account reserved while the claim waited is not given."""
+        dead = FakeSession("ts_dead")
+        self.granted(dead)
+        dead.alive = None
+        claiming = self.claim(self.b)
+        self.write(ReservedDomain(id="1", account_id="ac_2", domain="app.base.example"))
+        self.clock.advance(3)
+        self.assertEqual(self.failureResultOf(claiming, Refused).value.code, 320)
+
+    def test_edges(self) -> None:
+        """What an edge has is refused."""
+        self.write(Edge(id="1", hostports=("app.base.example:443", "tcp.base.example:2000")))
+        self.refused(381, self.a)
+        self.granted(self.a, proto="http")
+        self.assertNotIn(2000, [self.granted(self.a, Claim(proto="tcp")).endpoint.port for _ in range(3)])  # type: ignore
+
+    def test_cloud_endpoints(self) -> None:
+        """What a cloud endpoint has is refused, unless both pool."""
+        cloud = Endpoint(id="1", account_id="ac_1", proto="https", host="app.base.example", port=443, type="cloud")
+        self.write(cloud)
+        self.refused(334, self.a)
+        self.refused(334, self.a, POOLED)
+        self.write(replace(cloud, pooling_enabled=True))
+        self.refused(334, self.a)
+        self.granted(self.a, POOLED)
+
+    def test_labels(self) -> None:
+        """A labelled tunnel has no endpoint and no URL, and nobody is in its way."""
+        claim = Claim(proto="labels", labels={"app": "web"})
+        grants = [self.granted(session, claim) for session in (self.a, self.b)]
+        self.assertEqual([(grant.endpoint, grant.url) for grant in grants], [(None, "")] * 2)
+        self.assertEqual(self.reservations.listing("ac_1"), tuple(grants))
+        self.assertIsNone(self.reservations.holder(""))
+        self.successResultOf(self.reservations.release(grants[0]))
+        self.assertEqual(self.reservations.listing("ac_1"), (grants[1],))
+
+    def test_listing(self) -> None:
+        """What is live is listed by account, and found by its URL."""
+        first, second = self.granted(self.a), self.granted(self.mate, label="other")
+        theirs = self.granted(self.stranger, label="theirs")
+        self.assertEqual(self.reservations.listing("ac_1"), (first, second))
+        self.assertEqual(self.reservations.listing("ac_2"), (theirs,))
+        self.assertIs(self.reservations.holder("https://other.base.example:8443"), second)
+        self.assertIsNone(self.reservations.holder("https://nobody.base.example:8443"))
+
+    def test_revoke(self) -> None:
+        """A grant that is taken away is told of, once, and is no longer served."""
+        grant = self.granted(self.a)
+        self.successResultOf(self.reservations.revoke(grant, "stopped"))
+        self.successResultOf(self.reservations.revoke(grant, "stopped"))
+        self.assertEqual(self.a.revoked, [(grant, "stopped")])
+        self.assertEqual(self.edge.places(), [])
+
+
+class ConflictTests(Case):
+    """Two want the same."""
+
+    def test_schemes(self) -> None:
+        """http and https are two URLs; https and tls are one place."""
+        self.granted(self.a)
+        self.granted(self.a, proto="http")
+        self.refused(334, self.a, proto="tls")
+
+    def test_other_account(self) -> None:
+        """A name that is online is no other account's, on none of its ports."""
+        self.granted(self.a)
+        self.refused(334, self.stranger)
+        self.refused(320, self.stranger, proto="http")
+        self.granted(self.mate, proto="http")
+
+    def test_same_session(self) -> None:
+        """A session cannot have the same twice, whatever it says."""
+        self.granted(self.a)
+        for takeover in ("auto", "always", "never"):
+            self.refused(334, self.a, takeover=takeover)
+        self.assertEqual(self.a.probes, [])
+
+    def test_message(self) -> None:
+        """The refusal names the URL and the remedy."""
+        self.granted(self.a)
+        message = self.refused(334, self.mate)
+        self.assertIn("https://app.base.example:8443", message)
+        self.assertIn("pooling", message)
+
+    def test_internal(self) -> None:
+        """Internal names are each account's own."""
+        for session in (self.a, self.stranger):
+            grant = self.granted(session, label=None, host="x.internal")
+            self.assertEqual(grant.url, "https://x.internal")
+            self.assertEqual(grant.endpoint and grant.endpoint.binding, "internal")
+        self.refused(334, self.mate, label=None, host="x.internal")
+
+    def test_pool(self) -> None:
+        """Those of one account that all pool share a URL."""
+        grants = [self.granted(session, POOLED) for session in (self.a, self.b, self.mate, self.a)]
+        self.assertEqual(self.edge.places(), [("https", "app.base.example", 443)] * 4)
+        self.assertIs(self.reservations.holder("https://app.base.example:8443"), grants[0])
+        self.reservations.release(grants[0])
+        self.assertEqual(len(self.edge.live), 3)
+        self.refused(334, self.stranger, POOLED)
+        self.refused(334, self.b, POOLED, proto="tls")
+        self.refused(334, self.mate)
+
+    def test_pool_needs_both(self) -> None:
+        """Pooling of the new one alone is not enough."""
+        self.granted(self.a)
+        self.refused(334, self.mate, POOLED)
+
+
+class TakeoverTests(Case):
+    """A session comes back before its old one is known to be dead."""
+
+    def test_alive(self) -> None:
+        """An old session that answers keeps what it has."""
+        grant = self.granted(self.a)
+        self.refused(334, self.b)
+        self.assertEqual(list(self.edge.live.values()), [grant.endpoint])
+        self.assertEqual(self.a.revoked, [])
+
+    def test_silent(self) -> None:
+        """An old session that does not answer in three seconds loses."""
+        old = self.granted(self.a)
+        self.a.alive = None
+        claiming = self.claim(self.b)
+        self.clock.advance(2.9)
+        self.assertNoResult(claiming)
+        self.clock.advance(0.1)
+        new = self.successResultOf(claiming)
+        self.assertEqual(list(self.edge.live.values()), [new.endpoint])
+        self.assertEqual([grant for grant, _ in self.a.revoked], [old])
+
+    def test_answers_late(self) -> None:
+        """An answer within the time is an answer."""
+        self.granted(self.a)
+        self.a.alive = None
+        claiming = self.claim(self.b)
+        self.clock.advance(2.9)
+        self.a.probes[0].callback(None)
+        self.assertEqual(self.failureResultOf(claiming, Refused).value.code, 334)
+
+    def test_broken(self) -> None:
+        """An old session whose connection turns out to be lost, or that breaks, loses at once."""
+        for alive in (False, None):
+            self.granted(self.a, label=str(alive))
+            self.a.alive = alive
+            if alive is None:
+                self.patch(self.a, "probe", lambda: 1 / 0)
+            self.granted(self.b, label=str(alive))
+
+    def test_always(self) -> None:
+        """By ``always`` an old session loses without being asked, and its user is told by whom."""
+        old = self.granted(self.a)
+        new = self.granted(self.b, takeover="always")
+        self.assertEqual(self.a.probes, [])
+        self.assertEqual(self.a.revoked[0][0], old)
+        self.assertIn("taken over", self.a.revoked[0][1])
+        self.assertEqual(list(self.edge.live.values()), [new.endpoint])
+
+    def test_never(self) -> None:
+        """By ``never`` even a dead session keeps what it has."""
+        self.granted(self.a)
+        self.a.alive = False
+        self.refused(334, self.b, takeover="never")
+
+    def test_other_credential(self) -> None:
+        """Nothing is taken from another credential, even of the same account."""
+        self.granted(self.a)
+        self.a.alive = False
+        for takeover in ("auto", "always"):
+            self.refused(334, self.mate, takeover=takeover)
+            self.refused(334, self.stranger, takeover=takeover)
+        self.assertEqual(self.a.probes, [])
+
+    def test_fence(self) -> None:
+        """What was taken over cannot be given back, neither while it is taken nor later."""
+        old = self.granted(self.a)
+        self.a.on_revoke = self.reservations.release
+        new = self.granted(self.b, takeover="always")
+        self.reservations.release(old)
+        self.assertEqual(list(self.edge.live.values()), [new.endpoint])
+        self.assertEqual(self.reservations.listing("ac_1"), (new,))
+
+    def test_revoke_breaks(self) -> None:
+        """A session that breaks when it is told loses all the same."""
+        self.granted(self.a)
+        self.a.on_revoke = lambda grant: 1 / 0
+        self.granted(self.b, takeover="always")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_left_meanwhile(self) -> None:
+        """An old session that leaves while it is asked is not taken anything from."""
+        old = self.granted(self.a)
+        self.a.alive = None
+        claiming = self.claim(self.b)
+        self.reservations.release(old)
+        self.clock.advance(3)
+        self.successResultOf(claiming)
+        self.assertEqual(self.a.revoked, [])
+
+    def test_one_of_many(self) -> None:
+        """Of many that want a dead session's name at once, exactly one gets it."""
+        self.granted(self.a)
+        self.a.alive = None
+        claims = [self.claim(FakeSession(f"ts_{number}")) for number in range(5)]
+        self.clock.pump([1] * 3)
+        self.successResultOf(claims[0])
+        for claim in claims[1:]:
+            self.failureResultOf(claim, Refused)
+        self.assertEqual(len(self.a.probes), 1)
+        self.assertEqual(len(self.edge.live), 1)
+
+    def test_cancelled(self) -> None:
+        """A claim that is cancelled while the old session is asked takes nothing away."""
+        grant = self.granted(self.a)
+        self.a.alive = None
+        claiming = self.claim(self.b)
+        claiming.cancel()
+        self.failureResultOf(claiming, CancelledError)
+        self.clock.advance(3)
+        self.assertEqual(list(self.edge.live.values()), [grant.endpoint])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class RandomNameTests(Case):
+    """Names that nobody asked for."""
+
+    RANDOM = replace(APP, label=None)
+
+    def host(self, grant: Grant) -> str:
+        """The name in a grant."""
+        assert grant.endpoint is not None
+        return grant.endpoint.host
+
+    def test_different(self) -> None:
+        """Everyone gets another name, right under the base domain."""
+        hosts = {self.host(self.granted(FakeSession(str(n), credential=str(n)), self.RANDOM)) for n in range(20)}
+        self.assertEqual(len(hosts), 20)
+        for host in hosts:
+            self.assertEqual(host.partition(".")[2], "base.example")
+
+    def test_again(self) -> None:
+        """The same wish gets the same name for ten minutes after it was given back, and another later."""
+        first = self.granted(self.a, self.RANDOM)
+        self.clock.advance(5000)
+        self.reservations.release(first)
+        self.clock.advance(599)
+        second = self.granted(self.b, self.RANDOM)
+        self.assertEqual(self.host(second), self.host(first))
+        self.reservations.release(second)
+        self.clock.advance(600)
+        self.assertNotEqual(self.host(self.granted(self.b, self.RANDOM)), self.host(first))
+
+    def test_other_wishes(self) -> None:
+        """Another slot, another credential or none of either gets another name."""
+        first = self.granted(self.a, self.RANDOM)
+        self.reservations.release(first)
+        for session, slot in ((self.a, "1:http"), (self.mate, "0:http"), (self.a, None)):
+            self.assertNotEqual(self.host(self.granted(session, self.RANDOM, slot=slot)), self.host(first))
+
+    def test_two_at_once(self) -> None:
+        """Two live sessions of a credential have different names."""
+        first, second = self.granted(self.a, self.RANDOM), self.granted(self.b, self.RANDOM)
+        self.assertNotEqual(self.host(first), self.host(second))
+
+    def test_dead_session(self) -> None:
+        """A reconnect gets the name of a session that is dead but not known to be."""
+        first = self.granted(self.a, self.RANDOM)
+        self.a.alive = None
+        claiming = self.claim(self.b, self.RANDOM)
+        self.clock.advance(3)
+        self.assertEqual(self.host(self.successResultOf(claiming)), self.host(first))
+
+    def test_both_schemes(self) -> None:
+        """http and https of one wish get one name, also when they are asked for at once."""
+        self.edge.slow = True
+        claims = [self.claim(self.a, self.RANDOM, proto=proto) for proto in ("https", "http")]
+        self.edge.turn()
+        self.clock.advance(0)
+        self.edge.turn()
+        self.assertEqual(*[self.host(self.successResultOf(claim)) for claim in claims])
+
+    def test_taken_by_name(self) -> None:
+        """A remembered name that somebody else asked for by name meanwhile is theirs."""
+        first = self.granted(self.a, self.RANDOM)
+        self.reservations.release(first)
+        label = self.host(first).partition(".")[0]
+        self.granted(self.stranger, label=label, slot=None)
+        self.assertNotEqual(self.host(self.granted(self.a, self.RANDOM, proto="http")), self.host(first))
+
+    def test_not_ones_own_by_name(self) -> None:
+        """Nor is it taken from a live endpoint that the same user asked for by name."""
+        first = self.granted(self.a, self.RANDOM)
+        self.reservations.release(first)
+        self.granted(self.a, label=self.host(first).partition(".")[0])
+        second = self.granted(self.b, self.RANDOM, takeover="always")
+        self.assertNotEqual(self.host(second), self.host(first))
+        self.assertEqual(self.a.revoked, [])
+
+    def test_reserved_meanwhile(self) -> None:
+        """A remembered name that was reserved meanwhile is not given again."""
+        first = self.granted(self.a, self.RANDOM)
+        self.reservations.release(first)
+        self.write(ReservedDomain(id="1", account_id="ac_2", domain=self.host(first)))
+        self.assertNotEqual(self.host(self.granted(self.a, self.RANDOM)), self.host(first))
+
+    def test_wildcard_owner(self) -> None:
+        """Random names are given to everyone, even where one account owns the wildcard above."""
+        self.write(ReservedDomain(id="1", account_id="ac_1", domain="*.base.example"))
+        self.granted(self.stranger, self.RANDOM)
+
+    def test_edge_refuses(self) -> None:
+        """A name the edge refuses is refused, once for a drawn one."""
+        self.edge.refuses = lambda endpoint: True
+        self.refused(None, self.a, self.RANDOM)
+
+    def test_pool_of_a_wish(self) -> None:
+        """Sessions of one wish that pool share the random name."""
+        first, second = [self.granted(session, self.RANDOM, pooling=True) for session in (self.a, self.b)]
+        self.assertEqual(self.host(first), self.host(second))
+
+
+class AddressTests(Case):
+    """TCP addresses."""
+
+    TCP = Claim(proto="tcp", slot="0:tcp")
+
+    def port(self, session: FakeSession | None = None, **changes: Any) -> int:
+        """The port of a granted claim."""
+        grant = self.granted(session or self.a, self.TCP, **changes)
+        assert grant.endpoint is not None
+        self.assertEqual(grant.url, f"tcp://tcp.base.example:{grant.endpoint.port}")
+        return grant.endpoint.port
+
+    def test_range(self) -> None:
+        """Every port of the range is given once; then the range is exhausted."""
+        ports = sorted(self.port(slot=None) for _ in range(4))
+        self.assertEqual(ports, [2000, 2001, 2002, 2003])
+        self.assertIn("in use", self.refused(None, self.a, self.TCP))
+
+    def test_exhausted_but_released(self) -> None:
+        """A port that was given back is given again when there is no other, and not before."""
+        first = self.granted(self.a, self.TCP, slot=None)
+        self.reservations.release(first)
+        assert first.endpoint is not None
+        self.assertNotIn(first.endpoint.port, [self.port(slot=None) for _ in range(3)])
+        self.assertEqual(self.port(slot=None), first.endpoint.port)
+
+    def test_again(self) -> None:
+        """The same wish gets the same port."""
+        first = self.granted(self.a, self.TCP)
+        self.reservations.release(first)
+        for number in range(2):
+            self.port(FakeSession(str(number), credential=str(number)))
+        self.assertEqual(self.port(self.b), first.endpoint and first.endpoint.port)
+
+    def test_reserved(self) -> None:
+        """A reserved port is its account's only, and never given at random, not even to the owner."""
+        self.write(ReservedAddr(id="1", account_id="ac_2", host="tcp.base.example", port=2001))
+        self.assertNotIn(2001, [self.port(slot=None) for _ in range(3)])
+        self.refused(None, self.a, self.TCP)
+        self.refused(309, self.a, self.TCP, port=2001)
+        self.assertEqual(self.port(self.stranger, port=2001), 2001)
+        self.refused(1116, self.stranger, self.TCP, port=2000)
+
+    def test_other_process(self) -> None:
+        """Ports that cannot be opened are passed over, up to a number."""
+        seen = []
+
+        def refuses(endpoint: Endpoint) -> bool:
+            seen.append(endpoint.port)
+            return endpoint.port != 2003
+
+        self.edge.refuses = refuses
+        self.assertEqual(self.port(), 2003)
+        self.edge.refuses = lambda endpoint: bool(seen.append(endpoint.port)) or True
+        seen.clear()
+        self.refused(None, self.b, self.TCP, slot=None)
+        self.assertEqual(len(seen), PORT_ATTEMPTS)
+        self.assertEqual(len(self.edge.live), 1)
+
+    def test_requested(self) -> None:
+        """Where ports may be asked for, a free one is given, and another's is not."""
+        self.reservations.settings = replace(SETTINGS, allow_requested_ports=True)
+        self.assertEqual(self.port(port=2002), 2002)
+        self.refused(334, self.stranger, self.TCP, port=2002)
+        self.refused(1116, self.a, self.TCP, port=1999)
+
+    def test_at_once(self) -> None:
+        """Claims at the same time get different ports."""
+        self.edge.slow = True
+        claims = [self.claim(self.a, self.TCP, slot=None) for _ in range(4)]
+        self.edge.turn()
+        ports = {grant.endpoint and grant.endpoint.port for grant in map(self.successResultOf, claims)}
+        self.assertEqual(len(ports), 4)
+
+    def test_tcp_host_reserved_as_domain(self) -> None:
+        """Random ports are given even if the TCP host's name is among the reserved domains."""
+        self.write(ReservedDomain(id="1", account_id="ac_2", domain="tcp.base.example"))
+        self.port()
+
+
+class ReservationsMachine(RuleBasedStateMachine):
+    """
+    Sessions that claim, leave, die and come back in any order, before an edge that is as slow as it likes.
+    """
+
+    SLOTS = st.integers(0, 4)
+    CLAIMS = st.builds(
+        Claim,
+        proto=st.sampled_from(["https", "tls", "http"]),
+        label=st.sampled_from(["app", "web", None]),
+        pooling=st.booleans(),
+        takeover=st.sampled_from(["auto", "always", "never"]),
+        slot=st.just("0:http"),
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.edge = FakeEdge()
+        self.edge.slow = True
+        self.reservations = Reservations(SETTINGS, Snapshot, self.edge.publish, self.clock, Random(3))
+        self.sessions = [self.fresh(number) for number in range(5)]
+        self.pending: dict[FakeSession, list[Deferred[None]]] = {}
+        self.held: dict[FakeSession, list[Grant]] = {}
+
+    def fresh(self, number: int) -> FakeSession:
+        """A new connection of one of three credentials in two accounts."""
+        account, credential = [("ac_1", "c1"), ("ac_1", "c1"), ("ac_1", "c1"), ("ac_1", "c2"), ("ac_2", "c3")][number]
+        session = FakeSession(f"ts_{number}_{id(object())}", account, credential)
+        session.on_revoke = lambda grant: self.held[session].remove(grant)
+        return session
+
+    @rule(number=SLOTS, claim=CLAIMS)
+    def claim(self, number: int, claim: Claim) -> None:
+        """A session asks for something."""
+        session = self.sessions[number]
+        claiming = self.reservations.claim(session, claim)
+        pending = self.pending.setdefault(session, [])
+        pending.append(claiming)  # type: ignore[arg-type]
+
+        def granted(grant: Grant) -> None:
+            pending.remove(claiming)  # type: ignore[arg-type]
+            self.held.setdefault(session, []).append(grant)
+
+        def refused(failure: Any) -> None:
+            failure.trap(Refused, CancelledError)
+            pending.remove(claiming)  # type: ignore[arg-type]
+
+        claiming.addCallbacks(granted, refused)
+        claiming.addErrback(self.broken)
+
+    def broken(self, failure: Any) -> None:
+        """Nothing else may happen."""
+        self.failure = failure
+
+    failure: Any = None
+
+    @rule(number=SLOTS)
+    @precondition(lambda self: any(self.held.values()))
+    def release(self, number: int) -> None:
+        """A session gives something back."""
+        grants = self.held.get(self.sessions[number])
+        if grants:
+            self.reservations.release(grants.pop())
+
+    @rule(number=SLOTS, alive=st.sampled_from([True, False, None]))
+    def fall_silent(self, number: int, alive: bool | None) -> None:
+        """A session's connection breaks, or recovers, and nobody knows yet."""
+        self.sessions[number].alive = alive
+
+    @rule(number=SLOTS)
+    def disconnect(self, number: int) -> None:
+        """A session ends: its transport cancels what it waits for, and gives back what it has."""
+        session = self.sessions[number]
+        for claiming in list(self.pending.get(session, ())):
+            claiming.cancel()
+        for grant in self.held.pop(session, []):
+            self.reservations.release(grant)
+        self.sessions[number] = self.fresh(number)
+
+    @rule()
+    def turn(self) -> None:
+        """The edge does its work."""
+        self.edge.turn()
+
+    @rule(seconds=st.sampled_from([0.5, 3.0, 31.0]))
+    def wait(self, seconds: float) -> None:
+        """Time passes."""
+        self.clock.advance(seconds)
+
+    @invariant()
+    def nothing_broke(self) -> None:
+        """Claims end in a grant or a refusal."""
+        assert self.failure is None, self.failure
+
+    @invariant()
+    def one_holder(self) -> None:
+        """Nobody shares a place, except those of one account that all pool; a name is one account's."""
+        grants = [grant for held in self.held.values() for grant in held]
+        endpoints = [grant.endpoint for grant in grants if grant.endpoint is not None]
+        for one in endpoints:
+            for other in endpoints:
+                if one is other or one.host != other.host:
+                    continue
+                assert one.account_id == other.account_id
+                if one.port == other.port:
+                    assert one.pooling_enabled and other.pooling_enabled and one.proto == other.proto
+
+    @invariant()
+    def grants_are_listed(self) -> None:
+        """What sessions have is what the reservations list."""
+        listed = {grant for account in ("ac_1", "ac_2") for grant in self.reservations.listing(account)}
+        assert listed == {grant for held in self.held.values() for grant in held}
+
+    @invariant()
+    def held_is_served(self) -> None:
+        """What is granted is served by the edge."""
+        held = {grant.endpoint.id for grants in self.held.values() for grant in grants if grant.endpoint}
+        assert held <= set(self.edge.live)
+
+    def teardown(self) -> None:
+        """When all is quiet, exactly what is held is served, and nothing else is kept; then everyone leaves."""
+        for _ in range(60):
+            self.edge.turn()
+            self.clock.advance(3)
+        held = {grant.endpoint.id for grants in self.held.values() for grant in grants if grant.endpoint}
+        assert held == set(self.edge.live)
+        assert not any(self.pending.values())
+        for number in range(5):
+            self.disconnect(number)
+        for grants in list(self.held.values()):
+            for grant in grants:
+                self.reservations.release(grant)
+        self.edge.turn()
+        assert not self.edge.live
+        assert not self.reservations._live and not self.reservations._at and not self.reservations._turns._turns
+        assert not self.clock.getDelayedCalls()
+
+
+class ModelTests(SynchronousTestCase):
+    """`ReservationsMachine`."""
+
+    def test_any_order(self) -> None:
+        """Whatever happens in whatever order, a place has one holder, and is served if and only if it is held."""
+        run_state_machine_as_test(
+            ReservationsMachine,
+            settings=hypothesis_settings(max_examples=150, stateful_step_count=40, deadline=None, database=None),
+        )

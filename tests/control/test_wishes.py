@@ -1,0 +1,124 @@
+"""
+Tests of `ngrok_twisted.control.wishes`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ngrok_twisted.claim import Claim
+from ngrok_twisted.control.ownership import Place, ReservationSettings
+from ngrok_twisted.control.wishes import check_permission, url_of, wanted_place
+from ngrok_twisted.errors import Refused
+
+SETTINGS = ReservationSettings(
+    base_domain="base.example",
+    tcp_host="tcp.base.example",
+    tcp_ports=range(2000, 2010),
+    public_ports={"https": 8443, "tls": 443, "http": None},
+)
+
+
+class WantedPlaceTests(SynchronousTestCase):
+    """`wanted_place`."""
+
+    def place(self, proto: str, **claim: Any) -> Place | None:
+        """What account ``a`` wants by this claim."""
+        return wanted_place(Claim(proto=proto, **claim), "a", SETTINGS)
+
+    def refused(self, code: int | None, proto: str, **claim: Any) -> None:
+        """The claim means no place."""
+        self.assertEqual(self.assertRaises(Refused, self.place, proto, **claim).code, code, claim)
+
+    def test_names(self) -> None:
+        """Names, labels and none; the logical port is 443 whatever visitors dial."""
+        self.assertEqual(self.place("https", host="App.Example.com."), Place("", "app.example.com", 443))
+        self.assertEqual(self.place("tls", host="*.app.example.com"), Place("", "*.app.example.com", 443))
+        self.assertEqual(self.place("https", label="app"), Place("", "app.base.example", 443))
+        self.assertEqual(self.place("https", label="app", port=8443), Place("", "app.base.example", 443))
+        self.assertIsNone(self.place("https"))
+        self.assertIsNone(self.place("https", port=0))
+
+    def test_bad_names(self) -> None:
+        """What is not one name is refused."""
+        self.refused(326, "https", label="a.b")
+        self.refused(355, "https", label="a_b")
+        self.refused(327, "https", label="")
+        self.refused(9021, "https", host="a.example", label="a")
+        self.refused(347, "https", host="xn--zzzzzzzzzzzzzz9.example")
+
+    def test_bad_ports(self) -> None:
+        """A public name has the port of its scheme."""
+        self.refused(9035, "https", host="a.example", port=444)
+        self.refused(9035, "https", port=80)
+
+    def test_unknown(self) -> None:
+        """Protocols and bindings that do not exist, or that nobody listens for, are refused."""
+        self.refused(332, "udp")
+        self.refused(15005, "https", binding="kubernetes")
+        self.refused(None, "http")
+
+    def test_addresses(self) -> None:
+        """A TCP address has a host and a port, or neither; a port alone is on the TCP host."""
+        self.assertIsNone(self.place("tcp"))
+        self.assertIsNone(self.place("tcp", port=0))
+        self.assertEqual(self.place("tcp", port=2001), Place("", "tcp.base.example", 2001))
+        self.assertEqual(self.place("tcp", host="Other.example", port=1), Place("", "other.example", 1))
+        self.refused(1117, "tcp", host="tcp.base.example")
+
+    def test_ip_host(self) -> None:
+        """A TCP host that is an address is understood."""
+        settings = ReservationSettings(base_domain="b.example", tcp_host="127.0.0.1", tcp_ports=range(1))
+        claim = Claim(proto="tcp", host="127.0.0.1", port=2000)
+        self.assertEqual(wanted_place(claim, "a", settings), Place("", "127.0.0.1", 2000))
+
+    def test_internal(self) -> None:
+        """Internal endpoints are the account's, on any port; the binding is understood from the name."""
+        for claim in ({"binding": "internal"}, {}):
+            self.assertEqual(self.place("https", host="x.internal", **claim), Place("a", "x.internal", 443))
+            self.assertEqual(self.place("http", host="x.internal", **claim), Place("a", "x.internal", 80))
+            self.assertEqual(self.place("tcp", host="x.internal", port=5, **claim), Place("a", "x.internal", 5))
+        self.assertEqual(self.place("https", host="*.a.internal", port=1234), Place("a", "*.a.internal", 1234))
+        self.refused(9028, "https", binding="internal")
+        self.refused(9029, "https", binding="internal", host="a.example")
+        self.refused(9031, "https", host="a.b.c.d.e.internal")
+        self.assertIsNotNone(self.place("https", host="b.c.d.e.internal"))
+        self.refused(18003, "tcp", host="x.internal")
+
+
+class UrlTests(SynchronousTestCase):
+    """`url_of`."""
+
+    def test_urls(self) -> None:
+        """The port is shown where it is not the scheme's own."""
+        for proto, place, url in (
+            ("https", Place("", "a.example", 443), "https://a.example:8443"),
+            ("tls", Place("", "a.example", 443), "tls://a.example"),
+            ("tcp", Place("", "a.example", 2000), "tcp://a.example:2000"),
+            ("tcp", Place("", "a.example", 443), "tcp://a.example:443"),
+            ("https", Place("a", "a.internal", 443), "https://a.internal"),
+            ("http", Place("a", "a.internal", 80), "http://a.internal"),
+            ("http", Place("a", "a.internal", 443), "http://a.internal:443"),
+        ):
+            self.assertEqual(url_of(proto, place, SETTINGS), url)
+
+
+class PermissionTests(SynchronousTestCase):
+    """`check_permission`."""
+
+    def test_codes(self) -> None:
+        """Each kind of wish asks for its own permission."""
+        acl = ("bind:a.example",)
+        for proto, place, code in (
+            ("https", None, 316),
+            ("tcp", None, 356),
+            ("tcp", Place("", "a.example", 1), 308),
+            ("https", Place("", "b.example", 443), 316),
+            ("tcp", Place("ac", "b.internal", 1), 316),
+        ):
+            refusal = self.assertRaises(Refused, check_permission, Claim(proto=proto), acl, place)
+            self.assertEqual(refusal.code, code)
+            check_permission(Claim(proto=proto), (), place)
+        check_permission(Claim(proto="https"), acl, Place("", "a.example", 443))

@@ -1,0 +1,135 @@
+"""
+Tests of `ngrok_twisted.tls.contexts`.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import tempfile
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ngrok_twisted.tls import contexts
+from ngrok_twisted.tls.contexts import make_context
+from ngrok_twisted.tls.options import TLSOptions
+from tests.tls.authority import Made
+from tests.tls.handshake import client_context, handshake
+
+ROOT = Made("root.example")
+SITE = ROOT.issue("site.example")
+STAFF = Made("staff.example")
+VISITOR = STAFF.issue("visitor.example")
+
+
+class MakeContextTests(SynchronousTestCase):
+    """`make_context`."""
+
+    def server(self, **options: Any) -> ssl.SSLContext:
+        """A context of the site."""
+        return make_context(SITE.pem, SITE.key_pem, TLSOptions(**options))
+
+    def client(self, **settings: Any) -> ssl.SSLContext:
+        """A visitor who trusts the root."""
+        return client_context(ROOT.pem, **settings)
+
+    def visitor(self, made: Made) -> ssl.SSLContext:
+        """A visitor with a certificate."""
+        client = self.client()
+        path = self.mktemp()
+        with open(path, "w") as file:
+            file.write(made.pem + made.key_pem)
+        client.load_cert_chain(path)
+        return client
+
+    def test_versions(self) -> None:
+        """TLS 1.3 is agreed on where the visitor can, 1.2 where it cannot; nothing older."""
+        self.assertEqual(handshake(self.server(), self.client(), "site.example")[1].version(), "TLSv1.3")
+        old = self.client(maximum_version=ssl.TLSVersion.TLSv1_2)
+        self.assertEqual(handshake(self.server(), old, "site.example")[1].version(), "TLSv1.2")
+        self.assertRaises(ssl.SSLError, handshake, self.server(min_version="1.3"), old, "site.example")
+
+    def test_old_version(self) -> None:
+        """TLS 1.0 is spoken only where the options ask for it."""
+        old = self.client(minimum_version=ssl.TLSVersion.TLSv1, maximum_version=ssl.TLSVersion.TLSv1)
+        old.set_ciphers("ALL:@SECLEVEL=0")
+        self.assertRaises(ssl.SSLError, handshake, self.server(), old, "site.example")
+        there, _ = handshake(self.server(min_version="1.0"), old, "site.example")
+        self.assertEqual(there.version(), "TLSv1")
+
+    def test_unknown_version(self) -> None:
+        """A version that does not exist is refused."""
+        self.assertRaises(ValueError, self.server, min_version="1.4")
+        self.assertRaises(ValueError, self.server, max_version="2")
+
+    def test_ciphers(self) -> None:
+        """Only authenticated, forward secret ciphers are offered."""
+        for cipher in self.server().get_ciphers():
+            self.assertTrue(cipher["aead"], cipher["name"])
+            self.assertIn(cipher["kea"], ("kx-ecdhe", "kx-any"))
+
+    def test_visitor_prefers(self) -> None:
+        """Among those the visitor's preference counts."""
+        client = self.client(maximum_version=ssl.TLSVersion.TLSv1_2)
+        for name in ("ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-GCM-SHA256"):
+            client.set_ciphers(f"{name}:ECDHE+AESGCM:ECDHE+CHACHA20")
+            self.assertEqual(handshake(self.server(), client, "site.example")[0].cipher()[0], name)
+
+    def test_alpn(self) -> None:
+        """What is offered is agreed on, in the order of the options."""
+        client = self.client()
+        client.set_alpn_protocols(["http/1.1", "h2"])
+        server = self.server(alpn=(b"h2", b"http/1.1"))
+        self.assertEqual(handshake(server, client, "site.example")[0].selected_alpn_protocol(), "h2")
+        server = self.server(alpn=())
+        self.assertIsNone(handshake(server, client, "site.example")[0].selected_alpn_protocol())
+
+    def test_resumption(self) -> None:
+        """A visitor resumes with its ticket, but not where the handshake is done in another way."""
+        server, client = self.server(), self.client()
+        _, here = handshake(server, client, "site.example")
+        self.assertTrue(handshake(server, client, "site.example", here.session)[0].session_reused)
+        other = self.server(alpn=())
+        self.assertFalse(handshake(other, client, "site.example", here.session)[0].session_reused)
+
+    def test_client_certificate(self) -> None:
+        """Where an authority is named, its certificates let a visitor in, and nothing else does."""
+        server = self.server(client_cas=(STAFF.pem,), max_version="1.2")
+        there, _ = handshake(server, self.visitor(VISITOR), "site.example")
+        self.assertIn(((("commonName", "visitor.example"),),), (there.getpeercert() or {}).values())
+        self.assertRaises(ssl.SSLError, handshake, server, self.client(), "site.example")
+        self.assertRaises(ssl.SSLError, handshake, server, self.visitor(SITE), "site.example")
+
+    def test_client_certificate_optional(self) -> None:
+        """A visitor may come without one where it is optional, but not with a bad one."""
+        server = self.server(client_cas=(STAFF.pem,), client_certificate_optional=True, max_version="1.2")
+        self.assertIsNone(handshake(server, self.client(), "site.example")[0].getpeercert())
+        self.assertRaises(ssl.SSLError, handshake, server, self.visitor(SITE), "site.example")
+
+    def test_intermediate_authority(self) -> None:
+        """An authority that is itself issued by another may be named alone."""
+        middle = STAFF.issue("middle.example", ca=True)
+        server = self.server(client_cas=(middle.pem,), max_version="1.2")
+        handshake(server, self.visitor(middle.issue("visitor.example")), "site.example")
+
+    def test_mismatch(self) -> None:
+        """A pair that does not belong together makes no context."""
+        self.assertRaises(ssl.SSLError, make_context, SITE.pem, VISITOR.key_pem, TLSOptions())
+
+    def test_no_memory_files(self) -> None:
+        """Where files in memory do not exist, temporary ones serve, and none stays."""
+        folder = self.mktemp()
+        os.mkdir(folder)
+        self.patch(contexts.os.path, "isdir", lambda path: path != "/proc/self/fd")
+        self.patch(tempfile, "tempdir", folder)
+        handshake(self.server(), self.client(), "site.example")
+        self.assertEqual(os.listdir(folder), [])
+
+    def test_no_descriptor_stays(self) -> None:
+        """Making contexts leaves no file open."""
+        self.server()
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(3):
+            self.server()
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)

@@ -1,0 +1,50 @@
+"""
+Tests of `ngrok_twisted.tls.openssl`.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ngrok_twisted.tls import openssl
+from ngrok_twisted.tls.options import TLSOptions
+from ngrok_twisted.tls.contexts import make_context
+from tests.tls.authority import Made
+from tests.tls.handshake import client_context, handshake
+
+
+class TuneTests(SynchronousTestCase):
+    """`tune`."""
+
+    def test_groups(self) -> None:
+        """Where the context can be reached, only the groups of the list are agreed on."""
+        made = Made("a.example")
+        server = make_context(made.pem, made.key_pem, TLSOptions())
+        reached = openssl.tune(server)
+        for group, agreed in (("prime256v1", True), ("secp384r1", True), ("X25519", True), ("secp521r1", not reached)):
+            client = client_context(made.pem)
+            client.set_ecdh_curve(group)
+            if agreed:
+                handshake(server, client, "a.example")
+            else:
+                self.assertRaises(ssl.SSLError, handshake, server, client, "a.example")
+
+    def test_unreachable(self) -> None:
+        """Where it cannot be reached it is left alone, and works."""
+        self.patch(openssl, "_libssl", None)
+        made = Made("a.example")
+        server = make_context(made.pem, made.key_pem, TLSOptions())
+        self.assertFalse(openssl.tune(server))
+        handshake(server, client_context(made.pem), "a.example")
+
+    def test_another_python(self) -> None:
+        """A Python whose `ssl` has its OpenSSL built in is not reached into."""
+        self.patch(openssl._ssl, "__file__", None)
+        self.assertIsNone(openssl._load())
+
+    def test_another_version(self) -> None:
+        """Nor is a library of another version than the one that `ssl` was started with."""
+        self.patch(ssl, "OPENSSL_VERSION_NUMBER", 1)
+        self.assertIsNone(openssl._load())

@@ -1,0 +1,168 @@
+"""
+Tests for `ngrok_twisted.transports.ssh.kind`.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from twisted.conch.ssh.keys import Key
+from twisted.cred.portal import Portal
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.error import CannotListenError
+from twisted.internet.defer import fail
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import globalLogPublisher
+from twisted.python.failure import Failure
+from twisted.python.filepath import FilePath
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from ngrok_twisted.errors import InvalidConfig
+from ngrok_twisted.interfaces import ITransportKind
+from ngrok_twisted.runtime import Runtime
+from ngrok_twisted.transports.ssh import kind
+from ngrok_twisted.transports.ssh.settings import GatewaySettings
+from ngrok_twisted.tunnels import Tunnels
+from tests.transports.ssh.doubles import FakeConnection, FakeReservations
+
+KEY = Key(ed25519.Ed25519PrivateKey.generate()).toString("OPENSSH").decode()
+
+
+class Sessions:
+    """Counts agent sessions."""
+
+    def __init__(self) -> None:
+        self.live: list[Any] = []
+
+    def track(self, session: Any) -> Any:
+        self.live.append(session)
+        return lambda: self.live.remove(session)
+
+
+class ServiceTests(SynchronousTestCase):
+    """`SSHService`."""
+
+    def setUp(self) -> None:
+        self.reactor = MemoryReactorClock()
+        self.sessions = Sessions()
+        runtime = Runtime(reactor=self.reactor, random=Random(1), state=FilePath(self.mktemp()))
+        config = kind.Config(host_keys=(KEY,), max_sessions_per_credential=2)
+        self.service = kind.ssh(
+            config,
+            Portal(None),
+            FakeReservations(self.reactor),
+            Tunnels(),
+            runtime,
+            settings=GatewaySettings(max_sessions_per_credential=2),
+            sessions=self.sessions,
+        )
+
+    def connect(self) -> tuple[Any, FakeConnection]:
+        """A client logs in."""
+        connection = FakeConnection()
+        return self.service.factory.make_gateway(connection), connection
+
+    def test_interface(self) -> None:
+        """It is a transport kind."""
+        verifyObject(ITransportKind, kind.ssh)
+        self.assertEqual(kind.ssh.name, "ssh")
+
+    def test_listens(self) -> None:
+        """It listens from its start to its end."""
+        self.service.listen_on([TCP4ServerEndpoint(self.reactor, 2222)])
+        self.assertEqual(self.reactor.tcpServers, [])
+        self.service.startService()
+        self.assertEqual(self.reactor.tcpServers[0][:2], (2222, self.service.factory))
+        self.assertIsNone(self.successResultOf(self.service.stopService()))
+
+    def test_port_in_use(self) -> None:
+        """A port in use is one clear sentence in the log."""
+
+        @implementer(IStreamServerEndpoint)
+        class Taken:
+            def listen(self, factory: Any) -> Any:
+                return fail(CannotListenError("", 2222, OSError(98, "Address already in use")))
+
+        events: list[Any] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        self.service.listen_on([Taken()])
+        self.service.startService()
+        (event,) = [event for event in events if event.get("log_level") and event["log_level"].name == "error"]
+        self.assertEqual((event["port"], event["why"]), (2222, "Address already in use"))
+
+    def test_sessions(self) -> None:
+        """Agent sessions are tracked from the login to the end of the connection."""
+        gateway, _ = self.connect()
+        self.assertEqual((self.sessions.live, len(self.service)), ([gateway], 1))
+        gateway.disconnected(Failure(ConnectionError()))
+        self.assertEqual((self.sessions.live, len(self.service)), ([], 0))
+
+    def test_limit(self) -> None:
+        """A key has so many sessions at a time, and a place that is left is free again."""
+        first, _ = self.connect()
+        self.connect()
+        third, _ = self.connect()
+        refused = self.failureResultOf(third.forward_requested(b"", 443)).value
+        self.assertEqual(refused.code, 108)
+        third.disconnected(Failure(ConnectionError()))
+        first.disconnected(Failure(ConnectionError()))
+        fourth, _ = self.connect()
+        self.assertNoResult(fourth.forward_requested(b"", 443))
+
+    def test_stop(self) -> None:
+        """Stopping tells every client, and waits for them to be gone."""
+        gateway, connection = self.connect()
+        self.service.drain()
+        self.assertEqual(connection.disconnects, [])
+        late, _ = self.connect()
+        self.failureResultOf(late.forward_requested(b"", 443))
+        stopped = self.service.stopService()
+        self.assertEqual(connection.disconnects, [(11, kind.SHUTTING_DOWN)])
+        self.assertNoResult(stopped)
+        for each in (gateway, late):
+            each.disconnected(Failure(ConnectionError()))
+        self.successResultOf(stopped)
+
+    def test_stop_in_time(self) -> None:
+        """A client that does not go is not waited for without end."""
+        self.connect()
+        stopped = self.service.stopService()
+        self.reactor.advance(kind.CLOSE_TIMEOUT)
+        self.successResultOf(stopped)
+
+    def test_explain(self) -> None:
+        """A stranger reads which keys were offered and what to do."""
+        text = self.service.factory.explain(b"ada", ["SHA256:abc"])
+        for part in ("ERR_NGROK_1102", "SHA256:abc", "ssh-keygen", "config.yaml"):
+            self.assertIn(part, text)
+        self.assertIn("https://d", kind.explain([], GatewaySettings(dashboard_url="https://d")))
+
+
+class HostKeyTests(SynchronousTestCase):
+    """`host_keys`."""
+
+    def test_inline(self) -> None:
+        """Keys in the configuration are used, and nothing is made."""
+        state = FilePath(self.mktemp())
+        (key,) = kind.host_keys([KEY], state)
+        self.assertFalse(key.isPublic())
+        self.assertFalse(state.exists())
+
+    def test_file(self) -> None:
+        """A path names a file."""
+        path = FilePath(self.mktemp())
+        path.setContent(KEY.encode())
+        path.chmod(0o600)
+        (key,) = kind.host_keys([path.path], FilePath(self.mktemp()))
+        self.assertEqual(key.type(), "Ed25519")
+
+    def test_bad(self) -> None:
+        """A key that cannot be read is a problem with its place."""
+        error = self.assertRaises(InvalidConfig, kind.host_keys, ["-----BEGIN nonsense"], FilePath(self.mktemp()))
+        self.assertEqual(error.problems[0].path, "ssh.host_keys[0]")

@@ -1,0 +1,700 @@
+"""
+Tests for ``ngrok_twisted.upstream.forward`` and ``ngrok_twisted.upstream.exchange``: a visitor's connection at one end, a
+service's at the other, no sockets between.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from ngrok_twisted.errors import UpstreamUnreachable
+from ngrok_twisted.interfaces import IFlowFactory
+from ngrok_twisted.records.endpoint import Upstream
+from ngrok_twisted.upstream.forward import Forward
+from tests.edge.wire import Backend, Render, Service, Visitor, Wire, statuses
+
+GET = b"GET /path?q HTTP/1.1\r\nHost: a.example\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\n"
+CHUNKED_POST = b"POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n"
+EXPECTING = POST[:-2] + b"Expect: 100-continue\r\n\r\n"
+UPGRADE = b"GET /ws HTTP/1.1\r\nHost: a.example\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class ForwardTestCase(SynchronousTestCase):
+    """One visitor, some services."""
+
+    def start(self, *targets: Any) -> Visitor:
+        self.clock = Clock()
+        self.forward = Forward(Backend(*targets), self.clock)
+        return self.another_visitor()
+
+    def another_visitor(self) -> Visitor:
+        return Visitor(self.forward, clock=self.clock)
+
+
+class PlainTests(ForwardTestCase):
+    """Requests and responses that go through."""
+
+    def test_request_head(self) -> None:
+        """The service gets the request with the edge's headers, in one write."""
+        service = Service()
+        self.start(service).send(GET)
+        self.assertEqual(
+            service.connection.wire.writes,
+            [
+                b"GET /path?q HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-For: 192.168.1.1\r\n"
+                b"X-Forwarded-Proto: https\r\nX-Forwarded-Host: a.example\r\n\r\n"
+            ],
+        )
+
+    def test_response(self) -> None:
+        """The visitor gets the response as it is, in one write, and the connection serves the next request."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(GET)
+        service.connection.send(b"HTTP/1.1 200 Fine\r\nServer: x\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nContent-Length: 2\r\n\r\nok")
+        self.assertEqual(
+            visitor.wire.writes,
+            [b"HTTP/1.1 200 Fine\r\nServer: x\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nContent-Length: 2\r\n\r\nok"],
+        )
+        visitor.send(GET)
+        self.assertEqual(len(service.connections), 1)
+        self.assertEqual([flow.status for flow in visitor.flows], [200])
+
+    def test_hop_by_hop(self) -> None:
+        """What concerns one connection, and the edge's own error header, do not pass the edge."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(GET)
+        service.connection.send(
+            b"HTTP/1.1 200 OK\r\nConnection: keep-alive, x-own\r\nX-Own: 1\r\nKeep-Alive: timeout=5\r\n"
+            b"Upgrade: h2c\r\nngrok-error-code: ERR_NGROK_1\r\nX: y\r\nContent-Length: 0\r\n\r\n"
+        )
+        self.assertEqual(visitor.take(), b"HTTP/1.1 200 OK\r\nX: y\r\nContent-Length: 0\r\n\r\n")
+
+    def test_bodies(self) -> None:
+        """A request body that came with its head leaves with it."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(POST + b"hello")
+        self.assertEqual(len(service.connection.wire.writes), 1)
+        self.assertTrue(service.connection.take().endswith(b"\r\nContent-Length: 5\r\n\r\nhello"))
+
+    def test_streamed_bodies(self) -> None:
+        """A body that comes in pieces leaves in pieces, chunked as it came, with its trailers."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(CHUNKED_POST)
+        self.assertIn(b"\r\nTransfer-Encoding: chunked\r\n\r\n", service.connection.take())
+        visitor.send(b"5\r\nhel")
+        self.assertEqual(service.connection.take(), b"3\r\nhel\r\n")
+        visitor.send(b"lo\r\n0\r\nX-Sum: 1\r\n\r\n")
+        self.assertEqual(service.connection.take(), b"2\r\nlo\r\n0\r\nX-Sum: 1\r\n\r\n")
+
+    def test_streamed_responses(self) -> None:
+        """Each read from the service is written at once, and trailers arrive."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(GET)
+        service.connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        self.assertEqual(visitor.take(), b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        service.connection.send(b"6\r\ndata: \r\n")
+        self.assertEqual(visitor.take(), b"6\r\ndata: \r\n")
+        service.connection.send(b"1\r\nx\r\n0\r\ngrpc-status: 0\r\n\r\n")
+        self.assertEqual(visitor.take(), b"1\r\nx\r\n0\r\ngrpc-status: 0\r\n\r\n")
+        self.assertFalse(visitor.wire.ended)
+
+    def test_until_close(self) -> None:
+        """A response that ends with the connection is chunked to the visitor, and whole."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(GET)
+        service.connection.send(b"HTTP/1.0 200 OK\r\n\r\nhel")
+        service.connection.send(b"lo")
+        service.connection.close()
+        self.assertTrue(visitor.take().endswith(b"\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"))
+        self.assertFalse(visitor.wire.ended)
+
+    def test_http_1_0_visitor(self) -> None:
+        """A visitor of HTTP/1.0 is never sent chunks: the close ends the body."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        service.connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
+        service.connection.send(b"0\r\n\r\n")
+        self.assertEqual(visitor.take(), b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok")
+        self.assertTrue(visitor.wire.disconnecting)
+
+    def test_bodiless(self) -> None:
+        """HEAD, 204 and 304 have no body, whatever their headers say."""
+        for method, status, length in ((b"HEAD", b"200", True), (b"GET", b"204", False), (b"GET", b"304", True)):
+            service = Service()
+            visitor = self.start(service)
+            visitor.send(GET.replace(b"GET", method))
+            service.connection.send(b"HTTP/1.1 %s X\r\nContent-Length: 5\r\n\r\n" % status)
+            answer = visitor.take()
+            self.assertEqual(b"Content-Length: 5" in answer, length)
+            visitor.send(GET)
+            self.assertEqual(len(service.connections), 1)
+
+    def test_informational(self) -> None:
+        """103 is passed on; 100 only to a visitor that waits for it."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(GET)
+        service.connection.send(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK)
+        self.assertEqual(visitor.take(), b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK)
+
+    def test_expect(self) -> None:
+        """``Expect`` goes to the service, and its 100 to the visitor."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(EXPECTING)
+        self.assertIn(b"\r\nExpect: 100-continue\r\n", service.connection.take())
+        self.assertEqual(visitor.take(), b"")
+        service.connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.assertEqual(visitor.take(), b"HTTP/1.1 100 Continue\r\n\r\n")
+        visitor.send(b"hello")
+        self.assertEqual(service.connection.take(), b"hello")
+        service.connection.send(OK)
+        self.assertEqual(visitor.take(), OK)
+        self.assertFalse(visitor.wire.ended)
+
+    def test_refused_expectation(self) -> None:
+        """A final answer instead of 100 closes: nobody knows whether the body comes."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(EXPECTING)
+        service.connection.send(b"HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n")
+        self.assertEqual(visitor.take(), b"HTTP/1.1 413 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        self.assertTrue(visitor.wire.ended)
+
+    def test_host_header(self) -> None:
+        """A rewritten ``Host`` is undone in ``Location``."""
+        service = Service(Upstream(host_header="localhost:3000"))
+        visitor = self.start(service)
+        visitor.send(GET)
+        self.assertIn(b"\r\nHost: localhost:3000\r\n", service.connection.take())
+        service.connection.send(b"HTTP/1.1 302 F\r\nLocation: http://localhost:3000/x?y\r\nContent-Length: 0\r\n\r\n")
+        self.assertIn(b"\r\nLocation: https://a.example/x?y\r\n", visitor.take())
+
+    def test_proxy_protocol(self) -> None:
+        """A PROXY header comes first, and the connection is not for anybody else."""
+        service = Service(Upstream(proxy_protocol=1))
+        visitor = self.start(service)
+        visitor.send(GET)
+        first, _, rest = service.connection.take().partition(b"\r\n")
+        self.assertEqual(first, b"PROXY TCP4 192.168.1.1 10.0.0.1 54321 1234")
+        self.assertTrue(rest.startswith(b"GET /path"))
+        service.connection.send(OK)
+        self.assertEqual(visitor.take(), OK)
+        self.assertTrue(service.connection.wire.disconnecting)
+        visitor.send(GET)
+        self.assertEqual(len(service.connections), 2)
+
+    def test_flow_factory(self) -> None:
+        """The target is told whose request it is."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(GET)
+        self.assertTrue(IFlowFactory.providedBy(service.factories[0]))
+        self.assertIs(service.factories[0].flow, visitor.request.flow)
+
+    def test_resource_target(self) -> None:
+        """A target may answer by itself."""
+        visitor = self.start(Render(lambda request: b"fixed"))
+        visitor.send(GET)
+        self.assertTrue(visitor.take().endswith(b"\r\n\r\nfixed"))
+
+    @settings(max_examples=80, deadline=None)
+    @given(data=st.data())
+    def test_any_split(self, data: Any) -> None:
+        """However the service's answers are cut into reads, the visitor gets the same content."""
+        answers = [
+            OK,
+            b"HTTP/1.1 103 E\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x\r\nhello\r\n2\r\n!!\r\n0\r\nT: 1\r\n\r\n",
+            b"HTTP/1.1 404 Not Found\r\nContent-Length: 10\r\n\r\n0123456789",
+        ]
+        service = Service()
+        visitor = self.start(service)
+        for answer, body in zip(answers, (b"ok", b"hello!!", b"0123456789")):
+            visitor.send(GET)
+            cuts = sorted(data.draw(st.lists(st.integers(0, len(answer)), max_size=12)))
+            for start, end in zip([0, *cuts], [*cuts, len(answer)]):
+                if end > start:
+                    service.connection.send(answer[start:end])
+            received = visitor.take()
+            self.assertEqual(_content(received), body)
+            self.assertFalse(visitor.wire.ended)
+        self.assertEqual(len(service.connections), 1)
+
+
+def _content(response: bytes) -> bytes:
+    """The content of the last response in these bytes."""
+    head, _, body = response[response.rindex(b"HTTP/1.1") :].partition(b"\r\n\r\n")
+    if b"chunked" not in head:
+        return body
+    content = b""
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        content += body[: int(size, 16)]
+        if size == b"0":
+            break
+        body = body[int(size, 16) + 2 :]
+    return content
+
+
+INVALID = {
+    "not HTTP": b"SSH-2.0-OpenSSH_9.2\r\n",
+    "HTTP/2": b"HTTP/2 200\r\n\r\n",
+    "status of two digits": b"HTTP/1.1 99 X\r\n\r\n",
+    "status of letters": b"HTTP/1.1 2OO X\r\n\r\n",
+    "status out of range": b"HTTP/1.1 600 X\r\n\r\n",
+    "both framings": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
+    "two equal lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
+    "length with a sign": b"HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nok",
+    "unknown coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nok",
+    "coding before chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "chunked in HTTP/1.0": b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "obs-fold": b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n",
+    "space before colon": b"HTTP/1.1 200 OK\r\nX : a\r\n\r\n",
+    "bare LF": b"HTTP/1.1 200 OK\nX: a\r\n\r\n",
+    "bare LF between fields": b"HTTP/1.1 200 OK\r\nX: a\nY: b\r\n\r\n",
+    "NUL": b"HTTP/1.1 200 OK\r\nX: \0\r\n\r\n",
+    "unasked upgrade": b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
+    "head without end": b"HTTP/1.1 200 OK\r\nX: " + b"a" * (1024 * 1024 + 1),
+    "bad first chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+    "endless 1xx": b"HTTP/1.1 103 E\r\n\r\n" * 100,
+}
+
+
+class FailureTests(ForwardTestCase):
+    """What goes wrong behind the edge."""
+
+    def test_invalid_responses(self) -> None:
+        """An answer that is not HTTP, or can be read in two ways, is 502; the visitor's connection lives on."""
+        for name, data in INVALID.items():
+            service = Service()
+            visitor = self.start(service)
+            visitor.send(GET)
+            service.connection.send(data)
+            answer = visitor.take()
+            self.assertEqual([status for status in statuses(answer) if status != 103], [502], name)
+            self.assertIn(b"ngrok-error-code: ERR_NGROK_3004\r\n", answer, name)
+            self.assertTrue(service.connection.wire.aborted, name)
+            self.assertFalse(visitor.wire.ended, name)
+
+    def test_nobody(self) -> None:
+        """Without candidates the endpoint is offline."""
+        visitor = self.start()
+        visitor.send(GET)
+        answer = visitor.take()
+        self.assertEqual(statuses(answer), [404])
+        self.assertIn(b"ERR_NGROK_3200", answer)
+        self.assertEqual(visitor.flows[0].error.code, 3200)
+
+    def test_dial_failures(self) -> None:
+        """A target that cannot be reached is noted, and the next one asked."""
+        dead = Service(error=ConnectionRefusedError())
+        alive = Service()
+        visitor = self.start(dead, alive)
+        visitor.send(POST + b"hello")
+        self.assertEqual(visitor.request.flow.tried, (dead,))
+        alive.connection.send(OK)
+        self.assertEqual(visitor.take(), OK)
+
+    def test_last_error(self) -> None:
+        """When all fail, the last error is the answer."""
+        visitor = self.start(Service(error=ConnectionRefusedError()), Service(error=UpstreamUnreachable("No such port.")))
+        visitor.send(GET)
+        answer = visitor.take()
+        self.assertEqual(statuses(answer), [502])
+        self.assertIn(b"No such port.", answer)
+        self.assertIn(b"ERR_NGROK_8012", answer)
+
+    def test_dial_timeout(self) -> None:
+        """A target that does not answer the dial within ten seconds is given up: 504."""
+        visitor = self.start(Service(waits=True))
+        visitor.send(GET)
+        self.clock.advance(9.9)
+        self.assertEqual(visitor.take(), b"")
+        self.clock.advance(0.2)
+        self.assertEqual(statuses(visitor.take()), [504])
+
+    def test_visitor_leaves_while_dialling(self) -> None:
+        """A dial is cancelled when the visitor goes."""
+        service = Service(waits=True)
+        visitor = self.start(service)
+        visitor.send(GET)
+        visitor.leave()
+        self.assertEqual(service.cancelled, 1)
+        self.assertEqual(len(visitor.flows), 1)
+
+    def test_visitor_leaves(self) -> None:
+        """The request at the service is broken off when the visitor goes."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(POST + b"he")
+        visitor.leave()
+        self.assertTrue(service.connection.wire.aborted)
+        self.assertEqual(len(visitor.flows), 1)
+
+    def test_closed_without_answer(self) -> None:
+        """A service that closes instead of answering is 502."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(GET)
+        service.connection.close()
+        self.assertEqual(statuses(visitor.take()), [502])
+        self.assertEqual(len(service.connections), 1)
+
+    def test_lost_in_the_middle(self) -> None:
+        """A response that breaks off is never ended as if it were whole."""
+        for answer in (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n",
+        ):
+            service = Service()
+            visitor = self.start(service)
+            visitor.send(GET)
+            service.connection.send(answer)
+            service.connection.close()
+            self.assertTrue(visitor.wire.aborted)
+            self.assertFalse(visitor.take().endswith(b"0\r\n\r\n"))
+
+    def test_reset_until_close(self) -> None:
+        """A response that should end with the close, but ends with a reset, is broken off too."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(GET)
+        service.connection.send(b"HTTP/1.1 200 OK\r\n\r\nhel")
+        service.connection.reset()
+        self.assertTrue(visitor.wire.aborted)
+
+    def test_bad_chunk_later(self) -> None:
+        """A chunk that is wrong in the middle of the body breaks the visitor's connection."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(GET)
+        service.connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
+        service.connection.send(b"zz\r\n")
+        self.assertTrue(visitor.wire.aborted)
+
+    def test_silent_service(self) -> None:
+        """Five minutes without an answer are 504."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(GET)
+        self.clock.pump([1] * 299)
+        self.assertEqual(visitor.take(), b"")
+        self.clock.pump([1] * 6)
+        self.assertEqual(statuses(visitor.take()), [504])
+        self.assertTrue(service.connection.wire.aborted)
+
+    def test_broken_upload(self) -> None:
+        """A visitor's broken body breaks the service's connection, so that nobody takes it for whole."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(CHUNKED_POST + b"2\r\nhe\r\n")
+        visitor.send(b"oops\r\n")
+        self.assertTrue(service.connection.wire.aborted)
+        self.assertEqual(statuses(visitor.take()), [400])
+        self.assertTrue(visitor.wire.ended)
+
+
+class PoolingTests(ForwardTestCase):
+    """Connections that are used again, and what that may not do."""
+
+    def idle(self, service: Service) -> Visitor:
+        """A visitor who was answered; the service's connection rests."""
+        visitor = self.start(service)
+        visitor.send(GET)
+        service.connection.send(OK)
+        visitor.take()
+        return visitor
+
+    def test_shared(self) -> None:
+        """The next request takes the idle connection, whoever sends it."""
+        service = Service()
+        self.idle(service)
+        self.another_visitor().send(GET)
+        self.assertEqual(len(service.connections), 1)
+
+    def test_not_shared_while_busy(self) -> None:
+        """Two requests at once have a connection each."""
+        service = Service()
+        self.start(service).send(GET)
+        self.another_visitor().send(GET)
+        self.assertEqual(len(service.connections), 2)
+
+    def test_stale(self) -> None:
+        """An idle connection that turns out dead is replaced, once, and the visitor does not notice."""
+        service = Service()
+        visitor = self.idle(service)
+        visitor.send(GET)
+        service.connections[0].close()
+        self.assertEqual(len(service.connections), 2)
+        service.connection.send(OK)
+        self.assertEqual(visitor.take(), OK)
+
+    def test_stale_with_body(self) -> None:
+        """A request that must not be sent twice is not."""
+        service = Service()
+        visitor = self.idle(service)
+        visitor.send(POST + b"hello")
+        self.assertEqual(len(service.connections), 1)
+        service.connections[0].close()
+        self.assertEqual(statuses(visitor.take()), [502])
+        self.assertEqual(len(service.connections), 1)
+
+    def test_fresh_for_post(self) -> None:
+        """A request that must not be sent twice gets a connection that was in use a moment ago, or a new one."""
+        service = Service()
+        visitor = self.idle(service)
+        self.clock.advance(3)
+        visitor.send(POST + b"hello")
+        self.assertEqual(len(service.connections), 2)
+
+    def test_closed_while_idle(self) -> None:
+        """A connection that the service closed is forgotten."""
+        service = Service()
+        visitor = self.idle(service)
+        service.connection.close()
+        visitor.send(GET)
+        self.assertEqual(len(service.connections), 2)
+
+    def test_speaks_unasked(self) -> None:
+        """Bytes that nobody asked for end an idle connection: they would be the next visitor's answer."""
+        service = Service()
+        visitor = self.idle(service)
+        service.connection.send(OK)
+        self.assertTrue(service.connection.wire.disconnecting)
+        service.connection.close()
+        visitor.send(GET)
+        self.assertEqual(len(service.connections), 2)
+        self.assertEqual(visitor.take(), b"")
+
+    def test_answers_too_much(self) -> None:
+        """What follows a complete response is not for the next visitor."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(GET)
+        service.connection.send(OK + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+        self.assertEqual(visitor.take(), OK)
+        self.assertTrue(service.connection.wire.disconnecting)
+        visitor.send(GET)
+        self.assertEqual(visitor.take(), b"")
+        self.assertEqual(len(service.connections), 2)
+
+    def test_closing_service(self) -> None:
+        """A connection whose service says ``close`` is closed."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(GET)
+        service.connection.send(OK.replace(b"Content", b"Connection: close\r\nContent"))
+        self.assertEqual(visitor.take(), OK)
+        self.assertTrue(service.connection.wire.disconnecting)
+
+    def test_idle_limit(self) -> None:
+        """An idle connection is closed after half a minute."""
+        service = Service()
+        self.idle(service)
+        self.clock.pump([5] * 5)
+        self.assertFalse(service.connection.wire.disconnecting)
+        self.clock.pump([5] * 2)
+        self.assertTrue(service.connection.wire.disconnecting)
+
+
+class EarlyAnswerTests(ForwardTestCase):
+    """Responses that do not wait for the request's end."""
+
+    def test_delivered_at_once(self) -> None:
+        """The visitor gets the answer, the rest of a short body is read, and the next request is served."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(POST + b"he")
+        service.connection.send(OK)
+        self.assertEqual(visitor.take(), OK)
+        self.assertTrue(service.connection.wire.disconnecting)
+        visitor.send(b"llo" + GET)
+        self.assertEqual(len(service.connections), 2)
+
+    def test_long_upload(self) -> None:
+        """A long upload is not read to its end: the connection lingers until the visitor has seen the answer."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(POST.replace(b"5", b"99999999") + b"he")
+        service.connection.send(OK)
+        self.assertEqual(visitor.take(), OK)
+        self.assertTrue(visitor.wire.half_closed)
+        self.assertFalse(visitor.wire.disconnecting)
+        visitor.send(b"more" * 1000)
+        self.clock.pump([1] * 8)
+        self.assertTrue(visitor.wire.disconnecting)
+
+
+class BackPressureTests(ForwardTestCase):
+    """Nobody can make the edge hold more than a bound."""
+
+    def test_slow_visitor(self) -> None:
+        """A visitor that does not read stops the service."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(GET)
+        visitor.channel.pauseProducing()
+        self.assertTrue(service.connection.wire.paused)
+        visitor.channel.resumeProducing()
+        self.assertFalse(service.connection.wire.paused)
+
+    def test_slow_visitor_before_answer(self) -> None:
+        """A visitor that is behind already when its request is forwarded stops the service at once."""
+        service = Service(waits=True)
+        visitor = self.start(service)
+        visitor.send(GET)
+        visitor.channel.pauseProducing()
+        protocol = service.factories[0].buildProtocol(None)
+        wire = Wire()
+        protocol.makeConnection(wire)
+        service.waiting[0].callback(protocol)
+        self.assertTrue(wire.paused)
+
+    def test_slow_service(self) -> None:
+        """A service that does not read stops the visitor."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(POST.replace(b"5", b"5000000"))
+        service.connection.wire.producer.pauseProducing()
+        self.assertTrue(visitor.wire.paused)
+        service.connection.wire.producer.resumeProducing()
+        self.assertFalse(visitor.wire.paused)
+
+    def test_upload_while_dialling(self) -> None:
+        """While nobody takes the body, reading stops at a bound; then everything arrives, in order."""
+        service = Service(waits=True)
+        visitor = self.start(service)
+        visitor.send(POST.replace(b"5", b"200000"))
+        sent = 0
+        while not visitor.wire.paused:
+            visitor.send(b"~" * 1000)
+            sent += 1000
+            self.assertLess(sent, 100000)
+        protocol = service.factories[0].buildProtocol(None)
+        wire = Wire()
+        protocol.makeConnection(wire)
+        service.waiting[0].callback(protocol)
+        self.assertFalse(visitor.wire.paused)
+        self.assertEqual(wire.value().count(b"~"), sent)
+
+    def test_pipelining(self) -> None:
+        """Requests behind the one in work wait, in order; above a bound the visitor has to."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(GET + GET.replace(b"path", b"second"))
+        self.assertNotIn(b"second", service.connection.take())
+        while not visitor.wire.paused:
+            visitor.send(GET * 100)
+            self.assertLess(len(visitor.channel._buffer), 200000)
+        service.connection.send(OK)
+        self.assertIn(b"second", service.connection.take())
+
+    def test_large_response_keeps_nothing(self) -> None:
+        """What comes from the service is written at once: the edge holds nothing of a response."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(GET)
+        service.connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        for _ in range(10):
+            service.connection.send(b"x" * 65536)
+            self.assertEqual(len(visitor.take()) % 65536, len(visitor.wire.writes[0]) if _ == 0 else 0)
+
+
+class UpgradeTests(ForwardTestCase):
+    """101, and two raw streams."""
+
+    def upgraded(self) -> tuple[Visitor, Service]:
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(UPGRADE + b"early")
+        self.assertIn(b"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n", service.connection.take())
+        service.connection.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhi")
+        return visitor, service
+
+    def test_head_and_early_bytes(self) -> None:
+        """Bytes that came with either head arrive behind it."""
+        visitor, service = self.upgraded()
+        self.assertEqual(
+            visitor.take(), b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhi"
+        )
+        self.assertEqual(service.connection.take(), b"early")
+
+    def test_both_ways(self) -> None:
+        """From then on bytes pass as they are, and each side is the other's producer."""
+        visitor, service = self.upgraded()
+        visitor.take(), service.connection.take()
+        visitor.send(b"GET / not a request")
+        self.assertEqual(service.connection.take(), b"GET / not a request")
+        service.connection.send(b"\x81\x00")
+        self.assertEqual(visitor.take(), b"\x81\x00")
+        self.assertIs(visitor.wire.producer, service.connection.wire)
+        self.assertIs(service.connection.wire.producer, visitor.wire)
+
+    def test_half_close(self) -> None:
+        """One side's end is told to the other, which may still speak."""
+        visitor, service = self.upgraded()
+        visitor.take()
+        visitor.end_input()
+        self.assertTrue(service.connection.wire.half_closed)
+        service.connection.send(b"bye")
+        self.assertEqual(visitor.take(), b"bye")
+        service.connection.protocol.readConnectionLost()
+        self.assertTrue(visitor.wire.disconnecting)
+        self.assertEqual(len(visitor.flows), 1)
+
+    def test_visitor_leaves(self) -> None:
+        """The service's side is closed when the visitor is gone, and the flow ends."""
+        visitor, service = self.upgraded()
+        visitor.leave()
+        self.assertTrue(service.connection.wire.disconnecting)
+        self.assertEqual([flow.status for flow in visitor.flows], [101])
+
+    def test_service_leaves(self) -> None:
+        """The visitor's side is closed when the service is gone."""
+        visitor, service = self.upgraded()
+        service.connection.reset()
+        self.assertTrue(visitor.wire.disconnecting)
+        self.assertEqual(len(visitor.flows), 1)
+
+    def test_idle(self) -> None:
+        """Four quiet minutes are fine, five are the end."""
+        visitor, service = self.upgraded()
+        self.clock.pump([1] * 240)
+        self.assertFalse(visitor.wire.disconnecting)
+        visitor.send(b"ping")
+        self.clock.pump([1] * 290)
+        self.assertFalse(visitor.wire.disconnecting)
+        self.clock.pump([1] * 20)
+        self.assertTrue(visitor.wire.disconnecting)
+        self.assertTrue(service.connection.wire.disconnecting)
+
+    def test_refused(self) -> None:
+        """A service that does not upgrade answers as usual."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(UPGRADE)
+        service.connection.send(OK)
+        self.assertEqual(visitor.take(), OK)
+
+    def test_h2c(self) -> None:
+        """An upgrade past the edge's own HTTP is not forwarded."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(UPGRADE.replace(b"websocket", b"h2c"))
+        self.assertNotIn(b"pgrade", service.connection.take())
