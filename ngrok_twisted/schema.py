@@ -239,7 +239,7 @@ class _Reading:
         chosen = spec.mark(ChosenBy)
         if chosen is None:
             return self.read(spec.hint, spec.marks, item, path, secret)
-        types_, name = chosen.types(), values.get(chosen.field)
+        types_, name = chosen.types(), str(values.get(chosen.field))
         if name not in types_:
             return self.problem(path, f"its {chosen.field} is unknown to this version")
         return self.read(types_[name], (), item, path, secret)
@@ -322,7 +322,8 @@ def _dumped(value: Any, seal: Any, secrets: bool, secret: bool) -> Any:
 
 def _dumped_fields(value: Any, seal: Any, secrets: bool, secret: bool) -> dict[str, Any]:
     made: dict[str, Any] = {}
-    for spec in specs(type(value)):
+    cls: Any = type(value)
+    for spec in specs(cls):
         if spec.secret and not secrets:
             continue
         data = _dumped(getattr(value, spec.name), seal, secrets, secret or spec.secret)

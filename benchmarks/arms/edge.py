@@ -45,7 +45,7 @@ class EdgeArm(Arm):
         """
         :return: the loopback ports of its listeners.
         """
-        ports = {name: free_port() for name in ("https", "http", "ssh", "api")}
+        ports = {name: free_port() for name in ("https", "http", "ssh")}
         config = self._write_config(ports)
         pidfile = config.parent / "twistd.pid"
         edge = self.workshop.start(

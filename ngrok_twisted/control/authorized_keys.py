@@ -21,7 +21,7 @@ def canonical(line: str) -> tuple[str, str]:
     :raises ValueError: it is no acceptable public key; the message is a sentence.
     """
     parts = line.split(None, 2)
-    if parts and parts[0] not in _TYPES and _TYPES.intersection(parts):
+    if parts and parts[0] not in _TYPES and _TYPES.intersection(line.split()):
         raise ValueError("The line has options before the key, which are not supported.")
     blob = read_public_key(line)
     comment = parts[2].strip() if len(parts) > 2 else ""

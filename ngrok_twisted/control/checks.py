@@ -91,6 +91,7 @@ def _numbers(config: Config) -> Problems:
     """Bounds of the numbers: those that are at least 1, and seconds."""
     counts = {
         "ssh.max_forwards": config.ssh.max_forwards,
+        "ssh.max_sessions_per_credential": config.ssh.max_sessions_per_credential,
         "ssh.keepalive_misses": config.ssh.keepalive_misses,
         "limits.http_head_bytes": config.limits.http_head_bytes,
         "limits.http_fields": config.limits.http_fields,

@@ -110,6 +110,7 @@ class SSH:
         anything. Without a config file: ``~/.ssh/*.pub`` and ``~/.ssh/authorized_keys`` of the user who runs the server.
     :ivar require_command: a forward without a command such as ``http`` is refused.
     :ivar max_forwards: forwards of one connection at a time.
+    :ivar max_sessions_per_credential: connections of one key at a time.
     :ivar login_grace_seconds: from the connection to a successful login.
     :ivar keepalive_seconds: silence after which the client is asked for a sign of life.
     :ivar keepalive_misses: unanswered asks after which the connection is given up.
@@ -120,9 +121,10 @@ class SSH:
     authorized_keys: Annotated[tuple[str, ...], ONE_OR_MANY] = ()
     require_command: bool = False
     max_forwards: int = 10
+    max_sessions_per_credential: int = 20
     login_grace_seconds: float = 30.0
     keepalive_seconds: float = 10.0
-    keepalive_misses: int = 2
+    keepalive_misses: int = 3
     prefer_aes_gcm: bool = True
 
 

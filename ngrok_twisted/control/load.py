@@ -41,7 +41,6 @@ NOT_BUILT: Mapping[str, str] = {
     "ssh.password_authtoken": _NOT_BUILT,
     "ssh.user_certificates": _NOT_BUILT,
     "ssh.direct_tcpip": _NOT_BUILT,
-    "ssh.max_sessions_per_credential": _NOT_BUILT,
     "ssh.random_name_memory_seconds": _NOT_BUILT,
 }
 

@@ -148,7 +148,8 @@ def rewrite(value: Any, path: str, change: Callable[[str, str, str], str]) -> An
 
 def _rewrite_fields(value: Any, path: str, change: Callable[[str, str, str], str]) -> Any:
     changed = {}
-    for spec in specs(type(value)):
+    cls: Any = type(value)
+    for spec in specs(cls):
         before = getattr(value, spec.name)
         inner = path if REST in spec.marks else join(path, spec.name)
         list_ = REFERENCES.get(spec.name)

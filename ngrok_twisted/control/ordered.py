@@ -57,8 +57,9 @@ class OrderedStore:
         return self._turns.run(self._open)
 
     async def _opened(self) -> Snapshot:
-        self._snapshot = await maybeDeferred(self._load)
-        return self._snapshot
+        snapshot: Snapshot = await maybeDeferred(self._load)
+        self._snapshot = snapshot
+        return snapshot
 
     def _open(self) -> Deferred[Snapshot]:
         return Deferred.fromCoroutine(self._opened())

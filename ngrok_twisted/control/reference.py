@@ -70,7 +70,8 @@ def _type(item: dict[str, Any]) -> str:
     if item.get("type") == "object" and "properties" not in item:
         return f"mapping of text to {_type(item['additionalProperties'])}"
     words = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "mapping"}
-    return words.get(item.get("type", ""), item.get("type", "anything"))
+    kind: str = item.get("type", "anything")
+    return words.get(kind, kind)
 
 
 def _default(item: dict[str, Any]) -> str:

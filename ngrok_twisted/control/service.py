@@ -135,21 +135,30 @@ class Control(Service):
                 live.pop(change.delete.id, None)
             if change.put is not None:
                 live[change.put.id] = change.put
-        whole = self._with_live(self.records, live)
-        refused = {problem.path: problem.message for problem in self._plane.check(whole) if problem.path in live}
-        if refused:
-            live = {id: endpoint for id, endpoint in live.items() if id not in refused}
-            whole = self._with_live(self.records, live)
         try:
-            self._plane.apply(whole)
+            live, refused = self._serve(live)
         except Exception:
             self._log.failure("the edge could not apply a snapshot")
-            refused = {change.put.id: "the server could not serve it" for change in changes if change.put is not None}
+            refused = {change.put.id: "The server could not serve it." for change in changes if change.put is not None}
         else:
             self._live = live
         for change in changes:
             why_not = refused.get(change.put.id) if change.put is not None else None
             change.finish(None if why_not is None else Refused(None, why_not))
+
+    def _serve(self, live: dict[str, Endpoint]) -> tuple[dict[str, Endpoint], dict[str, str]]:
+        """
+        Apply these endpoints, without those that cannot be served.
+
+        :return: what is served, and why each of the others is not.
+        """
+        whole = self._with_live(self.records, live)
+        refused = {problem.path: problem.message for problem in self._plane.check(whole) if problem.path in live}
+        if refused:
+            live = {id: endpoint for id, endpoint in live.items() if id not in refused}
+            whole = self._with_live(self.records, live)
+        self._plane.apply(whole)
+        return live, refused
 
     @staticmethod
     def _merge(durable: Snapshot, declared: tuple[Record, ...]) -> Snapshot:

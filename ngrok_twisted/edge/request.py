@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 from zope.interface import implementer
 
+from ngrok_twisted.edge.incoming import IncomingBody
 from ngrok_twisted.edge.pull import PullPump
 from ngrok_twisted.edge.respond import respond_with_error
 from ngrok_twisted.edge.stock import StockRequest
@@ -29,7 +30,7 @@ Trailers = Sequence[tuple[bytes, bytes]]
 
 
 @implementer(IRequest)
-class EdgeRequest(StockRequest):
+class EdgeRequest(IncomingBody, StockRequest):
     """
     :ivar flow: the `Flow`; it ends once, with the response or the connection.
     :ivar method: as sent.
@@ -328,50 +329,6 @@ class EdgeRequest(StockRequest):
         waiting, self._notifications = self._notifications, None
         for deferred in waiting or ():
             fire(deferred)
-
-    # -- the request's body
-
-    def deliver_body(self, receiver: Any) -> None:
-        """
-        Have the body delivered; what is there already comes before this call returns.
-
-        Nothing is lost before: a body that nobody asked for waits, and the visitor with it.
-
-        :param receiver: an `ngrok_twisted.interfaces.IRequestBody`. It also hears of a body of no bytes.
-        """
-        self.receiver = receiver
-        if self._stored_body is not None:
-            if self._stored_body:
-                receiver.bodyReceived(self._stored_body)
-            receiver.bodyFinished([])
-        else:
-            self.channel.body_wanted(self)
-
-    def pause_body(self) -> None:
-        """Stop the visitor for a while; what was read already is still delivered."""
-        if not self.finished and not self.gone:
-            self.channel.pause_body(self)
-
-    def resume_body(self) -> None:
-        """Go on after `pause_body`."""
-        if not self.finished and not self.gone:
-            self.channel.resume_body(self)
-
-    def store_body(self, body: bytes) -> None:
-        """
-        The whole body was read by a module: whoever asks next gets these bytes.
-
-        :param body: as read, or changed.
-        """
-        self._stored_body = body
-        self.body_length = len(body)
-        self.expects_continue = False
-        self.receiver = None
-
-    @property
-    def stored_body(self) -> bytes | None:
-        """The body, if `store_body` was called."""
-        return self._stored_body
 
     # -- back-pressure and the end of the visitor
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ngrok_twisted.edge.context import EdgeContext
-from ngrok_twisted.upstream.stream import StreamFactory
+from ngrok_twisted.upstream.stream import StreamFactory, Visitor
 
 
 class StreamEdge(StreamFactory):
@@ -18,18 +18,25 @@ class StreamEdge(StreamFactory):
     :ivar name: for logs.
     """
 
-    noisy = False
-
-    def __init__(self, name: str, proto: str, backend: Any, context: EdgeContext) -> None:
+    def __init__(self, name: str, proto: str, backend: Any, plane: Any, context: EdgeContext) -> None:
         """
         :param proto: ``tls`` or ``tcp``.
         :param backend: the `IBackend` that chooses who answers.
+        :param plane: whose ``visitors`` count the connections.
         """
         super().__init__(
             backend,
             proto,
             context.runtime.reactor,
-            observers=context.observers,
+            context.observers,
             idle_timeout=context.stream_idle,
         )
         self.name = name
+        self._visitors = plane.visitors
+
+    def buildProtocol(self, addr: Any) -> Visitor:
+        """IProtocolFactory."""
+        visitor = super().buildProtocol(addr)
+        self._visitors.arrived(visitor)
+        visitor.flow.observers += (lambda flow: self._visitors.left(visitor),)
+        return visitor

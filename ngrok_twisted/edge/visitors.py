@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 from twisted.python.failure import Failure
 
@@ -12,30 +12,38 @@ from ngrok_twisted.edge.http1 import HTTPChannel
 from ngrok_twisted.edge.site import Site
 
 
+def _let_be() -> None:
+    """Nothing in a stream of bytes says when it would be convenient to end it."""
+
+
 class Visitors:
     """
-    The open connections of visitors. Each is a protocol with ``drain()``, which ends it as soon as nothing is in flight,
-    and ``abort()``, which ends it now.
+    The open connections of visitors.
     """
 
     def __init__(self) -> None:
-        self._open: set[Any] = set()
+        self._open: dict[Any, Callable[[], None]] = {}
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def arrived(self, protocol: Any) -> None:
-        """A visitor is here."""
-        self._open.add(protocol)
+    def arrived(self, protocol: Any, drain: Callable[[], None] = _let_be) -> None:
+        """
+        A visitor is here.
+
+        :param protocol: has ``abort()``, which ends the connection now.
+        :param drain: ends it as soon as nothing is in flight.
+        """
+        self._open[protocol] = drain
 
     def left(self, protocol: Any) -> None:
         """A visitor is gone."""
-        self._open.discard(protocol)
+        self._open.pop(protocol, None)
 
     def drain(self) -> None:
         """Ask everyone to finish what is in flight and to leave."""
-        for protocol in tuple(self._open):
-            protocol.drain()
+        for drain in tuple(self._open.values()):
+            drain()
 
     def abort(self) -> None:
         """Send everyone away."""
@@ -54,17 +62,13 @@ class VisitorChannel(HTTPChannel):
 
     def connectionMade(self) -> None:
         """IProtocol."""
-        self._visitors.arrived(self)
+        self._visitors.arrived(self, self.shut_down)
         super().connectionMade()
 
     def connectionLost(self, reason: Failure) -> None:
         """IProtocol."""
         self._visitors.left(self)
         super().connectionLost(reason)
-
-    def drain(self) -> None:
-        """Finish the request in flight, then close."""
-        self.shut_down()
 
     def abort(self) -> None:
         """Close now."""

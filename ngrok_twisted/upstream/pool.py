@@ -102,15 +102,18 @@ class Pool:
         for target, waiting in list(self._idle.items()):
             surplus = len(waiting) - self._max_idle
             kept = []
+            old = []
             for index, connection in enumerate(waiting):
                 waited = now - connection.idle_since
                 if waited >= self._idle_timeout or (index < surplus and waited >= SWEEP_INTERVAL):
-                    connection.close()
+                    old.append(connection)
                 else:
                     kept.append(connection)
             if kept:
                 self._idle[target] = kept
             else:
                 del self._idle[target]
+            for connection in old:
+                connection.close()
         if self._idle:
             self._sweep = self._clock.callLater(SWEEP_INTERVAL, self._look)

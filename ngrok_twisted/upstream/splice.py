@@ -72,6 +72,8 @@ class Spliced:
 
     def lost(self, side: Any) -> None:
         """A side's connection is gone: nothing is read from it and nothing can be written to it."""
+        for name in ("doRead", "doWrite"):
+            side.transport.__dict__.pop(name, None)
         for direction in self._directions:
             if direction.sink is side:
                 direction.close()

@@ -175,6 +175,8 @@ class Visitor(Side):
         self._log.failure("flow {flow} could not be served", failure=reason, flow=self.flow.number)
         self.flow.error = EdgeError()
         self.abort()
+        if self._target is not None:
+            self._target.abort()
 
     def _join(self, target: Any, side: Side) -> None:
         """Each side's transport becomes the other's producer."""
@@ -299,13 +301,6 @@ class Target(Side):
     def ended(self) -> None:
         """See `Side`."""
         self._visitor.side_lost(self)
-
-    def connectionLost(self, reason: Failure) -> None:
-        """IProtocol."""
-        if self.other is None:
-            self.lost = True
-        else:
-            super().connectionLost(reason)
 
 
 def convert_error(error: Exception) -> EdgeError:

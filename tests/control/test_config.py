@@ -7,10 +7,11 @@ from __future__ import annotations
 from hypothesis import given, strategies
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted import schema
+from ngrok_twisted import kinds, schema
 from ngrok_twisted.backends.tunnel_group import TunnelGroupConfig
 from ngrok_twisted.control.config import Config, PortRange
 from ngrok_twisted.control.items import backend_item
+from ngrok_twisted.interfaces import ITransportKind
 
 
 class PortRangeTests(SynchronousTestCase):
@@ -40,6 +41,11 @@ class ConfigTests(SynchronousTestCase):
     def test_round_trip(self) -> None:
         """The defaults survive being written."""
         self.assertEqual(schema.parse(Config, schema.dump(Config()), stored=True), Config())
+
+    def test_ssh(self) -> None:
+        """The block of the SSH gateway has the fields and defaults that its transport expects."""
+        kind = kinds.discover("ngrok_twisted.transports", ITransportKind)["ssh"]
+        self.assertEqual(schema.dump(Config().ssh), schema.dump(kind.Config()))
 
     def test_backend_item(self) -> None:
         """An item of a backend kind has its own fields and those of the kind, side by side."""

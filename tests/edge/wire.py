@@ -72,7 +72,9 @@ class RecordingSite(Site):
 class Visitor:
     """One connection to the edge, driven from the visitor's end."""
 
-    def __init__(self, resource: Any, limits: HTTPLimits = HTTPLimits(), proto: str = "https", clock: Any = None) -> None:
+    def __init__(
+        self, resource: Any, limits: HTTPLimits = HTTPLimits(), proto: str = "https", clock: Any = None
+    ) -> None:
         self.clock = clock or Clock()
         self.site = RecordingSite(resource, self.clock, limits, proto)
         self.channel = HTTPChannel(self.site)

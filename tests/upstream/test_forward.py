@@ -59,7 +59,9 @@ class PlainTests(ForwardTestCase):
         service = Service()
         visitor = self.start(service)
         visitor.send(GET)
-        service.connection.send(b"HTTP/1.1 200 Fine\r\nServer: x\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nContent-Length: 2\r\n\r\nok")
+        service.connection.send(
+            b"HTTP/1.1 200 Fine\r\nServer: x\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nContent-Length: 2\r\n\r\nok"
+        )
         self.assertEqual(
             visitor.wire.writes,
             [b"HTTP/1.1 200 Fine\r\nServer: x\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nContent-Length: 2\r\n\r\nok"],
@@ -191,7 +193,7 @@ class PlainTests(ForwardTestCase):
         visitor = self.start(service)
         visitor.send(GET)
         first, _, rest = service.connection.take().partition(b"\r\n")
-        self.assertEqual(first, b"PROXY TCP4 192.168.1.1 10.0.0.1 54321 1234")
+        self.assertEqual(first, b"PROXY TCP4 192.168.1.1 10.0.0.1 54321 12345")
         self.assertTrue(rest.startswith(b"GET /path"))
         service.connection.send(OK)
         self.assertEqual(visitor.take(), OK)
@@ -313,7 +315,9 @@ class FailureTests(ForwardTestCase):
 
     def test_last_error(self) -> None:
         """When all fail, the last error is the answer."""
-        visitor = self.start(Service(error=ConnectionRefusedError()), Service(error=UpstreamUnreachable("No such port.")))
+        visitor = self.start(
+            Service(error=ConnectionRefusedError()), Service(error=UpstreamUnreachable("No such port."))
+        )
         visitor.send(GET)
         answer = visitor.take()
         self.assertEqual(statuses(answer), [502])
@@ -624,7 +628,9 @@ class UpgradeTests(ForwardTestCase):
         visitor = self.start(service)
         visitor.send(UPGRADE + b"early")
         self.assertIn(b"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n", service.connection.take())
-        service.connection.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhi")
+        service.connection.send(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhi"
+        )
         return visitor, service
 
     def test_head_and_early_bytes(self) -> None:

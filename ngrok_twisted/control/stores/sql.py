@@ -46,15 +46,17 @@ class SQLStore(OrderedStore):
         self._thread: ThreadPool | None = None
 
     def _load(self) -> Deferred[Snapshot]:
-        self._thread = ThreadPool(minthreads=1, maxthreads=1, name="ngrok-store")
-        self._thread.start()
+        if self._thread is None:
+            self._thread = ThreadPool(minthreads=1, maxthreads=1, name="ngrok-store")
+            self._thread.start()
         loaded = self._in_thread(self._database.open)
         loaded.addErrback(self._give_up)
         return loaded
 
-    def _give_up(self, failure: Any) -> Any:
+    def _give_up(self, result: Any) -> Any:
+        """End the thread, and pass on what came before."""
         self._stop_thread()
-        return failure
+        return result
 
     def _commit(self, changes: Changes, revision: int) -> Deferred[None]:
         return self._in_thread(self._database.commit, changes, revision)
@@ -63,10 +65,11 @@ class SQLStore(OrderedStore):
         if self._thread is None:
             return None
         shut: Deferred[None] = self._in_thread(self._database.close)
-        shut.addBoth(lambda result: self._stop_thread() or result)
+        shut.addBoth(self._give_up)
         return shut
 
     def _in_thread(self, call: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
+        assert self._thread is not None, "a store is opened before it is used"
         return deferToThreadPool(self._reactor, self._thread, call, *arguments)
 
     def _stop_thread(self) -> None:

@@ -338,7 +338,7 @@ def _may_choose(port: int, settings: GatewaySettings) -> bool:
     if not settings.allow_requested_ports:
         raise Refused(
             PORT_WITHOUT_ADDRESS,
-            f"Port {port} needs a reserved TCP address: -R {settings.tcp_host}:{port}:… For a random one use -R 0:… "
+            f"Port {port} needs a reserved TCP address: -R {settings.tcp_host}:{port}:localhost:22. For a random one use -R 0:localhost:22 "
             "and the command tcp.",
         )
     if not first <= port <= last:

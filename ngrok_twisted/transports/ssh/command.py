@@ -330,7 +330,7 @@ def split_commas(text: str) -> list[str]:
 def shown(text: str) -> str:
     """A user's own text as a message may repeat it: short, and printable."""
     clean = "".join(character if character.isprintable() else "?" for character in text[:_SHOWN])
-    return clean if len(text) <= _SHOWN else f"{clean}…"
+    return clean if len(text) <= _SHOWN else f"{clean}..."
 
 
 def _hint(name: str) -> str:

@@ -133,7 +133,7 @@ class Console:
         if flow.proto in ("tls", "tcp"):
             peer = f"{flow.peer_host}:{flow.peer_port}"
             return self.lines([f"{time} close {peer} in {flow.bytes_in} out {flow.bytes_out} bytes {_human(duration)}"])
-        short = path if len(path) <= _PATH_SHOWN else f"{path[:_PATH_SHOWN]}…"
+        short = path if len(path) <= _PATH_SHOWN else f"{path[:_PATH_SHOWN]}..."
         return self.lines([f"{time} {method} {short} {flow.status or '-'} {_human(duration)}"])
 
     def opened(self, flow: Flow, now: float) -> bytes:

@@ -217,7 +217,7 @@ _MODULES = (
         on=_NAMED,
         commas=True,
         read=values.authority_id,
-        value="ca_…",
+        value="ca_...",
     ),
     Flag(
         name="terminate-at",

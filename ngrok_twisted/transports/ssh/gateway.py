@@ -131,7 +131,7 @@ class Gateway:
         self._screens.end_all(self._refusal, STOPPED)
         self._held.take()
         self._forwards.lost(self._refusal)
-        self._connection.disconnect(BY_APPLICATION, reason)
+        self._disconnect(reason)
 
     def drain(self, text: str) -> None:
         """
@@ -230,8 +230,9 @@ class Gateway:
 
     def tunnel_closed(self, url: str, reason: str, status: int) -> None:
         """IForwardWatcher."""
-        self._screens.closed(url, reason)
-        if status and not self._forwards.hopeful:
+        last = bool(status) and not self._forwards.hopeful
+        self._screens.closed(url, reason, last)
+        if last:
             text = f"{url} was closed: {reason}"
             told = self._screens.end_all(Refused(None, text), status)
             self._timers.start("goodbye", GOODBYE if told else 0, lambda: self._disconnect_idle(text))
@@ -379,18 +380,22 @@ class Gateway:
         """Without any session the text of a disconnect is the only one the client prints."""
         if self._troubles and not self._screens and not self._forwards.hopeful:
             first = self._troubles[0]
-            self._connection.disconnect(BY_APPLICATION, f"{first.message} {first.name}".strip())
+            self._disconnect(f"{first.message} {first.name}".strip())
+
+    def _disconnect(self, text: str) -> None:
+        # OpenSSH prints what is not ASCII in octal.
+        self._connection.disconnect(BY_APPLICATION, text.encode("ascii", "replace").decode())
 
     def _disconnect_idle(self, text: str) -> None:
         if not self._forwards.hopeful:
-            self._connection.disconnect(BY_APPLICATION, text)
+            self._disconnect(text)
 
     # -- time ----------------------------------------------------------------------------------------------------------
 
     def _nothing_came(self) -> None:
         if self._forwards.hopeful or self._screens.watching():
             return
-        self._connection.disconnect(BY_APPLICATION, f"No forward was asked for: add -R to ssh. ERR_NGROK_{NO_FORWARD}")
+        self._disconnect(f"No forward was asked for: add -R to ssh. ERR_NGROK_{NO_FORWARD}")
 
     def _no_forward(self) -> None:
         """A command waited for its forward in vain."""
@@ -398,7 +403,7 @@ class Gateway:
         screen, plan = self._plan
         self._plan = None
         refused = Refused(
-            NO_FORWARD, f"No forward came for the command {plan[0].verb}. Add one: ssh -R 443:localhost:3000 …"
+            NO_FORWARD, f"No forward came for the command {plan[0].verb}. Add one: ssh -R 443:localhost:3000"
         )
         screen.complain(refused)
         screen.end(exit_status(refused))

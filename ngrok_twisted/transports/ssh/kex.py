@@ -116,7 +116,8 @@ class Proposal:
             (),
             (),
         )
-        return os.urandom(16) + b"".join(NS(b",".join(names)) for names in lists) + bytes(5)
+        names = b"".join(NS(b",".join(names)) for names in lists)
+        return os.urandom(16) + names + bytes((self.follows, 0, 0, 0, 0))
 
 
 def suited(theirs: tuple[bytes, ...]) -> tuple[bytes, ...]:

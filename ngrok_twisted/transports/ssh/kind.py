@@ -325,6 +325,6 @@ def explain(fingerprints: Sequence[str], settings: GatewaySettings) -> str:
             f"2. Give the public half, ~/.ssh/id_ed25519.pub, {where}.",
             "   The operator adds it to config.yaml, as a public_key under ssh_credentials,",
             "   or to a file that ssh.authorized_keys names.",
-            "3. Connect again. To offer one certain key:  ssh -i ~/.ssh/id_ed25519 -o IdentitiesOnly=yes …",
+            "3. Connect again. To offer one certain key:  ssh -i ~/.ssh/id_ed25519 -o IdentitiesOnly=yes",
         ]
     )

@@ -80,10 +80,15 @@ class Screens:
         for screen in self.watching():
             self.greet(screen, [forward])
 
-    def closed(self, url: str, reason: str) -> None:
-        """A URL is offline."""
+    def closed(self, url: str, reason: str, last: bool) -> None:
+        """
+        A URL is offline.
+
+        :param last: an error follows that says so to people; programs are told in both ways.
+        """
         for screen in self.watching():
-            screen.show(screen.console.closed(url, reason))
+            if screen.console.json or not last:
+                screen.show(screen.console.closed(url, reason))
 
     def notice(self, text: str) -> None:
         """Something worth knowing."""

@@ -228,7 +228,7 @@ def authority_id(text: str) -> str:
     if not text.startswith("ca_"):
         raise Refused(
             1109,
-            "--mutual-tls-cas takes ids of certificate authorities (ca_…): a file on your machine cannot be read over SSH.",
+            "--mutual-tls-cas takes ids of certificate authorities (ca_...): a file on your machine cannot be read over SSH.",
         )
     return text
 

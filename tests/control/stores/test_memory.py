@@ -4,8 +4,6 @@ Tests of `ngrok_twisted.control.stores.memory`.
 
 from __future__ import annotations
 
-from twisted.trial.unittest import TestCase
-
 from ngrok_twisted.control.stores.memory import MemoryStore
 from ngrok_twisted.testing.contracts import make_istore_tests
 

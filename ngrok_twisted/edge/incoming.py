@@ -1,0 +1,65 @@
+"""
+`IncomingBody`: the body of a request, as the request itself offers it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class IncomingBody:
+    """
+    A part of `ngrok_twisted.edge.request.EdgeRequest`.
+    """
+
+    __slots__ = ()
+
+    channel: Any
+    receiver: Any
+    finished: int
+    gone: bool
+    body_length: int | None
+    expects_continue: bool
+    _stored_body: bytes | None
+
+    def deliver_body(self, receiver: Any) -> None:
+        """
+        Have the body delivered; what is there already comes before this call returns.
+
+        Nothing is lost before: a body that nobody asked for waits, and the visitor with it.
+
+        :param receiver: an `ngrok_twisted.interfaces.IRequestBody`. It also hears of a body of no bytes.
+        """
+        self.receiver = receiver
+        if self._stored_body is not None:
+            if self._stored_body:
+                receiver.bodyReceived(self._stored_body)
+            receiver.bodyFinished([])
+        else:
+            self.channel.body_wanted(self)
+
+    def pause_body(self) -> None:
+        """Stop the visitor for a while; what was read already is still delivered."""
+        if not self.finished and not self.gone:
+            self.channel.pause_body(self)
+
+    def resume_body(self) -> None:
+        """Go on after `pause_body`."""
+        if not self.finished and not self.gone:
+            self.channel.resume_body(self)
+
+    def store_body(self, body: bytes) -> None:
+        """
+        The whole body was read by a module: whoever asks next gets these bytes.
+
+        :param body: as read, or changed.
+        """
+        self._stored_body = body
+        self.body_length = len(body)
+        self.expects_continue = False
+        self.receiver = None
+
+    @property
+    def stored_body(self) -> bytes | None:
+        """The body, if `store_body` was called."""
+        return self._stored_body

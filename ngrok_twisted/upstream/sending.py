@@ -1,0 +1,189 @@
+"""
+`RequestSender`: the sending half of an HTTP/1.1 connection to a target.
+
+The head and what is there of the body leave in one write; the rest of the body follows as it comes. Who is slow slows down
+the other side.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IPushProducer
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ngrok_twisted.interfaces import IRequestBody
+from ngrok_twisted.upstream.chunked import encode_trailers
+from ngrok_twisted.upstream.headers import request_head
+
+# What a connection is at: nothing; waiting for a response's head; in a body of one of three framings; raw; closed.
+IDLE, HEAD, LENGTH, CHUNKS, CLOSE, RAW, GONE = range(7)
+
+
+@implementer(IPushProducer, IRequestBody)
+class RequestSender:
+    """
+    :ivar transport: to the target.
+    :ivar target: what it is connected to.
+    :ivar request: the `EdgeRequest` it serves now, or ``None``.
+    """
+
+    __slots__ = (
+        "transport",
+        "target",
+        "request",
+        "_clock",
+        "_failed",
+        "_state",
+        "_watch",
+        "_batch",
+        "_pending",
+        "_chunked_upload",
+        "_uploaded",
+        "_consumed",
+        "_answered",
+    )
+
+    def __init__(self, target: Any, clock: Any) -> None:
+        self.transport: Any = None
+        self.target = target
+        self.request: Any = None
+        self._clock = clock
+        self._failed: Any = None
+        self._state = IDLE
+        self._watch: Any = None
+        self._batch = False
+        self._pending: list[Any] | None = None
+        self._chunked_upload = False
+        self._uploaded = True
+        self._consumed = False
+        self._answered = False
+
+    def start(self, request: Any, upstream: Any, failed: Any) -> None:
+        """
+        Send a request, and pass its response on.
+
+        :param request: an `ngrok_twisted.edge.request.EdgeRequest`.
+        :param upstream: the target's `ngrok_twisted.records.endpoint.Upstream`.
+        :param failed: ``failed(connection, error, replayable)`` is called instead of a response if there was not one byte
+            of it. ``replayable``: nothing of the body was consumed.
+        :raises MalformedMessage: the request's head cannot be sent.
+        """
+        flow = request.flow
+        length = request.body_length
+        head = request_head(
+            request.method,
+            request.uri,
+            request.headers,
+            host=request.authority,
+            rewritten_host=upstream.host_header.encode("ascii") if upstream.host_header else b"",
+            peer=flow.peer_host.encode("ascii"),
+            proto=flow.proto.encode("ascii"),
+            length=length,
+            upgrade=request.upgrade_to,
+            expects_continue=request.expects_continue,
+        )
+        self.request = request
+        self._failed = failed
+        self._state = HEAD
+        self._answered = self._consumed = False
+        self._watch.touch()
+        request.registerProducer(self, True)
+        if length == 0:
+            self._uploaded = True
+            self.transport.write(head)
+            return
+        self._uploaded = False
+        self._chunked_upload = length is None
+        self._pending = [head]
+        request.deliver_body(self)
+        pending, self._pending = self._pending, None
+        if self._state != GONE:
+            self.transport.write(b"".join(pending))
+
+    def bodyReceived(self, data: Any) -> None:
+        """IRequestBody."""
+        if self._state == GONE:
+            return
+        self._consumed = True
+        self._watch.touch()
+        parts = [b"%x\r\n" % len(data), data, b"\r\n"] if self._chunked_upload else [data]
+        if self._pending is not None:
+            self._pending.append(b"".join(parts))  # a copy: the data is only valid now
+        elif self._batch:
+            self.transport.writeBatch(parts)
+        else:
+            self.transport.write(b"".join(parts))
+
+    def bodyFinished(self, trailers: Any) -> None:
+        """IRequestBody."""
+        self._uploaded = True
+        if self._chunked_upload and self._state != GONE:
+            end = encode_trailers(trailers)
+            if self._pending is not None:
+                self._pending.append(end)
+            else:
+                self.transport.write(end)
+
+    def bodyFailed(self, reason: Failure) -> None:
+        """IRequestBody: the upstream must not take what it got for the whole."""
+        self._detach()
+        self._drop()
+
+    def pauseProducing(self) -> None:
+        """IPushProducer: the visitor is slow."""
+        if self._state != GONE:
+            self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """IPushProducer."""
+        if self._state != GONE:
+            self._watch.touch()
+            self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """IPushProducer: the visitor is gone."""
+        self._detach()
+        self._drop()
+
+    def _detach(self) -> Any:
+        """Let go of the request."""
+        request, self.request = self.request, None
+        self._failed = None
+        if request is not None:
+            request.unregisterProducer()
+            if request.receiver is self:
+                request.receiver = None
+        return request
+
+    def _drop(self) -> None:
+        """Break the connection."""
+        if self._state != GONE:
+            self._state = GONE
+            self._watch.stop()
+            self.transport.unregisterProducer()
+            (getattr(self.transport, "abortConnection", None) or self.transport.loseConnection)()
+
+
+@implementer(IPushProducer)
+class Upload:
+    """What the upstream's transport holds back when it is full: the request's body."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: RequestSender) -> None:
+        self._connection = connection
+
+    def pauseProducing(self) -> None:
+        """IPushProducer."""
+        if self._connection.request is not None:
+            self._connection.request.pause_body()
+
+    def resumeProducing(self) -> None:
+        """IPushProducer."""
+        if self._connection.request is not None:
+            self._connection.request.resume_body()
+
+    def stopProducing(self) -> None:
+        """IPushProducer: `connectionLost` follows."""
