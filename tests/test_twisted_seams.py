@@ -10,7 +10,7 @@ import inspect
 import re
 from typing import Any
 
-from twisted.internet import abstract, epollreactor, posixbase, tcp
+from twisted.internet import abstract, epollreactor, main, posixbase, tcp
 from twisted.trial.unittest import SynchronousTestCase
 
 
@@ -135,3 +135,34 @@ class ReactorSeams(SynchronousTestCase):
         self.assertEqual(parameters(base.adoptStreamPort), ["self", "fileDescriptor", "addressFamily", "factory"])
         self.assertEqual(parameters(base.adoptStreamConnection), ["self", "fileDescriptor", "addressFamily", "factory"])
         self.assertTrue(hasattr(base, "_supportedAddressFamilies"))
+
+
+class SpliceSeams(SynchronousTestCase):
+    """What ``upstream/splice.py`` relies on, besides the above."""
+
+    def test_an_empty_doWrite_does_what_was_asked_for(self) -> None:
+        """doWrite without data carries out a pending close or half-close."""
+
+        class Empty(abstract.FileDescriptor):
+            half_closed = False
+
+            def writeSomeData(self, data: bytes) -> int:
+                return 0
+
+            def startWriting(self) -> None:
+                pass
+
+            stopReading = stopWriting = startWriting
+
+            def _closeWriteConnection(self) -> None:
+                self.half_closed = True
+
+        descriptor = Empty(reactor=object())  # type: ignore[arg-type]
+        descriptor.connected = 1
+        descriptor.loseWriteConnection()
+        self.assertIsNone(descriptor.doWrite())
+        self.assertTrue(descriptor.half_closed and descriptor._writeDisconnected)
+        descriptor = Empty(reactor=object())  # type: ignore[arg-type]
+        descriptor.connected = 1
+        descriptor.loseConnection()
+        self.assertIs(descriptor.doWrite(), main.CONNECTION_DONE)

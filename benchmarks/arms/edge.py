@@ -82,7 +82,7 @@ class EdgeArm(Arm):
         config = {
             "domain": DOMAIN,
             "listen": {name: f"tcp:{port}:interface={LOOPBACK}" for name, port in ports.items()},
-            "tcp": {"host": LOOPBACK, "interface": LOOPBACK, "ports": f"{first}-{first + TCP_PORTS - 1}"},
+            "tcp": {"interface": LOOPBACK, "ports": f"{first}-{first + TCP_PORTS - 1}"},
             "state": str(folder / "state"),
             "store": "memory",
             "tls": {"issuer": "local"},

@@ -301,11 +301,11 @@ class HTTPChannel(RequestBodies):
             self._body_left = length or 0
             self._decoder = ChunkedDecoder() if length is None else None
         try:
-            result = site.resource_for(request).render(request)
-            if result != 1:  # NOT_DONE_YET
-                request.complete(result)
+            resource = site.resource_for(request)
         except Exception:
             request.fail(Failure())
+        else:
+            request.answer_with(resource)
 
     def _refuse(self, error: EdgeError) -> None:
         """Bytes that made no request: answer in the least words, and close."""

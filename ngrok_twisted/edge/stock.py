@@ -286,9 +286,21 @@ class StockRequest:
         self.setResponseCode(302)
         self.setHeader(b"location", url)
 
-    def addCookie(self, k: Any, v: Any, **attributes: Any) -> None:
-        """IRequest. See `ngrok_twisted.edge.cookies.cookie_line` for the attributes."""
-        self.cookies.append(cookie_line(k, v, **attributes))
+    def addCookie(
+        self,
+        k: Any,
+        v: Any,
+        expires: Any = None,
+        domain: Any = None,
+        path: Any = None,
+        max_age: Any = None,
+        comment: Any = None,
+        secure: Any = None,
+        httpOnly: bool = False,
+        sameSite: Any = None,
+    ) -> None:
+        """IRequest."""
+        self.cookies.append(cookie_line(k, v, expires, domain, path, max_age, comment, secure, httpOnly, sameSite))
 
     def setLastModified(self, when: float) -> Any:
         """IRequest."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import socket
 from errno import EAGAIN, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, EWOULDBLOCK, errorcode
-from typing import Any, Sequence
+from typing import Any, Iterable, Sequence
 
 from twisted.internet import tcp
 from twisted.internet.address import IPv6Address
@@ -47,7 +47,6 @@ _ACCEPT_STEP = 20
 _ACCEPT_MOST = 256
 
 
-@implementer(IBatchTransport)
 class EagerTransport:
     """
     What `EagerServer` and `EagerClient` share. Mixed in before a `tcp.Connection`.
@@ -56,6 +55,9 @@ class EagerTransport:
     transports do.
     """
 
+    TLS: bool
+    connected: Any
+    disconnecting: Any
     _filled_protocol: Any = None
     _fills = False
 
@@ -80,7 +82,7 @@ class EagerTransport:
         elif self.producer is not None and not self.streamingProducer:
             self.startWriting()  # a pull producer is asked for more from the reactor, as always
 
-    def writeSequence(self: Any, iovec: Sequence[bytes]) -> None:
+    def writeSequence(self: Any, iovec: Iterable[bytes]) -> None:
         """ITransport."""
         buffers = list(iovec)
         for data in buffers:
@@ -181,6 +183,7 @@ def _after(buffers: Sequence[Any], start: int, sent: int) -> bytes:
     return b""
 
 
+@implementer(IBatchTransport)
 class EagerServer(EagerTransport, tcp.Server):
     """An accepted connection."""
 
@@ -208,6 +211,7 @@ class EagerServer(EagerTransport, tcp.Server):
         return f"<{type(self).__name__} {protocol} #{self.sessionno} from {self.hostname}>"
 
 
+@implementer(IBatchTransport)
 class EagerClient(EagerTransport, tcp.Client):
     """A connection that we made."""
 
@@ -233,6 +237,8 @@ class EagerPort(tcp.Port):
 
     transport = EagerServer
     _log = Logger()
+    factory: Any
+    reactor: Any
     _exhausted_at: float | None = None
     _resting: Any = None
 

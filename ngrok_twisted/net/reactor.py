@@ -43,6 +43,7 @@ class LeanEPollReactor(EPollReactor):
             if event != EPOLLIN and event != EPOLLOUT:
                 log.callWithLogger(selectable, self._doReadOrWrite, selectable, fd, event)
                 continue
+            why: Any
             reading = False
             try:
                 if selectable.fileno() == -1:

@@ -340,14 +340,6 @@ class TLSConnection(TLSOutput):
 
     # -- who it is
 
-    def getPeer(self) -> Any:
-        """ITransport."""
-        return self.transport.getPeer()
-
-    def getHost(self) -> Any:
-        """ITransport."""
-        return self.transport.getHost()
-
     @property
     def negotiatedProtocol(self) -> bytes | None:
         """The application protocol that ALPN chose (RFC 7301)."""

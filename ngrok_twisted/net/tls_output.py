@@ -5,7 +5,7 @@ The writing half of a TLS connection: from the inner protocol's writes to few wr
 from __future__ import annotations
 
 import ssl
-from typing import Any, Sequence
+from typing import Any, Iterable, Sequence
 
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IConsumer
@@ -66,7 +66,7 @@ class TLSOutput:
             if not self._busy:
                 self._flush()
 
-    def writeSequence(self, iovec: Sequence[bytes]) -> None:
+    def writeSequence(self, iovec: Iterable[bytes]) -> None:
         """ITransport."""
         self.writeBatch(list(iovec))
 
@@ -112,6 +112,14 @@ class TLSOutput:
         self._ended = True
         self._parts.clear()
         self.transport.abortConnection()
+
+    def getPeer(self) -> Any:
+        """ITransport."""
+        return self.transport.getPeer()
+
+    def getHost(self) -> Any:
+        """ITransport."""
+        return self.transport.getHost()
 
     # -- IConsumer
 

@@ -137,7 +137,16 @@ class RequestTests(SynchronousTestCase):
         visitor.send(GET)
         (flow,) = visitor.flows
         self.assertEqual(
-            (flow.peer_host, flow.proto, flow.method, flow.target, flow.host, flow.status, flow.bytes_out, flow.started),
+            (
+                flow.peer_host,
+                flow.proto,
+                flow.method,
+                flow.target,
+                flow.host,
+                flow.status,
+                flow.bytes_out,
+                flow.started,
+            ),
             ("192.168.1.1", "https", b"GET", b"/", "a.example", 200, 5, 5.0),
         )
 

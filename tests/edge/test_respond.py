@@ -86,5 +86,5 @@ class ErrorResponseTests(SynchronousTestCase):
         visitor = Visitor(Render(refuse))
         visitor.send(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
         head, _, body = visitor.take().partition(b"\r\n\r\n")
-        self.assertIn(b"Content-Length: 42", head)
+        self.assertIn(b"Content-Length: 41", head)
         self.assertEqual(body, b"")

@@ -31,9 +31,10 @@ from ngrok_twisted.records.ids import new_id
 from ngrok_twisted.transports.ssh.adopt import adopt, fresh
 from ngrok_twisted.transports.ssh.bind import assign
 from ngrok_twisted.transports.ssh.command import IMPLIED, NO_COMMAND, Command, language_version, parse
+from ngrok_twisted.transports.ssh.farewell import Farewell
 from ngrok_twisted.transports.ssh.forward import Forward
 from ngrok_twisted.transports.ssh.forwards import STOPPED, Forwards
-from ngrok_twisted.transports.ssh.hold import PATIENCE, SESSION_WAIT, Hold
+from ngrok_twisted.transports.ssh.hold import PATIENCE, Hold
 from ngrok_twisted.transports.ssh.inform import inform, welcome
 from ngrok_twisted.transports.ssh.screen import Screen
 from ngrok_twisted.transports.ssh.screens import Screens, exit_status
@@ -42,15 +43,7 @@ from ngrok_twisted.transports.ssh.timers import Timers
 
 SECONDS = 1
 
-#: What a client gets to leave by itself after its last URL was taken away.
-GOODBYE = 2 * SECONDS
-
-#: RFC 4253 section 11.1: SSH_DISCONNECT_BY_APPLICATION.
-BY_APPLICATION = 11
-
 NO_SESSION, NO_FORWARD = 1111, 1112
-#: Refusals kept for a session that has not said its command yet.
-_MAX_TROUBLES = 10
 
 
 @implementer(IAgentSession)
@@ -108,11 +101,10 @@ class Gateway:
         )
         self._plan: tuple[Screen, tuple[Command, ...]] | None = None
         self._spoken = False
-        self._troubles: list[Refused] = []
         self._timers = Timers(clock)
         self._held = Hold(self._timers, settings.require_command, self._silence)
         self._gone = False
-        self._timers.start("idle", PATIENCE, self._nothing_came)
+        self._farewell = Farewell(connection, self._timers, self._screens, self._forwards)
 
     # -- IAgentSession -------------------------------------------------------------------------------------------------
 
@@ -128,10 +120,9 @@ class Gateway:
     def close(self, reason: str) -> None:
         """IAgentSession."""
         self._refusal = Refused(None, reason)
-        self._screens.end_all(self._refusal, STOPPED)
         self._held.take()
         self._forwards.lost(self._refusal)
-        self._disconnect(reason)
+        self._farewell.leave(reason, STOPPED)
 
     def drain(self, text: str) -> None:
         """
@@ -153,9 +144,9 @@ class Gateway:
                 raise self._refusal
             forward = self._forwards.admit(address, port)
         except Refused as refused:
-            self._complain(refused)
+            self._farewell.complain(refused)
             return fail(refused)
-        self._timers.stop("idle")
+        self._farewell.busy()
         self._hold(forward)
         return forward.answer
 
@@ -193,7 +184,7 @@ class Gateway:
         except Refused as refused:
             for forward in held:
                 self._forwards.cancel(forward, refused)
-            self._complain(refused)
+            self._farewell.complain(refused)
             return
         for forward, command in zip(held, commands):
             self._forwards.begin(forward, command, screen.metadata if screen else "", silent)
@@ -226,16 +217,14 @@ class Gateway:
 
     def forward_refused(self, forward: Forward, refused: Refused) -> None:
         """IForwardWatcher."""
-        self._complain(refused)
+        self._farewell.complain(refused)
 
     def tunnel_closed(self, url: str, reason: str, status: int) -> None:
         """IForwardWatcher."""
         last = bool(status) and not self._forwards.hopeful
         self._screens.closed(url, reason, last)
         if last:
-            text = f"{url} was closed: {reason}"
-            told = self._screens.end_all(Refused(None, text), status)
-            self._timers.start("goodbye", GOODBYE if told else 0, lambda: self._disconnect_idle(text))
+            self._farewell.leave(f"{url} was closed: {reason}", status)
 
     # -- sessions ------------------------------------------------------------------------------------------------------
 
@@ -258,7 +247,7 @@ class Gateway:
         """
         screen = self._screens[session]
         self._spoken = True
-        self._timers.stop("idle")
+        self._farewell.busy()
         screen.speak({})
         try:
             plan = self._read(command)
@@ -300,14 +289,14 @@ class Gateway:
     def _publish(self, screen: Screen, plan: tuple[Command, ...]) -> None:
         screen.watching = True
         if self._held:
-            self._tell_troubles(screen)
+            self._farewell.tell(screen)
             self._release(False, plan, screen)
             return
         orphans = fresh(self._forwards, self._clock.seconds())
         if orphans:
             adopt(self._forwards, self._screens, screen, orphans, plan)
-        elif self._troubles and not self._forwards.hopeful:
-            self._tell_troubles(screen)
+        elif self._farewell.pending:
+            self._farewell.tell(screen)
         elif plan[0].verb or plan[0].options:
             if self._plan is not None:
                 self._no_forward()
@@ -318,13 +307,6 @@ class Gateway:
         else:
             screen.show(welcome(screen.console, self._settings, self._connection, self._tunnels))
             screen.end(0)
-
-    def _tell_troubles(self, screen: Screen) -> None:
-        troubles, self._troubles = self._troubles, []
-        for refused in troubles:
-            screen.complain(refused)
-        if troubles and not self._forwards.hopeful:
-            screen.end(exit_status(troubles[0]))
 
     def session_input(self, session: Any, data: bytes) -> None:
         """The user typed."""
@@ -361,41 +343,6 @@ class Gateway:
         self._screens.clear()
         self._forwards.lost()
         self._when_gone(self)
-
-    # -- telling the user ----------------------------------------------------------------------------------------------
-
-    def _complain(self, refused: Refused) -> None:
-        """Show a refusal where it can be seen; end the sessions if nothing is left for them."""
-        watching = self._screens.watching()
-        for screen in watching:
-            screen.complain(refused)
-            if not self._forwards.hopeful:
-                screen.end(exit_status(refused))
-        if not watching:
-            self._troubles = [*self._troubles, refused][:_MAX_TROUBLES]
-            self._timers.start("trouble", SESSION_WAIT, self._say_goodbye, restart=False)
-            self._timers.start("idle", PATIENCE, self._nothing_came, restart=False)
-
-    def _say_goodbye(self) -> None:
-        """Without any session the text of a disconnect is the only one the client prints."""
-        if self._troubles and not self._screens and not self._forwards.hopeful:
-            first = self._troubles[0]
-            self._disconnect(f"{first.message} {first.name}".strip())
-
-    def _disconnect(self, text: str) -> None:
-        # OpenSSH prints what is not ASCII in octal.
-        self._connection.disconnect(BY_APPLICATION, text.encode("ascii", "replace").decode())
-
-    def _disconnect_idle(self, text: str) -> None:
-        if not self._forwards.hopeful:
-            self._disconnect(text)
-
-    # -- time ----------------------------------------------------------------------------------------------------------
-
-    def _nothing_came(self) -> None:
-        if self._forwards.hopeful or self._screens.watching():
-            return
-        self._disconnect(f"No forward was asked for: add -R to ssh. ERR_NGROK_{NO_FORWARD}")
 
     def _no_forward(self) -> None:
         """A command waited for its forward in vain."""

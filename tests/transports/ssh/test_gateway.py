@@ -584,7 +584,10 @@ class EndTests(SynchronousTestCase):
         self.assertIsInstance(world.forward(b"new", 443)[0], Refused)
         self.assertEqual(len(world.tunnels), 1)
         world.gateway.close("The server is shutting down.")
-        self.assertEqual(session.status, 3)
+        self.assertIn(b"ERROR:  The server is shutting down.", session.err)
+        self.assertEqual((session.status, world.urls, world.reservations.held), (3, [], []))
+        self.assertEqual(world.connection.disconnects, [])
+        world.clock.advance(1)
         self.assertEqual(world.connection.disconnects, [(11, "The server is shutting down.")])
 
 

@@ -1,0 +1,101 @@
+"""
+Tests for ``ngrok_twisted.upstream.headers``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ngrok_twisted.upstream.headers import joined, request_head, restored_location
+from ngrok_twisted.upstream.syntax import MalformedMessage
+
+
+def lines(*fields: tuple[bytes, bytes], **changes: Any) -> list[bytes]:
+    """The field lines of a request head, after ``Host``."""
+    settings: dict[str, Any] = dict(
+        host=b"a.example",
+        rewritten_host=b"",
+        peer=b"192.0.2.1",
+        proto=b"https",
+        length=0,
+        upgrade=b"",
+        expects_continue=False,
+    )
+    settings.update(changes)
+    head = request_head(b"GET", b"/", list(fields), **settings)
+    return head.split(b"\r\n")[1:-2]
+
+
+OURS = [b"X-Forwarded-For: 192.0.2.1", b"X-Forwarded-Proto: https", b"X-Forwarded-Host: a.example"]
+
+
+class RequestHeadTests(SynchronousTestCase):
+    """What the upstream gets."""
+
+    def test_order_and_duplicates(self) -> None:
+        """Fields keep their order, their spelling and their repetitions."""
+        self.assertEqual(
+            lines((b"b", b"1"), (b"A", b"2"), (b"b", b"3")), [b"Host: a.example", b"b: 1", b"A: 2", b"b: 3", *OURS]
+        )
+
+    def test_forwarded(self) -> None:
+        """The visitor's values stay in front; the last one is the edge's; the host is the visitor's."""
+        found = lines(
+            (b"x-forwarded-for", b"1.2.3.4"), (b"X-Forwarded-For", b"5.6.7.8"), (b"X-Forwarded-Proto", b"http"),
+            (b"X-Forwarded-Host", b"other"),
+        )  # fmt: skip
+        self.assertEqual(
+            found[1:],
+            [
+                b"X-Forwarded-For: 1.2.3.4, 5.6.7.8, 192.0.2.1",
+                b"X-Forwarded-Proto: http, https",
+                b"X-Forwarded-Host: other",
+            ],
+        )
+
+    def test_hop_by_hop(self) -> None:
+        """What is said to the edge alone stays here."""
+        dropped = b"Connection Keep-Alive Proxy-Connection Proxy-Authorization Trailer Transfer-Encoding Upgrade Expect"
+        self.assertEqual(lines(*((name, b"x") for name in dropped.split()))[1:], OURS)
+
+    def test_te(self) -> None:
+        """Of ``TE`` only the wish for trailers is passed on."""
+        self.assertEqual(lines((b"TE", b"gzip, Trailers"))[1:], [b"TE: trailers", *OURS, b"Connection: TE"])
+        self.assertEqual(lines((b"TE", b"gzip"))[1:], OURS)
+
+    def test_framing(self) -> None:
+        """The framing is written anew; a length of 0 is told where the visitor told it."""
+        self.assertEqual(lines(length=5)[-1], b"Content-Length: 5")
+        self.assertEqual(lines(length=None)[-1], b"Transfer-Encoding: chunked")
+        self.assertEqual(lines((b"Content-Length", b"0"))[-1], b"Content-Length: 0")
+        self.assertEqual(lines((b"Content-Length", b"7"), length=5)[1:], [*OURS, b"Content-Length: 5"])
+
+    def test_rewritten_host(self) -> None:
+        """``Host`` is rewritten, ``X-Forwarded-Host`` keeps the visitor's."""
+        found = lines(rewritten_host=b"localhost:3000")
+        self.assertEqual(found, [b"Host: localhost:3000", *OURS])
+
+    def test_injection(self) -> None:
+        """A line end that a module let through is refused."""
+        self.assertRaises(MalformedMessage, lines, (b"X", b"a\r\nEvil: b"))
+        self.assertRaises(MalformedMessage, lines, (b"X", b"a\nEvil: b"))
+        self.assertRaises(MalformedMessage, joined, [b"a\rb"])
+
+
+class LocationTests(SynchronousTestCase):
+    """Undoing a rewritten host."""
+
+    def test_table(self) -> None:
+        """Only a location at the rewritten host is turned back."""
+        for location, expected in {
+            b"http://in:3000/x?y#z": b"https://a.example/x?y#z",
+            b"HTTPS://IN:3000": b"https://a.example",
+            b"http://in:3000?y": b"https://a.example?y",
+            b"http://in/x": b"http://in/x",
+            b"http://in:3000.evil/": b"http://in:3000.evil/",
+            b"http://u@in:3000/": b"http://u@in:3000/",
+            b"/x": b"/x",
+        }.items():
+            self.assertEqual(restored_location(location, b"in:3000", b"a.example", b"https"), expected)
