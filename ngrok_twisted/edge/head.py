@@ -87,6 +87,18 @@ class RequestHead:
         "upgrade",
     )
 
+    method: bytes
+    target: bytes
+    minor: int
+    fields: Fields
+    authority: bytes
+    host: str
+    port: int | None
+    length: int | None
+    persistent: bool
+    expects_continue: bool
+    upgrade: bytes
+
 
 def parse_request(data: bytes, max_fields: int) -> RequestHead:
     """

@@ -159,7 +159,7 @@ class HTTPChannel(RequestBodies):
         if self._state == GONE:
             return
         again = self._state == LINGER
-        half_close = getattr(self.transport, "loseWriteConnection", None)
+        half_close: Any = getattr(self.transport, "loseWriteConnection", None)
         gently = half_close is not None and not self._input_ended and not again and self._may_be_sending()
         self._state = LINGER
         self._buffer = b""

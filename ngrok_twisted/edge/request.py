@@ -53,8 +53,6 @@ class EdgeRequest(IncomingBody, StockRequest):
         "method",
         "uri",
         "clientproto",
-        "headers",
-        "authority",
         "body_length",
         "upgrade_to",
         "expects_continue",
@@ -66,7 +64,6 @@ class EdgeRequest(IncomingBody, StockRequest):
         "_filters",
         "_producer",
         "_choked",
-        "_notifications",
         "_stored_body",
     )
 

@@ -79,7 +79,7 @@ class StockRequest:
     :ivar cookies: ``Set-Cookie`` values to send.
     """
 
-    __slots__ = ("_stock",)
+    __slots__ = ("_stock", "headers", "authority", "_notifications")
 
     channel: Any
     flow: Any

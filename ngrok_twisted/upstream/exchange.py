@@ -72,6 +72,9 @@ class UpstreamConnection(RequestSender):
         self._watch = IdleWatch(self._clock, IDLE_TIMEOUT, self._idle)
         transport.registerProducer(Upload(self), True)
 
+    def connectionMade(self) -> None:
+        """IProtocol."""
+
     def batchReceived(self, buffers: list[Any]) -> None:
         """IBatchReceiver."""
         size = sum(map(len, buffers))

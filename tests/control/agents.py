@@ -28,9 +28,7 @@ class FakeSession:
 
     peer_host = "192.0.2.7"
 
-    def __init__(
-        self, id: str, account: str = "ac_1", credential: str = "c1", acl: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, id: str, account: str = "ac_1", credential: str = "c1", acl: tuple[str, ...] = ()) -> None:
         self.id = id
         self.principal = Principal(account_id=account, account_name=account, credential_id=credential, acl=acl)
         self.alive: bool | None = True

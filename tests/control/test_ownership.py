@@ -142,9 +142,7 @@ class NameTests(SynchronousTestCase):
             ReservedDomain(id="1", account_id="a", domain="*.shop.example"),
             ReservedDomain(id="2", account_id="b", domain="x.shop.example"),
         )
-        self.each(
-            ownership, ("a", "x.shop.example", 320), ("b", "x.shop.example", None), ("a", "y.shop.example", None)
-        )
+        self.each(ownership, ("a", "x.shop.example", 320), ("b", "x.shop.example", None), ("a", "y.shop.example", None))
 
 
 class AddressTests(SynchronousTestCase):

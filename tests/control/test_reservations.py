@@ -752,5 +752,5 @@ class ModelTests(SynchronousTestCase):
         """Whatever happens in whatever order, a place has one holder, and is served if and only if it is held."""
         run_state_machine_as_test(
             ReservationsMachine,
-            settings=hypothesis_settings(max_examples=150, stateful_step_count=40, deadline=None, database=None),
+            settings=hypothesis_settings(max_examples=250, stateful_step_count=40, deadline=None, database=None),
         )

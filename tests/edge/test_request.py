@@ -116,8 +116,10 @@ class StockTests(SynchronousTestCase):
 
     def test_method_not_allowed(self) -> None:
         """A method that a resource lacks is 405 with the list of those it has."""
-        visitor = Visitor(Data(b"x", "text/plain"))
-        visitor.send(GET.replace(b"GET", b"BREW", 1))
+        leaf = Data(b"x", "text/plain")
+        leaf.isLeaf = True
+        visitor = Visitor(leaf)
+        visitor.send(b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n")
         answer = visitor.take()
         self.assertEqual(statuses(answer), [405])
         self.assertIn(b"Allow: ", answer)

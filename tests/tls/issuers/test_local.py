@@ -74,7 +74,9 @@ class LocalIssuerTests(SynchronousTestCase):
         (authority,) = read_certificates(self.issuer.certificate_pem)
         leaf.verify_directly_issued_by(authority)
         get = leaf.extensions.get_extension_for_class
-        self.assertEqual(get(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName), ["a.example", "b.example"])
+        self.assertEqual(
+            get(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName), ["a.example", "b.example"]
+        )
         self.assertFalse(get(x509.BasicConstraints).value.ca)
         self.assertEqual([usage._name for usage in get(x509.ExtendedKeyUsage).value], ["serverAuth"])
         self.assertEqual(
@@ -102,7 +104,9 @@ class LocalIssuerTests(SynchronousTestCase):
         """Near the authority's end, certificates end with it."""
         self.clock.advance((CA_LIFE - timedelta(days=1)).total_seconds())
         (leaf,) = read_certificates(self.issuer.issue(("a.example",)).certificate_pem)
-        self.assertEqual(leaf.not_valid_after_utc, read_certificates(self.issuer.certificate_pem)[0].not_valid_after_utc)
+        self.assertEqual(
+            leaf.not_valid_after_utc, read_certificates(self.issuer.certificate_pem)[0].not_valid_after_utc
+        )
 
     def test_expired(self) -> None:
         """An authority past its end is refused."""
