@@ -22,7 +22,7 @@ class Flow:
     :ivar edge: what serves it (an object with a ``name``), or ``None`` before it is known.
     :ivar tunnel: the `ITunnel` that answers, or ``None``.
     :ivar started: seconds on the reactor's clock when it began.
-    :ivar ended: seconds on the reactor's clock when it ended, or ``0.0``.
+    :ivar ended: seconds on the reactor's clock when it ended, or ``-1.0`` before.
     :ivar method: the HTTP method, empty for streams.
     :ivar target: the HTTP request target (path and query), empty for streams.
     :ivar host: the requested host name, lower case, without port.
@@ -66,7 +66,7 @@ class Flow:
         self.observers = observers
         self.edge: Any = None
         self.tunnel: Any = None
-        self.ended = 0.0
+        self.ended = -1.0
         self.method = b""
         self.target = b""
         self.host = ""
@@ -89,7 +89,7 @@ class Flow:
 
         :param now: seconds on the reactor's clock.
         """
-        if self.ended:
+        if self.ended >= 0:
             return
         self.ended = now
         if self.tunnel is not None:

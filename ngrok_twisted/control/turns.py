@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-from typing import Any, AsyncIterator, Hashable
+from typing import Any, Hashable
 
 from twisted.internet.defer import DeferredLock, TimeoutError
 
@@ -42,41 +41,59 @@ class Turns:
     def __contains__(self, thing: Hashable) -> bool:
         return thing in self._turns
 
-    @asynccontextmanager
-    async def at(self, thing: Hashable) -> AsyncIterator[None]:
+    def at(self, thing: Hashable) -> Visit:
         """
-        Wait for one's turn, and have it until the block ends.
+        :return: to be used in ``async with``: wait for one's turn, and have it until the block ends. Entering raises
+            `Refused`, 334, when the turn does not come in time.
+        """
+        return Visit(self, thing)
 
-        :raises Refused: 334, the turn did not come in time.
-        """
+    async def enter(self, thing: Hashable) -> None:
+        """Wait for one's turn; who got it calls `leave`."""
         turn = self._turns.setdefault(thing, _Turn())
         turn.users += 1
         try:
             await turn.lock.acquire().addTimeout(TURN_TIMEOUT, self._clock)
-        except BaseException as error:
-            self._leave(thing, turn)
-            if isinstance(error, TimeoutError):
-                raise Refused(334, "Too many want this at the same time. Please try again later.") from None
+        except TimeoutError:
+            self._count_out(thing, turn)
+            raise Refused(334, "Too many want this at the same time. Please try again later.") from None
+        except BaseException:
+            self._count_out(thing, turn)
             raise
-        try:
-            yield
-        finally:
-            self._pass_on(thing, turn)
 
-    def _pass_on(self, thing: Hashable, turn: _Turn) -> None:
+    def leave(self, thing: Hashable) -> None:
         """
         Let the next one begin: not now, but when whoever had this turn has heard how it went.
         """
+        turn = self._turns[thing]
         if turn.users > 1:
             self._clock.callLater(0, self._release, thing, turn)
         else:
             self._release(thing, turn)
 
     def _release(self, thing: Hashable, turn: _Turn) -> None:
-        self._leave(thing, turn)
+        self._count_out(thing, turn)
         turn.lock.release()
 
-    def _leave(self, thing: Hashable, turn: _Turn) -> None:
+    def _count_out(self, thing: Hashable, turn: _Turn) -> None:
         turn.users -= 1
         if not turn.users:
             del self._turns[thing]
+
+
+class Visit:
+    """
+    One turn. (Not a generator: one of those that is dropped in mid-wait, as at the end of the process, complains.)
+    """
+
+    __slots__ = ("_turns", "_thing")
+
+    def __init__(self, turns: Turns, thing: Hashable) -> None:
+        self._turns = turns
+        self._thing = thing
+
+    async def __aenter__(self) -> None:
+        await self._turns.enter(self._thing)
+
+    async def __aexit__(self, *reason: object) -> None:
+        self._turns.leave(self._thing)

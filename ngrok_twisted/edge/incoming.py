@@ -6,18 +6,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from ngrok_twisted.edge.stock import StockRequest
 
-class IncomingBody:
+
+class IncomingBody(StockRequest):
     """
     A part of `ngrok_twisted.edge.request.EdgeRequest`.
     """
 
-    __slots__ = ()
+    __slots__ = ("receiver", "body_length", "expects_continue", "_stored_body")
 
-    channel: Any
     receiver: Any
-    finished: int
-    gone: bool
     body_length: int | None
     expects_continue: bool
     _stored_body: bytes | None

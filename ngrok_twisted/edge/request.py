@@ -19,7 +19,6 @@ from zope.interface import implementer
 from ngrok_twisted.edge.incoming import IncomingBody
 from ngrok_twisted.edge.pull import PullPump
 from ngrok_twisted.edge.respond import respond_with_error
-from ngrok_twisted.edge.stock import StockRequest
 from ngrok_twisted.errors import EdgeError
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.wrapper import ResponseHead
@@ -30,7 +29,7 @@ Trailers = Sequence[tuple[bytes, bytes]]
 
 
 @implementer(IRequest)
-class EdgeRequest(IncomingBody, StockRequest):
+class EdgeRequest(IncomingBody):
     """
     :ivar flow: the `Flow`; it ends once, with the response or the connection.
     :ivar method: as sent.
@@ -53,10 +52,7 @@ class EdgeRequest(IncomingBody, StockRequest):
         "method",
         "uri",
         "clientproto",
-        "body_length",
         "upgrade_to",
-        "expects_continue",
-        "receiver",
         "started",
         "finished",
         "gone",
@@ -64,7 +60,6 @@ class EdgeRequest(IncomingBody, StockRequest):
         "_filters",
         "_producer",
         "_choked",
-        "_stored_body",
     )
 
     def __init__(

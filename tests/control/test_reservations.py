@@ -579,7 +579,7 @@ class AddressTests(Case):
 
         self.edge.refuses = refuses
         self.assertEqual(self.port(), 2003)
-        self.edge.refuses = lambda endpoint: bool(seen.append(endpoint.port)) or True
+        self.edge.refuses = lambda endpoint: refuses(endpoint) or True
         seen.clear()
         self.refused(None, self.b, self.TCP, slot=None)
         self.assertEqual(len(seen), PORT_ATTEMPTS)

@@ -26,7 +26,11 @@ class NewIDTests(SynchronousTestCase):
         largest = new_id("x", 2.0**40, lambda n: b"\xff" * n)
         self.assertEqual(largest, "x_aWgEPTl1tmebfsQzFP4bxwgy80V")
 
-    @given(integers(KSUID_EPOCH, KSUID_EPOCH + 2**32 - 2), binary(min_size=16, max_size=16), binary(min_size=16, max_size=16))
+    @given(
+        integers(KSUID_EPOCH, KSUID_EPOCH + 2**32 - 2),
+        binary(min_size=16, max_size=16),
+        binary(min_size=16, max_size=16),
+    )
     def test_sorted_by_time(self, second: int, one: bytes, other: bytes) -> None:
         """An id of a later second sorts behind, whatever the random parts are."""
         self.assertLess(new_id("ep", second, lambda n: one), new_id("ep", second + 1, lambda n: other))
@@ -51,5 +55,7 @@ class DeclaredIDTests(SynchronousTestCase):
 
     def test_distinct(self) -> None:
         """Kind and name both count, and their border too."""
-        ids = {declared_id("b", kind, name) for kind, name in [("a", "b"), ("a", "c"), ("d", "b"), ("ab", ""), ("", "ab")]}
+        ids = {
+            declared_id("b", kind, name) for kind, name in [("a", "b"), ("a", "c"), ("d", "b"), ("ab", ""), ("", "ab")]
+        }
         self.assertEqual(len(ids), 5)

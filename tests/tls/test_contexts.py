@@ -74,7 +74,7 @@ class MakeContextTests(SynchronousTestCase):
         client = self.client(maximum_version=ssl.TLSVersion.TLSv1_2)
         for name in ("ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-GCM-SHA256"):
             client.set_ciphers(f"{name}:ECDHE+AESGCM:ECDHE+CHACHA20")
-            self.assertEqual(handshake(self.server(), client, "site.example")[0].cipher()[0], name)
+            self.assertIn(name, handshake(self.server(), client, "site.example")[0].cipher() or ())
 
     def test_alpn(self) -> None:
         """What is offered is agreed on, in the order of the options."""

@@ -40,12 +40,12 @@ class CheckPairTests(SynchronousTestCase):
             made = MIDDLE.issue("leaf.example", key)
             for format in formats:
                 self.assertEqual(self.codes(made.pem, key_pem(key, format)), [])
-        for key in (
+        for unfit in (
             rsa.generate_private_key(65537, 1024),
             ec.generate_private_key(ec.SECP256K1()),
             dsa.generate_private_key(1024),
         ):
-            self.assertEqual(self.codes(LEAF.pem, key_pem(key)), [1903])
+            self.assertEqual(self.codes(LEAF.pem, key_pem(unfit)), [1903])
 
     def test_certificate(self) -> None:
         """What is not a bundle of certificates is told apart."""

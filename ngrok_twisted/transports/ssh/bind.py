@@ -1,6 +1,6 @@
 """
-What a forward asks for: the address and port of ``-R`` and the command together make claims, or a refusal that says what
-does not fit.
+What a forward asks for: the address and port of ``-R`` and the command together make claims, or a refusal that says
+what does not fit.
 
 Pure. Whether the account may have the name, and whether it is free, is for the reservations to say.
 """
@@ -338,8 +338,8 @@ def _may_choose(port: int, settings: GatewaySettings) -> bool:
     if not settings.allow_requested_ports:
         raise Refused(
             PORT_WITHOUT_ADDRESS,
-            f"Port {port} needs a reserved TCP address: -R {settings.tcp_host}:{port}:localhost:22. For a random one use -R 0:localhost:22 "
-            "and the command tcp.",
+            f"Port {port} needs a reserved TCP address: -R {settings.tcp_host}:{port}:localhost:22. "
+            "For a random one use -R 0:localhost:22 and the command tcp.",
         )
     if not first <= port <= last:
         raise Refused(PORT_WITHOUT_ADDRESS, f"Port {port} is outside of this server's range, {first} to {last}.")

@@ -444,9 +444,13 @@ class ForwardedChannel(Channel):
         if self.producer is not None:
             if not self.streamingProducer:
                 self.connection.later(self._pull)
-            elif self._producer_paused:
+                return
+            if self._producer_paused:
                 self._producer_paused = False
                 self.producer.resumeProducing()
+            if self.disconnecting:
+                # As a TCP transport does: a push producer that has no more to say does not keep it open.
+                self.connection.later(self._finish)
         elif self.disconnecting:
             self._finish()
         elif self._eof_wanted:

@@ -56,8 +56,8 @@ class Command:
     """
     One command.
 
-    :ivar verb: ``http``, ``tls``, ``tcp``, ``tunnel``, ``help``, ``version``, ``whoami``, ``status``; empty when the port
-        of the forward decides.
+    :ivar verb: ``http``, ``tls``, ``tcp``, ``tunnel``, ``help``, ``version``, ``whoami``, ``status``; empty when the
+        port of the forward decides.
     :ivar options: flag names to their values: ``str``, ``bool``, ``float``, `Expiry`, or a tuple of them for lists.
     :ivar version: of the language.
     :ivar topic: the command that help is wanted for.

@@ -409,9 +409,7 @@ class Connection:
         self.channels[channel.number] = channel
         self._sessions += 1
         self.transport.send(
-            struct.pack(
-                ">BIIII", MSG_CHANNEL_OPEN_CONFIRMATION, remote, channel.number, channel.WINDOW, PACKET_DATA
-            )
+            struct.pack(">BIIII", MSG_CHANNEL_OPEN_CONFIRMATION, remote, channel.number, channel.WINDOW, PACKET_DATA)
         )
         channel.confirm(remote, window, limit)
 

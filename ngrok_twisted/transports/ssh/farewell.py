@@ -18,7 +18,8 @@ from ngrok_twisted.transports.ssh.timers import Timers
 
 SECONDS = 1
 
-#: What a client gets to leave by itself after its sessions were ended: a disconnect at once would swallow their last lines.
+#: What a client gets to leave by itself after its sessions were ended: a disconnect at once would swallow their last
+#: lines.
 GOODBYE = 1 * SECONDS
 
 #: RFC 4253 section 11.1: SSH_DISCONNECT_BY_APPLICATION.

@@ -1,9 +1,9 @@
 """
 Every flag of the command language, as data: what parses it, what ``--help`` prints about it, and what it needs.
 
-A flag whose work is done by an edge module names that module's kind in ``needs``. It is usable exactly when a kind of that
-name is among those the gateway was told of, so a new module brings its flags to life without a change here. Source of the
-list: ngrok's agent CLI reference and its page on SSH reverse tunnels; additions of this server are marked as its own.
+A flag whose work is done by an edge module names that module's kind in ``needs``. It is usable exactly when a kind of
+that name is among those the gateway was told of, so a new module brings its flags to life without a change here. Source
+of the list: ngrok's agent CLI reference and its page on SSH reverse tunnels, and what this server adds.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 `Gateway`: what one authenticated SSH connection means.
 
 The machinery below tells it of forward requests and sessions; it decides which command belongs to which forward, and
-writes to the user. The difficulty is the order of messages, since a client sends ``tcpip-forward`` before the command that
-says what it is for (measured):
+writes to the user. The difficulty is the order of messages, since a client sends ``tcpip-forward`` before the command
+that says what it is for (measured):
 
 ==================  ============================================================================
 OpenSSH             all forwards, then the session, then ``exec`` or ``shell``, without waiting
@@ -209,7 +209,7 @@ class Gateway:
         self._forwards.cancel(forward)
         return True
 
-    # -- what becomes of forwards (IForwardWatcher) ----------------------------------------------------------------------
+    # -- what becomes of forwards (IForwardWatcher) --------------------------------------------------------------------
 
     def forward_live(self, forward: Forward) -> None:
         """IForwardWatcher."""

@@ -13,8 +13,8 @@ SECONDS = 1
 
 #: A client that opens a session at all sends it right behind its forwards (measured); this covers a slow link.
 SESSION_WAIT = 0.3 * SECONDS
-#: Below the keepalive interval that users set: a keepalive's answer waits behind that of a forward, and OpenSSH would take
-#: the one for the other.
+#: Below the keepalive interval that users set: a keepalive's answer waits behind that of a forward, and OpenSSH would
+#: take the one for the other.
 COMMAND_WAIT = 2 * SECONDS
 #: ngrok's waits for a session (1111) and for a forward (1112).
 PATIENCE = 10 * SECONDS

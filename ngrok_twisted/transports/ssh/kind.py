@@ -222,7 +222,7 @@ class SSHService(MultiService):
     def _explain(self, username: bytes, fingerprints: Sequence[str]) -> str:
         return explain(fingerprints, self._settings)
 
-    # -- the life of the service -----------------------------------------------------------------------------------------
+    # -- the life of the service ---------------------------------------------------------------------------------------
 
     def listen_on(self, endpoints: Iterable[Any]) -> None:
         """

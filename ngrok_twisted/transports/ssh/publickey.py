@@ -162,7 +162,9 @@ def _rsa(fields: Fields) -> PublicKey:
 
     def check(algorithm: bytes, raw: bytes, message: bytes) -> None:
         # RFC 8332 section 3: the signature is as long as the modulus; some clients drop leading zeros.
-        key.verify(raw.rjust((modulus.bit_length() + 7) // 8, b"\0"), message, padding.PKCS1v15(), _RSA_HASHES[algorithm])
+        key.verify(
+            raw.rjust((modulus.bit_length() + 7) // 8, b"\0"), message, padding.PKCS1v15(), _RSA_HASHES[algorithm]
+        )
 
     return PublicKey(tuple(_RSA_HASHES), check)
 

@@ -11,8 +11,8 @@ from ngrok_twisted.flow import Flow
 from ngrok_twisted.transports.ssh import values
 from ngrok_twisted.transports.ssh.console import Console, clock_face
 
-#: Lines of the live log a second, after a burst of as many. A terminal shows no more to a reader, and a client that does
-#: not read must not fill this server's memory.
+#: Lines of the live log a second, after a burst of as many. A terminal shows no more to a reader, and a client that
+#: does not read must not fill this server's memory.
 LOG_LINES_PER_SECOND = 20
 
 #: Keys of a terminal in raw mode to what they ask for.

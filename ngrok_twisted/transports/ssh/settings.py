@@ -22,8 +22,8 @@ class GatewaySettings:
     :ivar tcp_host: the host of public TCP addresses.
     :ivar tcp_ports: the first and the last port of the TCP pool.
     :ivar allow_requested_ports: ``-R 20022:…`` may ask for a free port of the pool without a reservation.
-    :ivar module_kinds: names of the module kinds that flags may use. Such options arrive in ``Claim.modules``, so name a
-        kind here only when the edge gives it to the endpoint.
+    :ivar module_kinds: names of the module kinds that flags may use. Such options arrive in ``Claim.modules``, so name
+        a kind here only when the edge gives it to the endpoint.
     :ivar require_command: refuse a forward without a command, as ngrok does.
     :ivar max_forwards: forwards of one connection at a time.
     :ivar max_sessions_per_credential: connections of one key at a time.

@@ -135,13 +135,18 @@ def fraction(text: str) -> float:
 
 
 def header_value(text: str) -> str:
-    """The value of ``Host``: ``preserve`` leaves it alone. ``rewrite`` cannot work, since the server never learns the local address."""
+    """
+    The value of ``Host``: ``preserve`` leaves it alone.
+
+    :raises Refused: 1109 for ``rewrite``, since the server never learns the local address.
+    """
     if text.lower() == "preserve":
         return ""
     if text.lower() == "rewrite":
         raise Refused(
             1109,
-            "--host-header rewrite is not possible over SSH: only the client knows the local address. Name the host instead.",
+            "--host-header rewrite is not possible over SSH: only the client knows the local address. "
+            "Name the host instead.",
         )
     if not text or not re.fullmatch(r"[\x21-\x7e]{1,255}", text) or set(text) & set('/?#@\\"<>,'):
         raise ValueError("expects a host name, such as app.local or localhost:3000")
@@ -228,7 +233,8 @@ def authority_id(text: str) -> str:
     if not text.startswith("ca_"):
         raise Refused(
             1109,
-            "--mutual-tls-cas takes ids of certificate authorities (ca_...): a file on your machine cannot be read over SSH.",
+            "--mutual-tls-cas takes ids of certificate authorities (ca_...): "
+            "a file on your machine cannot be read over SSH.",
         )
     return text
 
@@ -242,6 +248,7 @@ def standard_input(text: str) -> str:
     if text != "-":
         raise Refused(
             1109,
-            "A policy file on your machine cannot be read over SSH. Use - for the path, and feed the file to ssh's standard input.",
+            "A policy file on your machine cannot be read over SSH. "
+            "Use - for the path, and feed the file to ssh's standard input.",
         )
     return text

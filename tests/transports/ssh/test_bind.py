@@ -234,8 +234,8 @@ class ClaimTests(SynchronousTestCase):
         """Flags arrive in the claim."""
         (claim,) = claims(
             443,
-            "http --pooling-enabled --name n --description d --metadata m --host-header h --proxy-proto 2 --upstream-tls "
-            "--upstream-tls-verify --upstream-tls-name t --takeover never --expires 15m",
+            "http --pooling-enabled --name n --description d --metadata m --host-header h --proxy-proto 2 "
+            "--upstream-tls --upstream-tls-verify --upstream-tls-name t --takeover never --expires 15m",
         )
         self.assertEqual(
             claim,

@@ -255,9 +255,7 @@ class OutgoingTests(ChannelTestCase):
         protocol.transport.writeSequence([b"b" * 30_000, b"", b"c" * 5])
         protocol.transport.write(b"d")
         messages = self.client.take(94)
-        self.assertEqual(
-            b"".join(getNS(m[5:])[0] for m in messages), b"a" * 100 + b"b" * 30_000 + b"c" * 5 + b"d"
-        )
+        self.assertEqual(b"".join(getNS(m[5:])[0] for m in messages), b"a" * 100 + b"b" * 30_000 + b"c" * 5 + b"d")
         self.assertTrue(all(len(message) - 9 <= 10_000 for message in messages))
 
     def test_window(self) -> None:

@@ -10,6 +10,7 @@ import resource
 import shutil
 import socket
 import subprocess
+from typing import Any
 from unittest import skipUnless
 
 from twisted.conch.ssh.keys import Key
@@ -21,7 +22,6 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import TestCase
-from typing import Any
 
 from ngrok_twisted.transports.ssh.hostkeys import load_or_make
 from ngrok_twisted.transports.ssh.transport import SSHLimits, SSHServerFactory
@@ -111,9 +111,7 @@ class OpenSSHTests(TestCase):
                 client.transport.signalProcess("TERM")  # type: ignore[union-attr]
             await client.ended
         await self.port.stopListening()
-        for _ in range(100):
-            if not reactor.getDelayedCalls():
-                break
+        while any(gateway.connection.connected for gateway in self.gateways):
             await deferLater(reactor, 0.02)
 
     def gateway(self, connection: Any) -> ListeningGateway:

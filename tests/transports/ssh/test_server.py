@@ -122,7 +122,13 @@ class KeyExchangeTests(SynchronousTestCase):
 
     def test_order(self) -> None:
         """NEWKEYS before the exchange, a second KEXINIT and repeated steps are refused."""
-        for messages in ([b"\x15"], [b"\x1e" + NS(bytes(32))], [None, b"\x15"], [None, None], [None, b"\x22" + bytes(12)]):
+        for messages in (
+            [b"\x15"],
+            [b"\x1e" + NS(bytes(32))],
+            [None, b"\x15"],
+            [None, None],
+            [None, b"\x22" + bytes(12)],
+        ):
             client = ScriptedClient().identify()
             for message in messages:
                 client.send(message or client.kexinit())
