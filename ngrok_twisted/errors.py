@@ -7,6 +7,8 @@ agent or an API client. Codes are ngrok's public ``ERR_NGROK_…`` numbers; see 
 
 from __future__ import annotations
 
+from typing import Any, Iterable
+
 
 class EdgeError(Exception):
     """
@@ -150,8 +152,8 @@ class InvalidConfig(Exception):
     :ivar problems: a tuple of `ngrok_twisted.records.base.Problem`.
     """
 
-    def __init__(self, problems: object) -> None:
-        self.problems = tuple(problems)  # type: ignore[arg-type]
+    def __init__(self, problems: Iterable[Any]) -> None:
+        self.problems: tuple[Any, ...] = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

@@ -210,17 +210,6 @@ class IFillable(IProtocol):
         """
 
 
-class IHandOver(Interface):
-    """
-    A protocol that read the start of a connection and now passes it on.
-    """
-
-    def hand_over(protocol, data):
-        """
-        Make ``protocol`` the owner of the transport, and give it the bytes that were already read.
-        """
-
-
 # -- transports --------------------------------------------------------------------------------------------------------
 
 
@@ -286,6 +275,8 @@ class IReservations(Interface):
         """
         Give a grant back. A grant that was taken over by a later session is left alone: grants are fenced by their
         session's id.
+
+        :return: a Deferred that fires with ``None`` when the edge no longer serves it; it never fails.
         """
 
 

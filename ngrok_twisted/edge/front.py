@@ -13,13 +13,11 @@ from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from ngrok_twisted.edge.address import VisitorAddress
 from ngrok_twisted.edge.respond import raw_response
 from ngrok_twisted.edge.visitors import VisitorChannel, Visitors
 from ngrok_twisted.errors import BadRequest
-from ngrok_twisted.interfaces import IHandOver
 from ngrok_twisted.net.clienthello import BadClientHello, ClientHelloParser, NotTLS
 
 SECONDS = 1
@@ -51,7 +49,6 @@ class TLSFront(Factory):
         return _Peek(self)
 
 
-@implementer(IHandOver)
 class _Peek(Protocol):
     """Reads a ClientHello, then is gone."""
 
@@ -87,7 +84,7 @@ class _Peek(Protocol):
         self._stop()
 
     def hand_over(self, protocol: Any, data: bytes) -> None:
-        """IHandOver."""
+        """Make ``protocol`` the owner of the transport, and give it the bytes that were already read."""
         transport: Any = self.transport
         transport.protocol = protocol
         protocol.makeConnection(transport)

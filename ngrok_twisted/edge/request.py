@@ -105,6 +105,8 @@ class EdgeRequest(IncomingBody):
 
         :param resource: an `IResource`; one that is not a leaf is asked for its child first.
         """
+        if self.gone or self.finished:
+            return  # a module made up its mind after the visitor had left, or had been sent away
         try:
             self.complete(self.rendered(resource))
         except Exception:

@@ -88,17 +88,23 @@ class UpstreamConnection(RequestSender):
     def dataReceived(self, data: bytes) -> None:
         """IProtocol."""
         self._watch.touch()
+        request = self.request
+        error: Any
         try:
             self._receive(data)
-        except MalformedMessage as error:
-            _log.debug("invalid response: {error}", error=str(error))
-            self._broken(UpstreamInvalid())
+            return
+        except MalformedMessage as malformed:
+            _log.debug("invalid response: {error}", error=str(malformed))
+            error = UpstreamInvalid()
         except Exception:
-            failure = Failure()
-            request = self._detach()
+            error = Failure()
+        if (
+            self.request is request
+        ):  # otherwise the response was complete, and the connection is at rest or at work again
+            self._detach()
             self._drop()
-            if request is not None:
-                request.fail(failure)
+        if request is not None:
+            request.fail(error)
 
     def _receive(self, data: bytes) -> None:
         state = self._state
@@ -197,9 +203,9 @@ class UpstreamConnection(RequestSender):
         else:
             self._state = CHUNKS
         if head is not None:
-            # a whole chunked response in one read keeps its framing: its length was not known when it was made
-            request.respond(head, pieces)
-        elif pieces:
+            request.respond(head, pieces, last=finished, trailers=decoder.trailers if finished else ())
+            return
+        if pieces:
             request.write_batch(pieces)
         if finished and not request.gone:
             request.finish(decoder.trailers)
@@ -228,6 +234,8 @@ class UpstreamConnection(RequestSender):
         self._state = IDLE
         if self._persistent and self._uploaded and self._pool is not None:
             self.reused = True
+            if self._paused:
+                self.resumeProducing()
             if self._pool.put(self, self._clock.seconds()):
                 return
         self.close()

@@ -98,7 +98,11 @@ class Forward:
         def failed(connection: UpstreamConnection, error: EdgeError, replayable: bool) -> None:
             self._failed(connection, error, replayable, request, target, candidates)
 
-        connection.start(request, getattr(target, "upstream", _PLAIN), failed)
+        try:
+            connection.start(request, getattr(target, "upstream", _PLAIN), failed)
+        except Exception:
+            connection.close()
+            raise
 
     def _failed(
         self,
@@ -135,11 +139,14 @@ class Forward:
         request.registerProducer(dialling, True)
 
         def connected(connection: UpstreamConnection) -> None:
+            if request.gone or request.finished:
+                connection.close()
+                return
             request.unregisterProducer()
             self._start(connection, request, target, candidates)
 
         def failed(failure: Failure) -> None:
-            if request.gone:
+            if request.gone or request.finished:
                 return
             request.unregisterProducer()
             if not failure.check(EdgeError):

@@ -88,7 +88,9 @@ def parse_response(head: bytes, method: bytes) -> UpstreamResponse:
         elif kind == _UPGRADE and status == 101:
             kept.append(field)
     persistent = minor != b"0"
-    if connection is not None:
+    if connection == b"keep-alive":
+        persistent = True
+    elif connection is not None:
         persistent, kept = _connection(connection, persistent, kept)
     bodiless = method == b"HEAD" or status < 200 or status == 204 or status == 304
     framing = _framing(length, coding, minor, bodiless)

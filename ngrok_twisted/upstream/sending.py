@@ -43,6 +43,7 @@ class RequestSender:
         "_uploaded",
         "_consumed",
         "_answered",
+        "_paused",
     )
 
     def __init__(self, target: Any, clock: Any) -> None:
@@ -59,6 +60,7 @@ class RequestSender:
         self._uploaded = True
         self._consumed = False
         self._answered = False
+        self._paused = False
 
     def start(self, request: Any, upstream: Any, failed: Any) -> None:
         """
@@ -134,11 +136,13 @@ class RequestSender:
     def pauseProducing(self) -> None:
         """IPushProducer: the visitor is slow."""
         if self._state != GONE:
+            self._paused = True
             self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
         """IPushProducer."""
         if self._state != GONE:
+            self._paused = False
             self._watch.touch()
             self.transport.resumeProducing()
 

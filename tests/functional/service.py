@@ -69,7 +69,7 @@ class Service:
         finally:
             with self._lock:
                 self._open.discard(connection)
-            connection.close()
+            _shut(connection)  # not only close: somebody may still hold a file of it
 
 
 def _shut(connection: socket.socket, close: bool = True) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 
 from tests.functional.clients import keep_open, read_all
 from tests.functional.http_case import HTTPTestCase
@@ -111,16 +112,26 @@ class RequestTests(HTTPTestCase):
 
     def test_expect(self) -> None:
         """Who waits for 100 Continue gets it, exactly once, and then the answer."""
-        for path in ("/echo", "/continue"):
-            connection = self.connect()
-            self.say(
-                connection, f"POST {path} HTTP/1.1", "Expect: 100-continue", "Content-Length: 5", "Connection: close"
-            )
-            self.assertTrue(self.read_until(connection, b"\r\n\r\n").startswith(b"HTTP/1.1 100"))
-            connection.sendall(b"hello")
-            received = read_all(connection)
-            self.assertTrue(received.startswith(b"HTTP/1.1 200"), received)
-            self.assertIn(b'"length": 5', received)
+        connection = self.expect("/continue")
+        self.assertTrue(self.read_until(connection, b"\r\n\r\n").startswith(b"HTTP/1.1 100"))
+        connection.sendall(b"hello")
+        received = read_all(connection)
+        self.assertTrue(received.startswith(b"HTTP/1.1 200"), received)
+        self.assertIn(b'"length": 5', received)
+
+    def test_expect_in_vain(self) -> None:
+        """A service that knows nothing of 100 Continue gets the body when the visitor's patience is over."""
+        connection = self.expect("/echo")
+        self.eventually(lambda: self.service.asked, "request at the service")
+        connection.sendall(b"hello")
+        self.assertIn(b'"length": 5', read_all(connection))
+
+    def expect(self, path: str) -> socket.socket:
+        """A connection that has sent a head and waits for leave to send the body."""
+        connection = self.connect()
+        expectation = ("Expect: 100-continue", "Content-Length: 5", "Connection: close")
+        self.say(connection, f"POST {path} HTTP/1.1", *expectation)
+        return connection
 
     def test_early_answer(self) -> None:
         """A service may answer before it has read the body."""

@@ -17,6 +17,7 @@ from ngrok_twisted.errors import UpstreamUnreachable
 from ngrok_twisted.interfaces import IFlowFactory
 from ngrok_twisted.records.endpoint import Upstream
 from ngrok_twisted.upstream.forward import Forward
+from ngrok_twisted.wrapper import Filtered
 from tests.edge.wire import Backend, Render, Service, Visitor, Wire, statuses
 
 GET = b"GET /path?q HTTP/1.1\r\nHost: a.example\r\n\r\n"
@@ -403,6 +404,52 @@ class FailureTests(ForwardTestCase):
         self.assertEqual(statuses(visitor.take()), [504])
         self.assertTrue(service.connection.wire.aborted)
 
+    def test_failing_filter(self) -> None:
+        """A module that fails over a response breaks the visitor's connection, and not the service's."""
+
+        class Broken:
+            def begin(self, head: Any) -> None:
+                raise ValueError("broken")
+
+        service = Service()
+        visitor = self.start(service)
+        visitor.site.resource = Filtered(self.forward, lambda request: Broken())  # type: ignore[arg-type, return-value]
+        visitor.send(GET)
+        service.connection.send(OK)
+        self.assertTrue(visitor.wire.aborted)
+        self.assertFalse(service.connection.wire.disconnecting)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_injected_header(self) -> None:
+        """A head that a module made unsendable is 500, and the connection that was to carry it is closed."""
+        service = Service()
+        visitor = self.start(service)
+
+        def inject(request: Any) -> Any:
+            request.add_request_header(b"X", b"a\r\nEvil: b")
+            return self.forward.render(request)
+
+        visitor.site.resource = Render(inject)
+        visitor.send(GET)
+        self.assertEqual(statuses(visitor.take()), [500])
+        self.assertEqual(service.connection.take(), b"")
+        self.assertTrue(service.connection.wire.disconnecting)
+        self.assertEqual(len(self.flushLoggedErrors()), 1)
+
+    def test_dialled_too_late(self) -> None:
+        """A connection that comes about when the visitor was sent away is closed."""
+        service = Service(waits=True)
+        visitor = self.start(service)
+        visitor.send(POST)
+        visitor.end_input()
+        self.assertEqual(statuses(visitor.take()), [400])
+        protocol = service.factories[0].buildProtocol(None)
+        wire = Wire()
+        protocol.makeConnection(wire)
+        service.waiting[0].callback(protocol)
+        self.assertTrue(wire.disconnecting)
+        self.assertEqual(wire.value(), b"")
+
     def test_broken_upload(self) -> None:
         """A visitor's broken body breaks the service's connection, so that nobody takes it for whole."""
         service = Service()
@@ -556,6 +603,15 @@ class BackPressureTests(ForwardTestCase):
         visitor.channel.pauseProducing()
         self.assertTrue(service.connection.wire.paused)
         visitor.channel.resumeProducing()
+        self.assertFalse(service.connection.wire.paused)
+
+    def test_paused_connection_is_not_reused_paused(self) -> None:
+        """A connection whose visitor was slow reads again when it serves the next one."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(GET)
+        visitor.channel.pauseProducing()
+        service.connection.send(OK)
         self.assertFalse(service.connection.wire.paused)
 
     def test_slow_visitor_before_answer(self) -> None:

@@ -2,8 +2,7 @@
 The ciphers of the SSH packet layer, each as one object that seals and one that opens.
 
 They work on `memoryview` buffers that the caller owns, so that bulk bytes are written once by the cipher and copied by
-nobody. A plaintext packet lies in a *scratch* buffer as RFC 4253 section 6 lays it out, with its payload from
-`PAYLOAD` on: ``uint32 length, byte padding length, payload, padding``.
+nobody. `framing` has what they share.
 
 Sources: RFC 4253 (packets), RFC 4344 (CTR), RFC 5647 with OpenSSH's PROTOCOL section 1.6 (AES-GCM), PROTOCOL section
 1.5 (encrypt-then-MAC), PROTOCOL.chacha20poly1305.
@@ -11,10 +10,8 @@ Sources: RFC 4253 (packets), RFC 4344 (CTR), RFC 5647 with OpenSSH's PROTOCOL se
 
 from __future__ import annotations
 
-import os
-import struct
 from dataclasses import dataclass
-from typing import Any, Callable, Protocol
+from typing import Any, Callable
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -23,174 +20,19 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.poly1305 import Poly1305
 
-# Where a payload begins in a scratch buffer: behind ``uint32 length, byte padding length``.
-PAYLOAD = 5
-
-# The most bytes that framing adds to a payload: length, padding length, 19 of padding, a 64-byte MAC.
-OVERHEAD = 4 + 1 + 19 + 64
-
-# RFC 4253 section 6.1 asks for 35000; OpenSSH's own bound is this one. Bytes.
-MAX_PACKET = 256 * 1024
-
-# RFC 4253 section 6: at least four bytes of padding, and here at least one byte of payload.
-_MIN_LENGTH = 1 + 1 + 4
-
-_HEAD = struct.Struct(">IB")
-_U32 = struct.Struct(">I")
-_WRAP = 0xFFFFFFFF
-
-# What `open` gives: where the next packet starts in the wire, the payload's bounds in the plaintext buffer, and where
-# that buffer is free again.
-Opened = tuple[int, int, int, int]
-
-
-class PacketError(Exception):
-    """
-    The peer's packet cannot be right; the connection must end.
-
-    :ivar code: the reason of ``SSH_MSG_DISCONNECT``, RFC 4253 section 11.1.
-    """
-
-    def __init__(self, code: int, text: str) -> None:
-        self.code = code
-        super().__init__(text)
-
-
-PROTOCOL_ERROR = 2
-MAC_ERROR = 5
-
-
-class Sealer(Protocol):
-    """Seals the packets of one direction under one set of keys."""
-
-    sequence: int
-
-    def seal(self, scratch: memoryview, size: int, wire: memoryview, at: int) -> int:
-        """
-        :param scratch: holds the payload from `PAYLOAD` on; the bytes around it are overwritten.
-        :param size: the payload's length.
-        :param wire: receives the packet.
-        :param at: where in ``wire``.
-        :return: the end of the packet in ``wire``.
-        """
-
-
-class Opener(Protocol):
-    """
-    Opens the packets of one direction under one set of keys.
-
-    :ivar limit: the longest ``packet_length`` accepted, bytes.
-    """
-
-    sequence: int
-    limit: int
-
-    def open(self, wire: memoryview, start: int, end: int, plain: memoryview, at: int) -> Opened | None:
-        """
-        :param wire: what was received, from ``start`` to ``end``.
-        :param plain: receives the plaintext from ``at`` on.
-        :return: the bounds, or ``None`` while the packet is not whole.
-        :raises PacketError: its length or its authentication is wrong.
-        """
-
-
-class _Noise:
-    """
-    Random padding, drawn from the system in one go for many packets: a call for each would cost as much as the sealing.
-    """
-
-    __slots__ = ("_pool", "_at")
-
-    # Bytes a draw: about a thousand packets.
-    DRAW = 16 * 1024
-
-    def __init__(self) -> None:
-        self._pool = b""
-        self._at = 0
-
-    def take(self, count: int) -> bytes:
-        """:return: ``count`` bytes that were never handed out before."""
-        at = self._at
-        if at + count > len(self._pool):
-            self._pool = os.urandom(self.DRAW)
-            at = 0
-        self._at = at + count
-        return self._pool[at : at + count]
-
-
-_noise = _Noise()
-
-
-def _pad(scratch: memoryview, size: int, loose: int, block: int) -> int:
-    """
-    Write the length fields and the padding around a payload.
-
-    :param loose: how many of the leading bytes do not count towards the block: 4 where the length is not encrypted.
-    :return: the plaintext's end in ``scratch``.
-    """
-    padding = block - (PAYLOAD - loose + size) % block
-    if padding < 4:
-        padding += block
-    end = PAYLOAD + size + padding
-    _HEAD.pack_into(scratch, 0, end - 4, padding)
-    scratch[PAYLOAD + size : end] = _noise.take(padding)
-    return end
-
-
-def _check_length(length: int, limit: int, loose: int, block: int) -> None:
-    if not _MIN_LENGTH <= length <= limit or (length + 4 - loose) % block:
-        raise PacketError(PROTOCOL_ERROR, f"bad packet length {length}")
-
-
-def _payload(plain: memoryview, at: int, stop: int, following: int) -> Opened:
-    """
-    :param at: where ``padding_length`` stands.
-    :param stop: the end of the plaintext.
-    """
-    last = stop - plain[at]
-    if plain[at] < 4 or last <= at + 1:
-        raise PacketError(PROTOCOL_ERROR, "bad padding length")
-    return following, at + 1, last, stop
-
-
-class ClearSealer:
-    """What is sent before the first keys."""
-
-    __slots__ = ("sequence",)
-
-    def __init__(self, sequence: int = 0) -> None:
-        self.sequence = sequence
-
-    def seal(self, scratch: memoryview, size: int, wire: memoryview, at: int) -> int:
-        """`Sealer.seal`."""
-        end = _pad(scratch, size, 0, 8)
-        wire[at : at + end] = scratch[:end]
-        self.sequence = self.sequence + 1 & _WRAP
-        return at + end
-
-
-class ClearOpener:
-    """What is received before the first keys."""
-
-    __slots__ = ("sequence", "limit")
-
-    def __init__(self, sequence: int = 0, limit: int = MAX_PACKET) -> None:
-        self.sequence = sequence
-        self.limit = limit
-
-    def open(self, wire: memoryview, start: int, end: int, plain: memoryview, at: int) -> Opened | None:
-        """`Opener.open`."""
-        if end - start < 4:
-            return None
-        length = _U32.unpack_from(wire, start)[0]
-        _check_length(length, self.limit, 0, 8)
-        stop = start + 4 + length
-        if stop > end:
-            return None
-        plain[at : at + length] = wire[start + 4 : stop]
-        self.sequence = self.sequence + 1 & _WRAP
-        return _payload(plain, at, at + length, stop)
-
+from ngrok_twisted.transports.ssh.framing import (
+    MAC_ERROR,
+    MAX_PACKET,
+    U32,
+    WRAP,
+    Opened,
+    Opener,
+    PacketError,
+    Sealer,
+    check_length,
+    pad,
+    payload_bounds,
+)
 
 class GCMSealer:
     """``aes*-gcm@openssh.com``: the length is authenticated and in the clear, the nonce counts packets."""
@@ -205,14 +47,14 @@ class GCMSealer:
 
     def seal(self, scratch: memoryview, size: int, wire: memoryview, at: int) -> int:
         """`Sealer.seal`."""
-        stop = _pad(scratch, size, 4, 16)
+        stop = pad(scratch, size, 4, 16)
         end = at + stop + 16
         head = scratch[:4]
         wire[at : at + 4] = head
         counter = self._counter
         self._counter = counter + 1 & 0xFFFFFFFFFFFFFFFF
         self._encrypt(self._salt + counter.to_bytes(8, "big"), scratch[4:stop], head, wire[at + 4 : end])
-        self.sequence = self.sequence + 1 & _WRAP
+        self.sequence = self.sequence + 1 & WRAP
         return end
 
 
@@ -232,8 +74,8 @@ class GCMOpener:
         """`Opener.open`."""
         if end - start < 4:
             return None
-        length = _U32.unpack_from(wire, start)[0]
-        _check_length(length, self.limit, 4, 16)
+        length = U32.unpack_from(wire, start)[0]
+        check_length(length, self.limit, 4, 16)
         stop = start + 4 + length + 16
         if stop > end:
             return None
@@ -245,8 +87,8 @@ class GCMOpener:
             self._decrypt(nonce, wire[body:stop], wire[start:body], plain[at : at + length])
         except InvalidTag:
             raise PacketError(MAC_ERROR, "message authentication failed") from None
-        self.sequence = self.sequence + 1 & _WRAP
-        return _payload(plain, at, at + length, stop)
+        self.sequence = self.sequence + 1 & WRAP
+        return payload_bounds(plain, at, at + length, stop)
 
 
 class _ChaCha:
@@ -283,14 +125,14 @@ class ChaChaSealer(_ChaCha):
 
     def seal(self, scratch: memoryview, size: int, wire: memoryview, at: int) -> int:
         """`Sealer.seal`."""
-        stop = _pad(scratch, size, 4, 8)
+        stop = pad(scratch, size, 4, 8)
         end = at + stop
         self._lengths.reset_nonce(self._nonce())
         self._lengths.update_into(scratch[:4], wire[at : at + 4])
         one_time = self._begin()
         self._bodies.update_into(scratch[4:stop], wire[at + 4 : end])
         wire[end : end + 16] = Poly1305.generate_tag(one_time, wire[at:end])
-        self.sequence = self.sequence + 1 & _WRAP
+        self.sequence = self.sequence + 1 & WRAP
         return end + 16
 
 
@@ -308,8 +150,8 @@ class ChaChaOpener(_ChaCha):
         if end - start < 4:
             return None
         self._lengths.reset_nonce(self._nonce())
-        length = _U32.unpack(self._lengths.update(wire[start : start + 4]))[0]
-        _check_length(length, self.limit, 4, 8)
+        length = U32.unpack(self._lengths.update(wire[start : start + 4]))[0]
+        check_length(length, self.limit, 4, 8)
         stop = start + 4 + length
         if stop + 16 > end:
             return None
@@ -319,8 +161,8 @@ class ChaChaOpener(_ChaCha):
         except InvalidSignature:
             raise PacketError(MAC_ERROR, "message authentication failed") from None
         self._bodies.update_into(wire[start + 4 : stop], plain[at : at + length])
-        self.sequence = self.sequence + 1 & _WRAP
-        return _payload(plain, at, at + length, stop + 16)
+        self.sequence = self.sequence + 1 & WRAP
+        return payload_bounds(plain, at, at + length, stop + 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +182,7 @@ class Mac:
     def start(self, sequence: int, data: memoryview) -> Any:
         """:return: the HMAC over a sequence number and a packet, to be finalised or verified."""
         running = self.keyed.copy()
-        running.update(_U32.pack(sequence))
+        running.update(U32.pack(sequence))
         running.update(data)
         return running
 
@@ -360,13 +202,13 @@ class CTRSealer:
     def seal(self, scratch: memoryview, size: int, wire: memoryview, at: int) -> int:
         """`Sealer.seal`."""
         loose, mac = self._loose, self._mac
-        stop = _pad(scratch, size, loose, 16)
+        stop = pad(scratch, size, loose, 16)
         end = at + stop
         wire[at : at + loose] = scratch[:loose]
         self._update(scratch[loose:stop], wire[at + loose : end])
         covered = wire[at:end] if mac.etm else scratch[:stop]
         wire[end : end + mac.size] = mac.start(self.sequence, covered).finalize()
-        self.sequence = self.sequence + 1 & _WRAP
+        self.sequence = self.sequence + 1 & WRAP
         return end + mac.size
 
 
@@ -392,8 +234,8 @@ class CTROpener:
         if end - start < 16:
             return None
         head = bytes(wire[start : start + 4]) if self._mac.etm else self._first_block(wire, start)
-        length = _U32.unpack_from(head)[0]
-        _check_length(length, self.limit, 4 if self._mac.etm else 0, 16)
+        length = U32.unpack_from(head)[0]
+        check_length(length, self.limit, 4 if self._mac.etm else 0, 16)
         stop = start + 4 + length
         if stop + self._mac.size > end:
             return None
@@ -406,8 +248,8 @@ class CTROpener:
             self._decryptor.update_into(wire[start + 16 : stop], plain[at + 16 : body + length])
             self._verify(plain[at : body + length], wire[stop : stop + self._mac.size])
             self._head = b""
-        self.sequence = self.sequence + 1 & _WRAP
-        return _payload(plain, body, body + length, stop + self._mac.size)
+        self.sequence = self.sequence + 1 & WRAP
+        return payload_bounds(plain, body, body + length, stop + self._mac.size)
 
     def _first_block(self, wire: memoryview, start: int) -> bytes:
         if not self._head:

@@ -1,0 +1,186 @@
+"""
+The frame of a packet: length, padding, bounds; and the packets before the first keys, which have nothing else.
+
+A plaintext packet lies in a *scratch* buffer as RFC 4253 section 6 lays it out, with its payload from `PAYLOAD` on:
+``uint32 length, byte padding length, payload, padding``.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import Protocol
+
+# Where a payload begins in a scratch buffer: behind ``uint32 length, byte padding length``.
+PAYLOAD = 5
+
+# The most bytes that framing adds to a payload: length, padding length, 19 of padding, a 64-byte MAC.
+OVERHEAD = 4 + 1 + 19 + 64
+
+# RFC 4253 section 6.1 asks for 35000; OpenSSH's own bound is this one. Bytes.
+MAX_PACKET = 256 * 1024
+
+# RFC 4253 section 6: at least four bytes of padding, and here at least one byte of payload.
+_MIN_LENGTH = 1 + 1 + 4
+
+_HEAD = struct.Struct(">IB")
+U32 = struct.Struct(">I")
+WRAP = 0xFFFFFFFF
+
+# What `open` gives: where the next packet starts in the wire, the payload's bounds in the plaintext buffer, and where
+# that buffer is free again.
+Opened = tuple[int, int, int, int]
+
+
+class PacketError(Exception):
+    """
+    The peer's packet cannot be right; the connection must end.
+
+    :ivar code: the reason of ``SSH_MSG_DISCONNECT``, RFC 4253 section 11.1.
+    """
+
+    def __init__(self, code: int, text: str) -> None:
+        self.code = code
+        super().__init__(text)
+
+
+PROTOCOL_ERROR = 2
+MAC_ERROR = 5
+
+
+class Sealer(Protocol):
+    """Seals the packets of one direction under one set of keys."""
+
+    sequence: int
+
+    def seal(self, scratch: memoryview, size: int, wire: memoryview, at: int) -> int:
+        """
+        :param scratch: holds the payload from `PAYLOAD` on; the bytes around it are overwritten.
+        :param size: the payload's length.
+        :param wire: receives the packet.
+        :param at: where in ``wire``.
+        :return: the end of the packet in ``wire``.
+        """
+
+
+class Opener(Protocol):
+    """
+    Opens the packets of one direction under one set of keys.
+
+    :ivar limit: the longest ``packet_length`` accepted, bytes.
+    """
+
+    sequence: int
+    limit: int
+
+    def open(self, wire: memoryview, start: int, end: int, plain: memoryview, at: int) -> Opened | None:
+        """
+        :param wire: what was received, from ``start`` to ``end``.
+        :param plain: receives the plaintext from ``at`` on.
+        :return: the bounds, or ``None`` while the packet is not whole.
+        :raises PacketError: its length or its authentication is wrong.
+        """
+
+
+class _Noise:
+    """
+    Random padding, drawn from the system in one go for many packets: a call for each would cost as much as the sealing.
+    """
+
+    __slots__ = ("_pool", "_at")
+
+    # Bytes a draw: about a thousand packets.
+    DRAW = 16 * 1024
+
+    def __init__(self) -> None:
+        self._pool = b""
+        self._at = 0
+
+    def take(self, count: int) -> bytes:
+        """:return: ``count`` bytes that were never handed out before."""
+        at = self._at
+        if at + count > len(self._pool):
+            self._pool = os.urandom(self.DRAW)
+            at = 0
+        self._at = at + count
+        return self._pool[at : at + count]
+
+
+_noise = _Noise()
+
+
+def pad(scratch: memoryview, size: int, loose: int, block: int) -> int:
+    """
+    Write the length fields and the padding around a payload.
+
+    :param loose: how many of the leading bytes do not count towards the block: 4 where the length is not encrypted.
+    :return: the plaintext's end in ``scratch``.
+    """
+    padding = block - (PAYLOAD - loose + size) % block
+    if padding < 4:
+        padding += block
+    end = PAYLOAD + size + padding
+    _HEAD.pack_into(scratch, 0, end - 4, padding)
+    scratch[PAYLOAD + size : end] = _noise.take(padding)
+    return end
+
+
+def check_length(length: int, limit: int, loose: int, block: int) -> None:
+    """
+    :param limit: the longest accepted, bytes.
+    :raises PacketError: no packet is so long.
+    """
+    if not _MIN_LENGTH <= length <= limit or (length + 4 - loose) % block:
+        raise PacketError(PROTOCOL_ERROR, f"bad packet length {length}")
+
+
+def payload_bounds(plain: memoryview, at: int, stop: int, following: int) -> Opened:
+    """
+    :param at: where ``padding_length`` stands.
+    :param stop: the end of the plaintext.
+    :param following: where the next packet starts in the wire.
+    :raises PacketError: the padding is too short, or leaves no payload.
+    """
+    last = stop - plain[at]
+    if plain[at] < 4 or last <= at + 1:
+        raise PacketError(PROTOCOL_ERROR, "bad padding length")
+    return following, at + 1, last, stop
+
+
+class ClearSealer:
+    """What is sent before the first keys."""
+
+    __slots__ = ("sequence",)
+
+    def __init__(self, sequence: int = 0) -> None:
+        self.sequence = sequence
+
+    def seal(self, scratch: memoryview, size: int, wire: memoryview, at: int) -> int:
+        """`Sealer.seal`."""
+        end = pad(scratch, size, 0, 8)
+        wire[at : at + end] = scratch[:end]
+        self.sequence = self.sequence + 1 & WRAP
+        return at + end
+
+
+class ClearOpener:
+    """What is received before the first keys."""
+
+    __slots__ = ("sequence", "limit")
+
+    def __init__(self, sequence: int = 0, limit: int = MAX_PACKET) -> None:
+        self.sequence = sequence
+        self.limit = limit
+
+    def open(self, wire: memoryview, start: int, end: int, plain: memoryview, at: int) -> Opened | None:
+        """`Opener.open`."""
+        if end - start < 4:
+            return None
+        length = U32.unpack_from(wire, start)[0]
+        check_length(length, self.limit, 0, 8)
+        stop = start + 4 + length
+        if stop > end:
+            return None
+        plain[at : at + length] = wire[start + 4 : stop]
+        self.sequence = self.sequence + 1 & WRAP
+        return payload_bounds(plain, at, at + length, stop)
