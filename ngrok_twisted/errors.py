@@ -45,6 +45,13 @@ class EndpointOffline(EdgeError):
     status = 404
     sentence = "The endpoint is offline."
 
+    @classmethod
+    def named(cls, host: str) -> EndpointOffline:
+        """
+        :param host: the name that was asked for, a visitor's own words; empty where none is known.
+        """
+        return cls(f"The endpoint {host} is offline." if host else None)
+
 
 class BadRequest(EdgeError):
     """The visitor's message is not HTTP, or is ambiguous (RFC 9112)."""

@@ -15,7 +15,7 @@ from twisted.cred.portal import Portal
 from twisted.python import usage
 from twisted.python.filepath import FilePath
 
-from ngrok_twisted import kinds
+from ngrok_twisted import __version__, kinds
 from ngrok_twisted.control.config import Config
 from ngrok_twisted.control.load import load
 from ngrok_twisted.control.names import DEFAULT_ACCOUNT, account_id
@@ -201,6 +201,8 @@ def _gateway_settings(config: Config, public_ports: dict[str, int]) -> GatewaySe
         tcp_host=config.tcp.host,
         tcp_ports=(config.tcp.ports.first, config.tcp.ports.last),
         allow_requested_ports=config.tcp.allow_requested_ports,
+        version=__version__,
         require_command=config.ssh.require_command,
         max_forwards=config.ssh.max_forwards,
+        max_sessions_per_credential=config.ssh.max_sessions_per_credential,
     )

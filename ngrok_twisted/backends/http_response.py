@@ -12,7 +12,7 @@ from zope.interface import implementer, provider
 from ngrok_twisted.backend import BackendContext
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IBackend, IBackendKind
-from ngrok_twisted.wrapper import Answer, ResponseHead
+from ngrok_twisted.wrapper import Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,8 @@ from ngrok_twisted.tls.options import TLSOptions
 class Chain:
     """
     The modules of one route or edge, outermost first.
+
+    :ivar connection_modules: those that look at connections, as pairs of kind's name and config.
     """
 
     def __init__(self, configs: Mapping[str, Any], kinds: Mapping[str, Any], runtime: Runtime) -> None:
@@ -24,6 +26,11 @@ class Chain:
         """
         chosen = sorted((kinds[name] for name in configs), key=lambda kind: (kind.phase, kind.name))
         self._modules = [kind(configs[kind.name], runtime) for kind in chosen]
+        self.connection_modules = tuple(
+            (kind.name, configs[kind.name])
+            for kind, module in zip(chosen, self._modules)
+            if IConnectionModule.providedBy(module)
+        )
 
     def around_resource(self, inner: Any) -> Any:
         """Every request module around ``inner``."""

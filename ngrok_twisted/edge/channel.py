@@ -64,7 +64,7 @@ class IRequestChannel(Interface):
         transport, then `IProtocol` and, if it provides them, `IHalfCloseableProtocol` calls.
         """
 
-    def abort(request):
+    def break_off(request):
         """Break the connection or stream, so that the visitor cannot take what it got for the whole."""
 
     def is_secure():

@@ -9,13 +9,12 @@ from typing import Any
 from ngrok_twisted.edge.agents import AgentBackend
 from ngrok_twisted.edge.context import EdgeContext
 from ngrok_twisted.edge.declared import Key, build, declared_edges
-from ngrok_twisted.edge.https import HTTPEdge, HTTPSEdge
+from ngrok_twisted.edge.https import Entry, HTTPEdge, HTTPSEdge
 from ngrok_twisted.edge.redirect import ToHTTPS
 from ngrok_twisted.edge.router import Router
 from ngrok_twisted.edge.streams import StreamEdge
 from ngrok_twisted.records.base import Record, Snapshot
 from ngrok_twisted.records.endpoint import Endpoint
-from ngrok_twisted.tls.options import TLSOptions
 from ngrok_twisted.upstream.forward import Forward
 
 # What an edge came from, and the edge.
@@ -26,7 +25,7 @@ def compile_router(snapshot: Snapshot, previous: Router, plane: Any, context: Ed
     """
     :param previous: the router in force; its edges are kept where their records are the same.
     :param plane: given to the edges that ask the router again at each request.
-    :raises LookupError: an edge names a backend that is not there.
+    :raises LookupError: an edge cannot be built; the message names it and says why.
     """
     edges: dict[Key, Live] = {}
     for record, keys in declared_edges(snapshot):
@@ -86,4 +85,4 @@ def _endpoint_edge(key: Key, members: tuple[Endpoint, ...], plane: Any, context:
     resource = Forward(backend, context.runtime.reactor)
     if proto == "http":
         return HTTPEdge(name, resource)
-    return HTTPSEdge(name, resource, TLSOptions(), plane, context)
+    return HTTPSEdge(name, resource, Entry(), plane, context)

@@ -11,7 +11,7 @@ from zope.interface import implementer
 from ngrok_twisted.backend import BackendContext
 from ngrok_twisted.edge.chain import Chain
 from ngrok_twisted.edge.context import EdgeContext
-from ngrok_twisted.edge.https import HTTPSEdge
+from ngrok_twisted.edge.https import Entry, HTTPSEdge
 from ngrok_twisted.edge.routes import RoutesResource
 from ngrok_twisted.edge.streams import StreamEdge
 from ngrok_twisted.flow import Flow
@@ -90,8 +90,8 @@ def build(record: Any, snapshot: Snapshot, plane: Any, context: EdgeContext) -> 
     name = record.name or record.id
     if isinstance(record, records.HTTPSEdge):
         resource = RoutesResource([_route(route, backends, context) for route in record.routes])
-        options = chain.amended(TLSOptions())
-        edge: Any = HTTPSEdge(name, chain.around_resource(resource), options, plane, context, chain.around_factory)
+        entry = Entry(options=chain.amended(TLSOptions()), modules=chain.connection_modules)
+        edge: Any = HTTPSEdge(name, chain.around_resource(resource), entry, plane, context, chain.around_factory)
     else:
         proto = "tls" if isinstance(record, records.TLSEdge) else "tcp"
         edge = chain.around_factory(StreamEdge(name, proto, backends.of(record.backend), plane, context))

@@ -351,7 +351,7 @@ class HTTPChannel(RequestBodies):
         if self._input_ended and self._state == RAW:
             self.readConnectionLost()
 
-    def abort(self, request: Any) -> None:
+    def break_off(self, request: Any) -> None:
         """IRequestChannel."""
         self.persistent = False
         self._drop()

@@ -4,6 +4,7 @@ HTTPS and HTTP edges: what is behind a name that speaks HTTP.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Callable
 
 from twisted.internet.interfaces import IProtocolFactory
@@ -17,6 +18,21 @@ from ngrok_twisted.edge.visitors import VisitorChannel
 from ngrok_twisted.errors import EndpointOffline, Misdirected
 from ngrok_twisted.net.tls import TLSServer
 from ngrok_twisted.tls.options import TLSOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """
+    What a connection goes through before its first request.
+
+    Names whose entries are equal may share a connection; a name that asks for another entry may not be reached through it.
+
+    :ivar options: the handshake.
+    :ivar modules: the connection modules before it, as pairs of kind's name and config.
+    """
+
+    options: TLSOptions = TLSOptions()
+    modules: tuple[tuple[str, Any], ...] = ()
 
 
 class HTTPEdge:
@@ -39,8 +55,7 @@ class HTTPSEdge(Factory):
 
     :ivar name: for logs.
     :ivar resource: the chain of modules with the backend at its end.
-    :ivar options: the handshake. A request may use a connection that was opened for another name of the same edge, but
-        never one whose handshake asked for less.
+    :ivar entry: what its connections go through.
     """
 
     noisy = False
@@ -49,7 +64,7 @@ class HTTPSEdge(Factory):
         self,
         name: str,
         resource: Any,
-        options: TLSOptions,
+        entry: Entry,
         plane: Any,
         context: EdgeContext,
         around_factory: Callable[[Any], Any] = lambda factory: factory,
@@ -60,8 +75,8 @@ class HTTPSEdge(Factory):
         """
         self.name = name
         self.resource = resource
-        self.options = options
-        self._handshakes = around_factory(_Handshakes(options, plane, context))
+        self.entry = entry
+        self._handshakes = around_factory(_Handshakes(entry, plane, context))
 
     def buildProtocol(self, addr: Any) -> Any:
         """IProtocolFactory."""
@@ -73,15 +88,16 @@ class _Handshakes(Factory):
 
     noisy = False
 
-    def __init__(self, options: TLSOptions, plane: Any, context: EdgeContext) -> None:
-        self._options = options
+    def __init__(self, entry: Entry, plane: Any, context: EdgeContext) -> None:
+        self._entry = entry
         self._plane = plane
         self._context = context
 
     def buildProtocol(self, addr: Any) -> Any:
         """IProtocolFactory."""
-        tls_context = self._context.certificates.context_for(addr.server_name, self._options)
-        site = SecureSite(addr.server_name, self._options, self._plane, self._context)
+        name = self._plane.certificate_name(addr.server_name)
+        tls_context = self._context.certificates.context_for(name, self._entry.options)
+        site = SecureSite(addr.server_name, self._entry, self._plane, self._context)
         make = lambda transport: VisitorChannel(site, self._plane.visitors)
         return TLSServer(tls_context, make, clock=self._context.runtime.reactor)
 
@@ -93,32 +109,32 @@ class SecureSite(Site):
     The router is asked at every request, so that a connection that is kept alive meets the name's newest edge.
     """
 
-    __slots__ = ("_server_name", "_options", "_plane")
+    __slots__ = ("_server_name", "_entry", "_plane")
 
-    def __init__(self, server_name: str | None, options: TLSOptions, plane: Any, context: EdgeContext) -> None:
+    def __init__(self, server_name: str | None, entry: Entry, plane: Any, context: EdgeContext) -> None:
         """
         :param server_name: the name in the ClientHello; ``None`` from a visitor that sent none.
-        :param options: the handshake that the connection passed.
+        :param entry: what the connection went through.
         """
         super().__init__("https", context.runtime.reactor, context.limits, context.observers)
         self._server_name = server_name
-        self._options = options
+        self._entry = entry
         self._plane = plane
 
     def resource_for(self, request: Any) -> Any:
         """
         :raises EndpointOffline: nobody has the name.
         :raises Misdirected: the host belongs to another edge than the connection's (RFC 9110 section 7.4), or its edge
-            asks for another handshake.
+            asks for another entry than the connection had.
         """
         host = request.flow.host
-        owner = self._plane.router.secure.get(host)
-        if host != self._server_name and self._server_name is not None:
-            if owner is None or owner is not self._plane.router.secure.get(self._server_name):
-                raise Misdirected()
+        secure = self._plane.router.secure
+        owner = secure.get(host)
+        if self._server_name not in (host, None) and (owner is None or owner is not secure.get(self._server_name)):
+            raise Misdirected()
         if not isinstance(owner, HTTPSEdge):
-            raise EndpointOffline()
-        if owner.options != self._options:
+            raise EndpointOffline.named(host)
+        if owner.entry != self._entry:
             raise Misdirected()
         request.flow.edge = owner
         return owner.resource
@@ -148,4 +164,4 @@ class PlainSite(Site):
             return edge.resource
         if isinstance(router.secure.get(host), HTTPSEdge):
             return self._to_https
-        raise EndpointOffline()
+        raise EndpointOffline.named(host)

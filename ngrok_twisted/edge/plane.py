@@ -15,14 +15,14 @@ from ngrok_twisted.edge.compile import compile_router
 from ngrok_twisted.edge.context import EdgeContext
 from ngrok_twisted.edge.declared import declared_edges
 from ngrok_twisted.edge.front import PlainFront, TLSFront
-from ngrok_twisted.edge.https import HTTPSEdge, PlainSite
+from ngrok_twisted.edge.https import Entry, HTTPSEdge, PlainSite
 from ngrok_twisted.edge.ports import Ports
-from ngrok_twisted.edge.router import Router
+from ngrok_twisted.edge.router import NameTable, Router
 from ngrok_twisted.edge.visitors import Visitors
 from ngrok_twisted.interfaces import IEdgePlane
 from ngrok_twisted.records.base import Problem, Snapshot
 from ngrok_twisted.records.endpoint import Endpoint
-from ngrok_twisted.tls.options import TLSOptions
+from ngrok_twisted.records.reserved_domain import ReservedDomain
 
 
 @implementer(IEdgePlane)
@@ -43,7 +43,9 @@ class EdgePlane(Service):
         reactor = context.runtime.reactor
         self._context = context
         self._ports = Ports(reactor, tcp_interface, lambda port: self.router.ports.get(port))
-        self._nobody = HTTPSEdge("nobody", None, TLSOptions(), self, context)
+        self._nobody = HTTPSEdge("nobody", None, Entry(), self, context)
+        self._domains: Any = None
+        self._reserved = NameTable()
         self._checked: tuple[Snapshot | None, Router | None] = (None, None)
         self.visitors = Visitors()
         self.router = Router()
@@ -57,6 +59,16 @@ class EdgePlane(Service):
         """
         owner = None if server_name is None else self.router.secure.get(server_name)
         return self._nobody if owner is None else owner
+
+    def certificate_name(self, server_name: str | None) -> str | None:
+        """
+        The name to show a certificate for: the one asked for, if it has an edge or is reserved and only offline.
+
+        Any other name is a stranger's idea, for which nothing is issued or kept: ``None``, as for a visitor without a name.
+        """
+        if server_name is None or self.router.secure.get(server_name) or self._reserved.get(server_name):
+            return server_name
+        return None
 
     def check(self, snapshot: Snapshot) -> list[Problem]:
         """
@@ -81,8 +93,15 @@ class EdgePlane(Service):
         checked, router = self._checked
         self._checked = (None, None)
         self._context.certificates.update(snapshot)
+        self._update_reserved(snapshot)
         self.router = router if checked is snapshot and router is not None else self._compile(snapshot)
         self._ports.keep(self.router.ports)
+
+    def _update_reserved(self, snapshot: Snapshot) -> None:
+        domains = snapshot.tables.get(ReservedDomain.family)
+        if domains is not self._domains:
+            self._domains = domains
+            self._reserved = NameTable({record.domain: record for record in snapshot.all(ReservedDomain)})
 
     def _compile(self, snapshot: Snapshot) -> Router:
         return compile_router(snapshot, self.router, self, self._context)

@@ -124,7 +124,7 @@ class EdgeRequest(IncomingBody):
         if not isinstance(result, bytes):
             raise TypeError(f"render returned {type(result).__name__}")
         if not self.finished and not self.gone:
-            self._respond_for_stock(len(result), [result] if result else [], True)
+            self.respond(self.stock_head(len(result)), [result] if result else [], last=True)
 
     def fail(self, reason: Any) -> None:
         """
@@ -173,6 +173,9 @@ class EdgeRequest(IncomingBody):
         """
         if self.started:
             raise RuntimeError("the response has started already")
+        if self.expects_continue and self.receiver is None and head.status < 400:
+            # Answered without a look at the body. The visitor is told to send it first, so that the connection stays usable.
+            self.inform(100, b"Continue", [])
         self.started = True
         if self.gone:
             return
@@ -204,7 +207,7 @@ class EdgeRequest(IncomingBody):
         :param buffers: bytes-like objects, valid during the call.
         """
         if not self.started:
-            self._respond_for_stock(None, buffers, False)
+            self.respond(self.stock_head(None), buffers)
             return
         if self.gone or self._bodiless or self.finished:
             return
@@ -225,7 +228,7 @@ class EdgeRequest(IncomingBody):
         if self.finished:
             raise RuntimeError("the response was finished already")
         if not self.started:
-            self._respond_for_stock(0 if self._stock_length() is None else None, (), True, trailers)
+            self.respond(self.stock_head(0 if self._stock_length() is None else None), last=True, trailers=trailers)
             return
         if self.gone:
             return
@@ -236,20 +239,6 @@ class EdgeRequest(IncomingBody):
                 self.channel.write_body(self, rest)
         self.channel.end(self, trailers)
         self._ended()
-
-    def _respond_for_stock(
-        self, length: int | None, buffers: Sequence[Any], last: bool, trailers: Trailers = ()
-    ) -> None:
-        """
-        The head that a stock resource put together.
-
-        It answered without a look at the body. A visitor that waits for 100 is told to send it first, if the answer is
-        not a refusal: the connection then stays usable (RFC 9110 section 10.1.1).
-        """
-        head = self.stock_head(length)
-        if self.expects_continue and head.status < 400:
-            self.inform(100, b"Continue", [])
-        self.respond(head, buffers, last=last, trailers=trailers)
 
     def inform(self, status: int, reason: bytes, fields: list[tuple[bytes, bytes]]) -> None:
         """
@@ -283,7 +272,7 @@ class EdgeRequest(IncomingBody):
     def abort(self) -> None:
         """Break the visitor's connection: what it got must not be taken for a whole response."""
         if not self.finished and not self.gone:
-            self.channel.abort(self)
+            self.channel.break_off(self)
 
     def _begun(self, head: ResponseHead) -> list[Any]:
         assert self._filters is not None

@@ -23,6 +23,7 @@ class Visitors:
 
     def __init__(self) -> None:
         self._open: dict[Any, Callable[[], None]] = {}
+        self._draining = False
 
     def __len__(self) -> int:
         return len(self._open)
@@ -35,13 +36,16 @@ class Visitors:
         :param drain: ends it as soon as nothing is in flight.
         """
         self._open[protocol] = drain
+        if self._draining:
+            drain()
 
     def left(self, protocol: Any) -> None:
         """A visitor is gone."""
         self._open.pop(protocol, None)
 
     def drain(self) -> None:
-        """Ask everyone to finish what is in flight and to leave."""
+        """Ask everyone to finish what is in flight and to leave, those too who were still shaking hands and arrive later."""
+        self._draining = True
         for drain in tuple(self._open.values()):
             drain()
 

@@ -124,7 +124,7 @@ class ResponseWriter:
         parts: list[Any] = []
         self._add_body(parts, buffers, size)
         if self._framing == _COUNTED and self._owed < 0:
-            self.abort(request)
+            self.break_off(request)
             return
         self._send(parts, size)
 
@@ -139,9 +139,9 @@ class ResponseWriter:
         """A response that is shorter than it said cannot be followed by another."""
         if self._framing == _COUNTED and self._owed:
             self.persistent = False
-            self.abort(None)
+            self.break_off(None)
 
-    def abort(self, request: Any) -> None:
+    def break_off(self, request: Any) -> None:
         """IRequestChannel."""
         raise NotImplementedError
 

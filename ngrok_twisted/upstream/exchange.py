@@ -98,9 +98,8 @@ class UpstreamConnection(RequestSender):
             error = UpstreamInvalid()
         except Exception:
             error = Failure()
-        if (
-            self.request is request
-        ):  # otherwise the response was complete, and the connection is at rest or at work again
+        # with another request, or none, the response was complete: the connection is at work again, or at rest
+        if self.request is request:
             self._detach()
             self._drop()
         if request is not None:

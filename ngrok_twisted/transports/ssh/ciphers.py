@@ -34,6 +34,7 @@ from ngrok_twisted.transports.ssh.framing import (
     payload_bounds,
 )
 
+
 class GCMSealer:
     """``aes*-gcm@openssh.com``: the length is authenticated and in the clear, the nonce counts packets."""
 
@@ -331,5 +332,5 @@ class Suite:
         if kind.aead:
             return key, iv, None
         algorithm, etm = MACS[self.mac]
-        size = algorithm.digest_size
-        return key, iv, Mac(HMAC(derive(letters[2:3], size), algorithm()), size, etm)
+        hashed = algorithm()
+        return key, iv, Mac(HMAC(derive(letters[2:3], hashed.digest_size), hashed), hashed.digest_size, etm)

@@ -12,18 +12,19 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Callable
 
 from twisted.conch.ssh.common import NS
-from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ngrok_twisted.errors import Overloaded, Refused, TunnelLost
+from ngrok_twisted.errors import Overloaded, TunnelLost
 from ngrok_twisted.iam.principal import Principal
-from ngrok_twisted.transports.ssh.channels import Channel, ForwardedChannel
-from ngrok_twisted.transports.ssh.ciphers import PROTOCOL_ERROR, PacketError
+from ngrok_twisted.transports.ssh.channel import Channel
+from ngrok_twisted.transports.ssh.channels import ForwardedChannel
+from ngrok_twisted.transports.ssh.framing import PROTOCOL_ERROR, PacketError
 from ngrok_twisted.transports.ssh.packets import PACKET_DATA
 from ngrok_twisted.transports.ssh.publickey import BadKey, Fields
-from ngrok_twisted.transports.ssh.requests import Answers
+from ngrok_twisted.transports.ssh.requests import GlobalRequests
 from ngrok_twisted.transports.ssh.sessions import SessionChannel
 
 if TYPE_CHECKING:
@@ -50,15 +51,10 @@ RESOURCE_SHORTAGE = 4
 # RFC 4254 section 5.2: a window never grows past this.
 MAX_WINDOW = 0xFFFFFFFF
 
-# Bytes of the address in a forward request: a host name with room to spare, or a path.
-MAX_ADDRESS = 1024
-
 # Our own unanswered global requests; with more waiting, one more asks nothing new.
 MAX_PROBES = 16
 
 _TWO = struct.Struct(">II")
-_SUCCESS = bytes((MSG_REQUEST_SUCCESS,))
-_FAILURE = bytes((MSG_REQUEST_FAILURE,))
 _KEEPALIVE = bytes((MSG_GLOBAL_REQUEST,)) + NS(b"keepalive@openssh.com") + b"\1"
 
 
@@ -74,6 +70,7 @@ class Connection:
     :ivar session_id_hex: the identifier of the SSH session.
     :ivar channels: by our number.
     :ivar blocked: bulk must wait: the socket is full, or keys are being exchanged.
+    :ivar no_more_sessions: the client has given up further sessions.
     :ivar waiting: the channels with bytes that wait for that or for their window, in order.
     """
 
@@ -98,9 +95,9 @@ class Connection:
         self.connected = True
         self._next_number = 0
         self._sessions = 0
-        self._no_more_sessions = False
+        self.no_more_sessions = False
         self._touched: list[Channel] = []
-        self._answers = Answers(transport.send, self.limits.max_pending_requests)
+        self._requests = GlobalRequests(self)
         self._probes: deque[Deferred[None]] = deque()
 
     # -- for the gateway -----------------------------------------------------------------------------------------------
@@ -306,86 +303,8 @@ class Connection:
             raise PacketError(PROTOCOL_ERROR, f"channel {number} is not open")
         return channel
 
-    # -- global requests, RFC 4254 section 4 ---------------------------------------------------------------------------
-
     def _global_request(self, payload: bytes) -> None:
-        fields = Fields(payload)
-        name, wants_answer = fields.string(), fields.raw(1) != b"\0"
-        answer: Callable[[bytes], None] = _ignore
-        if wants_answer:
-            place = self._answers.reserve()
-            if place is None:
-                raise PacketError(PROTOCOL_ERROR, "too many requests wait for their answers")
-            answer = place.give
-        serve = self._REQUESTS.get(name)
-        if serve is None:
-            # keepalive@openssh.com is among these: any answer will do.
-            answer(_FAILURE)
-            return
-        try:
-            serve(self, fields, answer)
-        except BadKey:
-            answer(_FAILURE)
-
-    def _tcpip_forward(self, fields: Fields, answer: Callable[[bytes], None]) -> None:
-        address, port = self._forward_address(fields)
-
-        def granted(allocated: int) -> None:
-            # The port is told only where the client left it to us (RFC 4254 section 7.1).
-            answer(_SUCCESS + struct.pack(">I", allocated) if port == 0 else _SUCCESS)
-
-        def refused(failure: Failure) -> None:
-            if not failure.check(Refused, CancelledError):
-                self._log.failure("ssh {peer}: a forward could not be made", failure=failure, peer=self.peer_host)
-            answer(_FAILURE)
-
-        asked = maybeDeferred(self.gateway.forward_requested, address, port)
-        asked.addCallback(granted).addErrback(refused)
-
-    def _cancel_forward(self, fields: Fields, answer: Callable[[bytes], None]) -> None:
-        address, port = self._forward_address(fields)
-        cancelled = False
-        try:
-            cancelled = self.gateway.forward_cancelled(address, port)
-        except Exception:
-            self._log.failure("ssh {peer}: a forward could not be cancelled", peer=self.peer_host)
-        answer(_SUCCESS if cancelled else _FAILURE)
-
-    def _forward_address(self, fields: Fields) -> tuple[bytes, int]:
-        address, port = fields.string(), int.from_bytes(fields.raw(4), "big")
-        fields.end()
-        if len(address) > MAX_ADDRESS or port > 65535:
-            raise BadKey("no such address")
-        return address, port
-
-    def _end_sessions(self, fields: Fields, answer: Callable[[bytes], None]) -> None:
-        self._no_more_sessions = True
-        answer(_SUCCESS)
-
-    def _prove_host_keys(self, fields: Fields, answer: Callable[[bytes], None]) -> None:
-        """OpenSSH's PROTOCOL section 2.5: sign the session's identifier with each of the keys named."""
-        known = {key.public().blob(): key for key in self.transport.factory.host_keys}
-        signatures = b""
-        asked = 0
-        while fields.left:
-            blob = fields.string()
-            key = known.get(blob)
-            asked += 1
-            if key is None or asked > len(known):
-                raise BadKey("not one of our host keys")
-            algorithm = b"rsa-sha2-512" if key.sshType() == b"ssh-rsa" else key.sshType()
-            message = NS(b"hostkeys-prove-00@openssh.com") + NS(self.transport.sessionID) + NS(blob)
-            signatures += NS(key.sign(message, signatureType=algorithm))
-        if not signatures:
-            raise BadKey("no key was named")
-        answer(_SUCCESS + signatures)
-
-    _REQUESTS: dict[bytes, Callable[[Connection, Fields, Callable[[bytes], None]], None]] = {
-        b"tcpip-forward": _tcpip_forward,
-        b"cancel-tcpip-forward": _cancel_forward,
-        b"no-more-sessions@openssh.com": _end_sessions,
-        b"hostkeys-prove-00@openssh.com": _prove_host_keys,
-    }
+        self._requests.received(payload)
 
     def _request_answered(self, payload: bytes) -> None:
         if self._probes:
@@ -418,7 +337,7 @@ class Connection:
             return ADMINISTRATIVELY_PROHIBITED, "not possible here"
         if kind != b"session":
             return UNKNOWN_CHANNEL_TYPE, "unknown channel type"
-        if self._no_more_sessions:
+        if self.no_more_sessions:
             return ADMINISTRATIVELY_PROHIBITED, "no more sessions"
         if self._sessions >= self.limits.max_sessions or len(self.channels) >= self.limits.max_channels:
             return RESOURCE_SHORTAGE, "too many sessions"
@@ -495,7 +414,3 @@ class Connection:
         MSG_CHANNEL_SUCCESS: _channel_answered,
         MSG_CHANNEL_FAILURE: _channel_answered,
     }
-
-
-def _ignore(message: bytes) -> None:
-    """The client wants no answer."""

@@ -15,7 +15,8 @@ from typing import Any, Callable, Sequence
 from twisted.conch.ssh import _kex
 from twisted.conch.ssh.common import NS, getNS
 
-from ngrok_twisted.transports.ssh.ciphers import CIPHERS, PROTOCOL_ERROR, PacketError, Suite
+from ngrok_twisted.transports.ssh.ciphers import CIPHERS, Suite
+from ngrok_twisted.transports.ssh.framing import PROTOCOL_ERROR, PacketError
 
 KEY_EXCHANGE_FAILED = 3
 

@@ -12,7 +12,7 @@ from typing import Any, Callable, Sequence
 from twisted.logger import Logger
 
 from ngrok_twisted.interfaces import IBatchTransport
-from ngrok_twisted.transports.ssh.ciphers import MAX_PACKET, OVERHEAD, PAYLOAD, Opener, Sealer
+from ngrok_twisted.transports.ssh.framing import MAX_PACKET, OVERHEAD, PAYLOAD, Opener, Sealer
 
 _log = Logger()
 

@@ -1,8 +1,7 @@
 """
-The SSH transport: identification, key exchange and the way of each message to the service it belongs to.
+The SSH transport: identification, the way of each message to the service it belongs to, signs of life.
 
-Conch computes the key exchanges; which are offered, in what order their messages may come, and every packet before and
-after are ours (`kex`, `packets`, `ciphers`). Sources: RFC 4253; OpenSSH's PROTOCOL section 1.9 (strict key exchange).
+Conch computes the key exchanges and parses nothing else; order, packets and services are ours. Source: RFC 4253.
 """
 
 from __future__ import annotations
@@ -12,8 +11,7 @@ from typing import Any, Callable
 
 from zope.interface import implementer
 
-from twisted.conch.ssh.common import MP, NS, getMP, getNS
-from twisted.conch.ssh.transport import SSHServerTransport
+from twisted.conch.ssh.common import NS, getNS
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IPushProducer
 from twisted.logger import Logger
@@ -21,30 +19,15 @@ from twisted.python.failure import Failure
 
 from ngrok_twisted.iam.principal import Principal
 from ngrok_twisted.interfaces import IFillable
-from ngrok_twisted.transports.ssh import kex
-from ngrok_twisted.transports.ssh.ciphers import (
-    MAX_PACKET,
-    PROTOCOL_ERROR,
-    ClearOpener,
-    ClearSealer,
-    Opener,
-    PacketError,
-)
 from ngrok_twisted.transports.ssh.connection import Connection
+from ngrok_twisted.transports.ssh.exchange import MSG_DISCONNECT, MSG_EXT_INFO, MSG_KEXINIT, KeyExchange
+from ngrok_twisted.transports.ssh.framing import MAX_PACKET, PROTOCOL_ERROR, ClearOpener, ClearSealer, PacketError
 from ngrok_twisted.transports.ssh.packets import MSG_CHANNEL_DATA, PacketReader, PacketWriter
 from ngrok_twisted.transports.ssh.userauth import PublicKeyAuth
 
-MSG_DISCONNECT = 1
 MSG_UNIMPLEMENTED = 3
 MSG_SERVICE_REQUEST = 5
 MSG_SERVICE_ACCEPT = 6
-MSG_EXT_INFO = 7
-MSG_KEXINIT = 20
-MSG_NEWKEYS = 21
-MSG_KEX_INIT = 30
-MSG_KEX_GROUP = 31
-MSG_KEX_GROUP_INIT = 32
-MSG_KEX_GROUP_REQUEST = 34
 MSG_USERAUTH_SUCCESS = 52
 MSG_WINDOW_ADJUST = 93
 
@@ -58,53 +41,25 @@ MAX_IDENTIFICATION = 255
 # keep more.
 MAX_STRANGERS_PACKET = 35000
 
-# What Conch's key exchange leaves on the transport; worth several KiB.
-_KEX_STATE = (
-    "ourKexInitPayload",
-    "otherKexInitPayload",
-    "ecPub",
-    "g",
-    "p",
-    "dhSecretKey",
-    "dhSecretKeyPublicMP",
-    "dhGexRequest",
-)
-
-_GROUP_EXCHANGE = b"diffie-hellman-group-exchange-sha256"
-
 
 @implementer(IFillable, IPushProducer)
-class SSHTransport(SSHServerTransport):
+class SSHTransport(KeyExchange):
     """
     One client's connection.
 
     It is a producer to its own transport: while the socket is full, channels hold their bytes back.
-
-    :ivar strict: strict key exchange is in force.
     """
 
     _log = Logger()
 
-    factory: Any
-    strict = False
-    _stage: frozenset[int] | None = None  # the messages that may come next in a key exchange; None outside of one
-    _ours: kex.Proposal | None = None
-    _agreement: kex.Agreement | None = None
-    _next_opener: Opener | None = None
-    _ignore_guess = False
-    _ciphers = (kex.ALL_CIPHERS, kex.ALL_CIPHERS)
-    _extensions = False
     _authentication: PublicKeyAuth | None = None
     _connection: Connection | None = None
     _logout: Callable[[], None] | None = None
-    _closing = False
     _full = False
     _unread = 0
     _heard = 0
     _silences = 0
-    _kex_since = 0.0
     _deadline: Any = None
-    _impatience: Any = None
     _tick_call: Any = None
 
     # -- the connection's life -----------------------------------------------------------------------------------------
@@ -142,11 +97,7 @@ class SSHTransport(SSHServerTransport):
         self.factory.ended(self)
 
     def disconnect(self, code: int, text: str) -> None:
-        """
-        Tell the peer why, and end the connection.
-
-        :param code: RFC 4253 section 11.1.
-        """
+        """`KeyExchange`."""
         if self._closing:
             return
         self._log.info(
@@ -282,13 +233,6 @@ class SSHTransport(SSHServerTransport):
         elif messageNum not in (2, 3, 4, MSG_EXT_INFO):
             self.sendUnimplemented()
 
-    def _check_initial(self, kind: int) -> None:
-        """Before the first keys: no more than the exchange itself, and nothing else at all where it is strict."""
-        if self.strict and kind not in (MSG_DISCONNECT, MSG_KEXINIT) and not 20 < kind < 50:
-            raise PacketError(PROTOCOL_ERROR, f"strict KEX violation: message {kind} in the initial key exchange")
-        if not (1 <= kind <= 4 or 20 <= kind < 50):
-            raise PacketError(PROTOCOL_ERROR, f"message {kind} before the key exchange")
-
     def sendUnimplemented(self) -> None:
         """Tell the peer that its last packet was not understood (RFC 4253 section 11.4)."""
         opener = self._reader.opener
@@ -361,6 +305,16 @@ class SSHTransport(SSHServerTransport):
     def stopProducing(self) -> None:
         """`IPushProducer`: the socket is gone; `connectionLost` follows."""
 
+    def _gate_closed(self) -> None:
+        if self._connection is not None:
+            self._connection.block(True)
+
+    def _gate_opened(self) -> None:
+        self._unblock()
+
+    def _keys_changed(self) -> None:
+        self._heard = 0
+
     def _unblock(self) -> None:
         if self._connection is not None and not self._full and not self._writer.held:
             self._connection.block(False)
@@ -369,128 +323,6 @@ class SSHTransport(SSHServerTransport):
     def writer(self) -> PacketWriter:
         """What channels write bulk to while the connection is not blocked."""
         return self._writer
-
-    # -- key exchange --------------------------------------------------------------------------------------------------
-
-    def rekey(self) -> None:
-        """Begin an exchange of keys, unless one is going on."""
-        if self._ours is None and self._stage is None and not self._closing:
-            self._send_kexinit(None)
-
-    def _send_kexinit(self, peer: kex.Proposal | None) -> None:
-        if self._impatience is not None and self._impatience.active():
-            self._impatience.cancel()
-        self._impatience = None
-        if peer is not None and self.limits.prefer_aes_gcm:
-            # Remembered for the exchanges that we begin, before the client's proposal is seen again.
-            self._ciphers = kex.suited(peer.ciphers_in), kex.suited(peer.ciphers_out)
-        self._ours = kex.offer(self.factory.host_key_algorithms, *self._ciphers)
-        payload = self._ours.encode()
-        self.ourKexInitPayload = bytes((MSG_KEXINIT,)) + payload
-        self._kex_since = self.clock.seconds()
-        self.sendPacket(MSG_KEXINIT, payload)
-        self._writer.held = True
-        if self._connection is not None:
-            self._connection.block(True)
-
-    def ssh_KEXINIT(self, packet: bytes) -> None:
-        """The client's proposal: answer with ours, and settle on what both can do."""
-        if self._stage is not None:
-            raise PacketError(PROTOCOL_ERROR, "KEXINIT within a key exchange")
-        theirs = kex.Proposal.parse(packet)
-        if self.sessionID is None:
-            self._first_proposal(theirs)
-        self.otherKexInitPayload = bytes((MSG_KEXINIT,)) + packet
-        if self._ours is None:
-            self._send_kexinit(theirs)
-        assert self._ours is not None
-        self._agreement = agreement = kex.agree(theirs, self._ours)
-        self.kexAlg = agreement.key_exchange
-        self.keyAlg = agreement.host_key
-        self._ignore_guess = agreement.wrong_guess
-        group = agreement.key_exchange == _GROUP_EXCHANGE
-        self._stage = frozenset((MSG_KEX_GROUP_REQUEST if group else MSG_KEX_INIT,))
-
-    def _first_proposal(self, theirs: kex.Proposal) -> None:
-        self._extensions = kex.EXTENSIONS_CLIENT in theirs.key_exchanges
-        self.strict = kex.STRICT_CLIENT in theirs.key_exchanges
-        opener = self._reader.opener
-        if self.strict and opener is not None and opener.sequence != 1:
-            raise PacketError(PROTOCOL_ERROR, "strict KEX violation: KEXINIT is not the first packet")
-
-    def _exchange_message(self, kind: int, payload: bytes) -> None:
-        if self._ignore_guess and kind >= 30:
-            self._ignore_guess = False
-            return
-        if self._stage is None or kind not in self._stage:
-            raise PacketError(PROTOCOL_ERROR, f"message {kind} out of order in the key exchange")
-        self._stage = frozenset()
-        try:
-            self._EXCHANGE[kind](self, payload)
-        except PacketError:
-            raise
-        except Exception as error:  # Conch and the cryptography library refuse bad values in many ways
-            self._log.debug("ssh key exchange failed: {error!r}", error=error)
-            raise PacketError(kex.KEY_EXCHANGE_FAILED, "key exchange failed") from None
-
-    def ssh_KEX_DH_GEX_REQUEST(self, packet: bytes) -> None:
-        """RFC 4419 section 3: the client asks for a group."""
-        self.dhGexRequest = packet
-        bits = kex.choose_group(*struct.unpack(">3I", packet))
-        self.g, self.p = kex.GENERATOR, kex.group_prime(bits)
-        self._startEphemeralDH()
-        self.sendPacket(MSG_KEX_GROUP, MP(self.p) + MP(self.g))
-        self._stage = frozenset((MSG_KEX_GROUP_INIT,))
-
-    def ssh_KEX_DH_GEX_INIT(self, packet: bytes) -> None:
-        """RFC 4419 section 3: the client's public value."""
-        if not 1 < getMP(packet)[0] < self.p - 1:
-            raise PacketError(kex.KEY_EXCHANGE_FAILED, "bad public value")
-        super().ssh_KEX_DH_GEX_INIT(packet)
-
-    def _keySetup(self, sharedSecret: bytes, exchangeHash: bytes) -> None:
-        """
-        The exchange is computed: from our NEWKEYS on we send under the new keys, and the gate is open again.
-        """
-        assert self._agreement is not None and self._reader.opener is not None
-        first = self.sessionID is None
-        if self.sessionID is None:
-            self.sessionID = exchangeHash
-        derive = kex.key_material(self.kexAlg, sharedSecret, exchangeHash, self.sessionID)
-        writer = self._writer
-        self.sendPacket(MSG_NEWKEYS, b"")
-        number = 0 if self.strict else writer.sealer.sequence
-        writer.sealer = self._agreement.outgoing.sealer(derive, b"BDF", number)
-        writer.sent = 0
-        self._next_opener = self._agreement.incoming.opener(derive, b"ACE", 0)
-        self._stage = frozenset((MSG_NEWKEYS,))
-        writer.held = False
-        if first and self._extensions:
-            algorithms = b",".join(kex.SIGNATURE_ALGORITHMS)
-            writer.send_now(struct.pack(">BI", MSG_EXT_INFO, 1) + NS(b"server-sig-algs") + NS(algorithms))
-        writer.flush()
-        self._unblock()
-
-    def ssh_NEWKEYS(self, packet: bytes) -> None:
-        """From the next packet on, even in the same read, the client's messages are under the new keys."""
-        opener, reader = self._next_opener, self._reader
-        if packet or opener is None or reader.opener is None:
-            raise PacketError(PROTOCOL_ERROR, "bad NEWKEYS")
-        opener.sequence = 0 if self.strict else reader.opener.sequence
-        opener.limit = reader.opener.limit
-        reader.opener = opener
-        reader.received = self._heard = 0
-        self._keyed_at = self.clock.seconds()
-        self._next_opener = self._agreement = self._ours = self._stage = None
-        for name in _KEX_STATE:
-            self.__dict__.pop(name, None)
-
-    _EXCHANGE = {
-        MSG_NEWKEYS: ssh_NEWKEYS,
-        MSG_KEX_INIT: SSHServerTransport.ssh_KEX_DH_GEX_REQUEST_OLD,
-        MSG_KEX_GROUP_REQUEST: ssh_KEX_DH_GEX_REQUEST,
-        MSG_KEX_GROUP_INIT: ssh_KEX_DH_GEX_INIT,
-    }
 
     # -- after the login -----------------------------------------------------------------------------------------------
 
@@ -531,11 +363,3 @@ class SSHTransport(SSHServerTransport):
             connection.keepalive()
         connection.tick()
         self._check_keys_age()
-
-    def _check_keys_age(self) -> None:
-        now = self.clock.seconds()
-        if self._ours is not None:
-            if now - self._kex_since > self.limits.kex_timeout:
-                self.disconnect(kex.KEY_EXCHANGE_FAILED, "key exchange takes too long")
-        elif now - self._keyed_at > self.limits.rekey_seconds:
-            self.rekey()

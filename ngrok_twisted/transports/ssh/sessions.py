@@ -15,7 +15,7 @@ from twisted.conch.ssh.common import NS
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ngrok_twisted.transports.ssh.channels import MSG_CHANNEL_DATA, Channel
+from ngrok_twisted.transports.ssh.channel import MSG_CHANNEL_DATA, Channel
 from ngrok_twisted.transports.ssh.publickey import Fields
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ngrok_twisted.iam.principal import Principal
-from ngrok_twisted.transports.ssh.ciphers import PROTOCOL_ERROR, PacketError
+from ngrok_twisted.transports.ssh.framing import PROTOCOL_ERROR, PacketError
 from ngrok_twisted.transports.ssh.publickey import BadKey, PublicKey, Fields, fingerprint, parse
 
 MSG_USERAUTH_REQUEST = 50
@@ -154,7 +154,7 @@ class PublicKeyAuth(SSHService):
         :param known: called with the portal's answer to credentials that are right.
         :param valid: called without one, when the checker knows the key and misses the signature.
         """
-        login = self._login = self._portal.login(credentials, None, Principal)
+        login = self._login = self._portal.login(credentials, None, Principal)  # type: ignore[arg-type]
 
         def done(result: Any) -> None:
             self._login = None

@@ -19,7 +19,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from ngrok_twisted.transports.ssh.ciphers import OVERHEAD, PAYLOAD, ClearOpener, ClearSealer, Suite
+from ngrok_twisted.transports.ssh.ciphers import Suite
+from ngrok_twisted.transports.ssh.framing import OVERHEAD, PAYLOAD, ClearOpener, ClearSealer
 from ngrok_twisted.transports.ssh.kex import Proposal, agree, key_material
 from ngrok_twisted.transports.ssh.transport import SSHLimits, SSHServerFactory
 from tests.transports.ssh.gateways import RecordingGateway, portal_for

@@ -14,7 +14,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from ngrok_twisted.interfaces import IBatchReceiver, IBatchTransport
-from ngrok_twisted.transports.ssh.channels import MAX_OUTGOING
+from ngrok_twisted.transports.ssh.outgoing import MAX_OUTGOING
 from tests.transports.ssh.client import ScriptedClient, data
 
 WINDOW = 2 * 1024 * 1024

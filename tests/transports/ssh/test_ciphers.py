@@ -12,15 +12,8 @@ from hypothesis import strategies as st
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.transports.ssh.ciphers import (
-    MAX_PACKET,
-    OVERHEAD,
-    PAYLOAD,
-    ClearOpener,
-    ClearSealer,
-    PacketError,
-    Suite,
-)
+from ngrok_twisted.transports.ssh.ciphers import Suite
+from ngrok_twisted.transports.ssh.framing import MAX_PACKET, OVERHEAD, PAYLOAD, ClearOpener, ClearSealer, PacketError
 
 SUITES = [
     Suite(b"aes128-gcm@openssh.com"),

@@ -8,7 +8,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.transports.ssh import kex
-from ngrok_twisted.transports.ssh.ciphers import PacketError, Suite
+from ngrok_twisted.transports.ssh.ciphers import Suite
+from ngrok_twisted.transports.ssh.framing import PacketError
 from ngrok_twisted.transports.ssh.kex import Proposal, agree, offer, suited
 
 GCM = b"aes128-gcm@openssh.com"

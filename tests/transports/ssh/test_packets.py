@@ -11,7 +11,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.transports.ssh.ciphers import ClearOpener, ClearSealer, PacketError, Suite
+from ngrok_twisted.transports.ssh.ciphers import Suite
+from ngrok_twisted.transports.ssh.framing import ClearOpener, ClearSealer, PacketError
 from ngrok_twisted.transports.ssh.packets import MAX_MESSAGE, PacketReader, PacketWriter, Turn
 
 

@@ -1,0 +1,116 @@
+"""
+`Channel`: the windows and the ends of one channel. Source: RFC 4254 section 5.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from twisted.python.failure import Failure
+
+from ngrok_twisted.transports.ssh.framing import PROTOCOL_ERROR, PacketError
+from ngrok_twisted.transports.ssh.packets import PACKET_DATA
+from ngrok_twisted.transports.ssh.publickey import Fields
+
+if TYPE_CHECKING:
+    from ngrok_twisted.transports.ssh.connection import Connection
+
+MSG_WINDOW_ADJUST = 93
+MSG_CHANNEL_DATA = 94
+MSG_CHANNEL_EOF = 96
+MSG_CHANNEL_CLOSE = 97
+
+
+class Channel:
+    """
+    :ivar number: our number.
+    :ivar remote: the client's.
+    :ivar confirmed: both sides know it.
+    :ivar receive_window: bytes the client may still send.
+    :ivar send_window: bytes we may still send.
+    :ivar batch: buffers of the current read, see `Connection.deliver`.
+    """
+
+    # Bytes. Half of it is always on its way while the consumer keeps up (performance.md A.3).
+    WINDOW = 2 * 1024 * 1024
+
+    def __init__(self, connection: Connection, number: int) -> None:
+        self.connection = connection
+        self.number = number
+        self.remote = 0
+        self.confirmed = False
+        self.receive_window = self.WINDOW
+        self.send_window = 0
+        self.packet_limit = 0
+        self.batch: list[memoryview] = []
+        self.got_eof = self.got_close = False
+        self.sent_eof = self.sent_close = False
+        self._owed = 0
+
+    def confirm(self, remote: int, window: int, limit: int) -> None:
+        """
+        Both sides know the channel.
+
+        :param limit: the most data the client takes in one packet.
+        :raises PacketError: it cannot take any.
+        """
+        if not limit:
+            raise PacketError(PROTOCOL_ERROR, "a channel without room for data")
+        self.remote = remote
+        self.send_window = window
+        self.packet_limit = min(limit, PACKET_DATA)
+        self.confirmed = True
+
+    def credit(self, size: int) -> None:
+        """So many bytes were taken; tell the client when half of its window is due."""
+        self._owed += size
+        if self._owed >= self.WINDOW // 2 and not self.sent_close and not self.got_eof:
+            owed, self._owed = self._owed, 0
+            self.receive_window += owed
+            self.connection.transport.send(struct.pack(">BII", MSG_WINDOW_ADJUST, self.remote, owed))
+
+    def send_eof(self) -> None:
+        """No more data will follow."""
+        if not self.sent_eof and not self.sent_close:
+            self.sent_eof = True
+            self.connection.transport.send(struct.pack(">BI", MSG_CHANNEL_EOF, self.remote))
+
+    def send_close(self) -> None:
+        """The channel is over for us."""
+        if self.sent_close:
+            return
+        self.sent_close = True
+        self.connection.waiting.pop(self, None)
+        if self.confirmed:
+            self.connection.transport.send(struct.pack(">BI", MSG_CHANNEL_CLOSE, self.remote))
+
+    # What kinds of channels do with it.
+
+    def received(self, batch: list[memoryview]) -> None:
+        """Data. The buffers are valid during the call only."""
+
+    def eof_received(self) -> None:
+        """The client sends no more."""
+
+    def close_received(self) -> None:
+        """The client has closed the channel, and its number is free."""
+
+    def requested(self, name: bytes, fields: Fields) -> bool:
+        """:return: whether a channel request is granted."""
+        return False
+
+    def request_answered(self) -> None:
+        """The answer to `requested` is on its way."""
+
+    def drain(self) -> None:
+        """There may be room for what waits."""
+
+    def check_linger(self) -> None:
+        """Called every few seconds while bytes wait."""
+
+    def abort(self) -> None:
+        """It failed on our side."""
+
+    def connection_lost(self, reason: Failure) -> None:
+        """The whole connection is gone."""

@@ -1,0 +1,222 @@
+"""
+The key exchange of a connection: which of its messages may come when, and the moment each direction changes keys.
+
+Conch computes the exchanges. Sources: RFC 4253 section 7; OpenSSH's PROTOCOL section 1.9 (strict key exchange).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from twisted.conch.ssh.common import MP, NS, getMP
+from twisted.conch.ssh.transport import SSHServerTransport
+from twisted.logger import Logger
+
+from ngrok_twisted.transports.ssh import kex
+from ngrok_twisted.transports.ssh.framing import PROTOCOL_ERROR, Opener, PacketError
+from ngrok_twisted.transports.ssh.limits import SSHLimits
+from ngrok_twisted.transports.ssh.packets import PacketReader, PacketWriter
+
+MSG_DISCONNECT = 1
+MSG_EXT_INFO = 7
+MSG_KEXINIT = 20
+MSG_NEWKEYS = 21
+MSG_KEX_INIT = 30
+MSG_KEX_GROUP = 31
+MSG_KEX_GROUP_INIT = 32
+MSG_KEX_GROUP_REQUEST = 34
+
+# What Conch's key exchange leaves on the transport; worth several KiB.
+_KEX_STATE = (
+    "ourKexInitPayload",
+    "otherKexInitPayload",
+    "ecPub",
+    "g",
+    "p",
+    "dhSecretKey",
+    "dhSecretKeyPublicMP",
+    "dhGexRequest",
+)
+
+_GROUP_EXCHANGE = b"diffie-hellman-group-exchange-sha256"
+
+
+class KeyExchange(SSHServerTransport):
+    """
+    The part of an `SSHTransport` that agrees on keys.
+
+    :ivar strict: strict key exchange is in force.
+    """
+
+    _log = Logger()
+
+    transport: Any
+    factory: Any
+    limits: SSHLimits
+    clock: Any
+    strict = False
+    _writer: PacketWriter
+    _reader: PacketReader
+    _stage: frozenset[int] | None = None  # the messages that may come next in a key exchange; None outside of one
+    _ours: kex.Proposal | None = None
+    _agreement: kex.Agreement | None = None
+    _next_opener: Opener | None = None
+    _ignore_guess = False
+    _ciphers = (kex.ALL_CIPHERS, kex.ALL_CIPHERS)
+    _extensions = False
+    _closing = False
+    _kex_since = 0.0
+    _keyed_at = 0.0
+    _impatience: Any = None
+
+    def disconnect(self, code: int, text: str) -> None:
+        """Tell the peer why, and end the connection. :param code: RFC 4253 section 11.1."""
+        raise NotImplementedError
+
+    def _gate_closed(self) -> None:
+        """Our KEXINIT is out: all but the exchange must wait."""
+        raise NotImplementedError
+
+    def _gate_opened(self) -> None:
+        """Our NEWKEYS is out: what waited may go."""
+        raise NotImplementedError
+
+    def _keys_changed(self) -> None:
+        """The client's messages are under new keys."""
+        raise NotImplementedError
+
+    def _check_initial(self, kind: int) -> None:
+        """Before the first keys: no more than the exchange itself, and nothing else at all where it is strict."""
+        if self.strict and kind not in (MSG_DISCONNECT, MSG_KEXINIT) and not 20 < kind < 50:
+            raise PacketError(PROTOCOL_ERROR, f"strict KEX violation: message {kind} in the initial key exchange")
+        if not (1 <= kind <= 4 or 20 <= kind < 50):
+            raise PacketError(PROTOCOL_ERROR, f"message {kind} before the key exchange")
+
+    def rekey(self) -> None:
+        """Begin an exchange of keys, unless one is going on."""
+        if self._ours is None and self._stage is None and not self._closing:
+            self._send_kexinit(None)
+
+    def _send_kexinit(self, peer: kex.Proposal | None) -> None:
+        if self._impatience is not None and self._impatience.active():
+            self._impatience.cancel()
+        self._impatience = None
+        if peer is not None and self.limits.prefer_aes_gcm:
+            # Remembered for the exchanges that we begin, before the client's proposal is seen again.
+            self._ciphers = kex.suited(peer.ciphers_in), kex.suited(peer.ciphers_out)
+        self._ours = kex.offer(self.factory.host_key_algorithms, *self._ciphers)
+        payload = self._ours.encode()
+        self.ourKexInitPayload = bytes((MSG_KEXINIT,)) + payload
+        self._kex_since = self.clock.seconds()
+        self.sendPacket(MSG_KEXINIT, payload)
+        self._writer.held = True
+        self._gate_closed()
+
+    def ssh_KEXINIT(self, packet: bytes) -> None:
+        """The client's proposal: answer with ours, and settle on what both can do."""
+        if self._stage is not None:
+            raise PacketError(PROTOCOL_ERROR, "KEXINIT within a key exchange")
+        theirs = kex.Proposal.parse(packet)
+        if self.sessionID is None:
+            self._first_proposal(theirs)
+        self.otherKexInitPayload = bytes((MSG_KEXINIT,)) + packet
+        if self._ours is None:
+            self._send_kexinit(theirs)
+        assert self._ours is not None
+        self._agreement = agreement = kex.agree(theirs, self._ours)
+        self.kexAlg = agreement.key_exchange
+        self.keyAlg = agreement.host_key
+        self._ignore_guess = agreement.wrong_guess
+        group = agreement.key_exchange == _GROUP_EXCHANGE
+        self._stage = frozenset((MSG_KEX_GROUP_REQUEST if group else MSG_KEX_INIT,))
+
+    def _first_proposal(self, theirs: kex.Proposal) -> None:
+        self._extensions = kex.EXTENSIONS_CLIENT in theirs.key_exchanges
+        self.strict = kex.STRICT_CLIENT in theirs.key_exchanges
+        opener = self._reader.opener
+        if self.strict and opener is not None and opener.sequence != 1:
+            raise PacketError(PROTOCOL_ERROR, "strict KEX violation: KEXINIT is not the first packet")
+
+    def _exchange_message(self, kind: int, payload: bytes) -> None:
+        if self._ignore_guess and kind >= 30:
+            self._ignore_guess = False
+            return
+        if self._stage is None or kind not in self._stage:
+            raise PacketError(PROTOCOL_ERROR, f"message {kind} out of order in the key exchange")
+        self._stage = frozenset()
+        try:
+            self._EXCHANGE[kind](self, payload)
+        except PacketError:
+            raise
+        except Exception as error:  # Conch and the cryptography library refuse bad values in many ways
+            self._log.debug("ssh key exchange failed: {error!r}", error=error)
+            raise PacketError(kex.KEY_EXCHANGE_FAILED, "key exchange failed") from None
+
+    def ssh_KEX_DH_GEX_REQUEST(self, packet: bytes) -> None:
+        """RFC 4419 section 3: the client asks for a group."""
+        self.dhGexRequest = packet
+        bits = kex.choose_group(*struct.unpack(">3I", packet))
+        self.g, self.p = kex.GENERATOR, kex.group_prime(bits)
+        self._startEphemeralDH()
+        self.sendPacket(MSG_KEX_GROUP, MP(self.p) + MP(self.g))
+        self._stage = frozenset((MSG_KEX_GROUP_INIT,))
+
+    def ssh_KEX_DH_GEX_INIT(self, packet: bytes) -> None:
+        """RFC 4419 section 3: the client's public value."""
+        if not 1 < getMP(packet)[0] < self.p - 1:
+            raise PacketError(kex.KEY_EXCHANGE_FAILED, "bad public value")
+        super().ssh_KEX_DH_GEX_INIT(packet)
+
+    def _keySetup(self, sharedSecret: bytes, exchangeHash: bytes) -> None:
+        """
+        The exchange is computed: from our NEWKEYS on we send under the new keys, and the gate is open again.
+        """
+        assert self._agreement is not None and self._reader.opener is not None
+        first = self.sessionID is None
+        if self.sessionID is None:
+            self.sessionID = exchangeHash
+        derive = kex.key_material(self.kexAlg, sharedSecret, exchangeHash, self.sessionID)
+        writer = self._writer
+        self.sendPacket(MSG_NEWKEYS, b"")
+        number = 0 if self.strict else writer.sealer.sequence
+        writer.sealer = self._agreement.outgoing.sealer(derive, b"BDF", number)
+        writer.sent = 0
+        self._next_opener = self._agreement.incoming.opener(derive, b"ACE", 0)
+        self._stage = frozenset((MSG_NEWKEYS,))
+        writer.held = False
+        if first and self._extensions:
+            algorithms = b",".join(kex.SIGNATURE_ALGORITHMS)
+            writer.send_now(struct.pack(">BI", MSG_EXT_INFO, 1) + NS(b"server-sig-algs") + NS(algorithms))
+        writer.flush()
+        self._gate_opened()
+
+    def ssh_NEWKEYS(self, packet: bytes) -> None:
+        """From the next packet on, even in the same read, the client's messages are under the new keys."""
+        opener, reader = self._next_opener, self._reader
+        if packet or opener is None or reader.opener is None:
+            raise PacketError(PROTOCOL_ERROR, "bad NEWKEYS")
+        opener.sequence = 0 if self.strict else reader.opener.sequence
+        opener.limit = reader.opener.limit
+        reader.opener = opener
+        reader.received = 0
+        self._keys_changed()
+        self._keyed_at = self.clock.seconds()
+        self._next_opener = self._agreement = self._ours = self._stage = None
+        for name in _KEX_STATE:
+            self.__dict__.pop(name, None)
+
+    _EXCHANGE = {
+        MSG_NEWKEYS: ssh_NEWKEYS,
+        MSG_KEX_INIT: SSHServerTransport.ssh_KEX_DH_GEX_REQUEST_OLD,
+        MSG_KEX_GROUP_REQUEST: ssh_KEX_DH_GEX_REQUEST,
+        MSG_KEX_GROUP_INIT: ssh_KEX_DH_GEX_INIT,
+    }
+
+    def _check_keys_age(self) -> None:
+        now = self.clock.seconds()
+        if self._ours is not None:
+            if now - self._kex_since > self.limits.kex_timeout:
+                self.disconnect(kex.KEY_EXCHANGE_FAILED, "key exchange takes too long")
+        elif now - self._keyed_at > self.limits.rekey_seconds:
+            self.rekey()
