@@ -73,7 +73,7 @@ class Arm:
         """
         Start, without a tunnel.
 
-        :return: the loopback port where SSH clients may ask for tunnels, with `Workshop.key` ``visitor_key``.
+        :return: the loopback port where SSH clients with a key of `benchmarks.openssh` may ask for tunnels.
         :raises Unusable: with the reason.
         """
         raise NotImplementedError

@@ -4,7 +4,9 @@ The OpenSSH client with its default settings, as a user has it: no cipher, windo
 
 from __future__ import annotations
 
+import getpass
 import re
+from pathlib import Path
 from typing import Callable
 
 from benchmarks.workshop import LOOPBACK, Process, Workshop
@@ -12,20 +14,30 @@ from benchmarks.workshop import LOOPBACK, Process, Workshop
 CLIENT = {"ssh": "apt-get install openssh-client", "ssh-keygen": "apt-get install openssh-client"}
 """What every arm with an ``ssh -R`` needs."""
 
+KEYS = 5
+"""Users there are. The edge lets one key have 20 sessions; with a key each for every few tunnels it never says so."""
+
 _URL = re.compile(r"\b(https|tcp|tls)://([a-z0-9.-]+)(?::(\d+))?", re.IGNORECASE)
 
 
+def public_keys(workshop: Workshop) -> list[str]:
+    """The lines of an ``authorized_keys`` that lets all users in."""
+    files = [Path(f"{workshop.key(f'user_{number}')}.pub") for number in range(KEYS)]
+    return [file.read_text(encoding="ascii").strip() for file in files]
+
+
 def client_command(
-    workshop: Workshop, port: int, forward: str, *, user: str, command: str = "", log_level: str = "ERROR"
+    workshop: Workshop, port: int, forward: str, *, number: int = 0, command: str = "", log_level: str = "ERROR"
 ) -> list[str]:
     """
     :param port: the server's loopback port.
     :param forward: what ``-R`` gets.
+    :param number: which client it is; it has one of the `KEYS` keys.
     :param command: what the session runs; without it there is no session (``-N``).
     :return: the command line of ``ssh``, reading no configuration but what stands here.
     """
     settings = {
-        "IdentityFile": str(workshop.key("visitor_key")),
+        "IdentityFile": str(workshop.key(f"user_{number % KEYS}")),
         "IdentitiesOnly": "yes",
         "BatchMode": "yes",
         "StrictHostKeyChecking": "no",
@@ -34,7 +46,8 @@ def client_command(
         "ExitOnForwardFailure": "yes",
     }
     pairs = [part for name, value in settings.items() for part in ("-o", f"{name}={value}")]
-    session = ["-T", f"{user}@{LOOPBACK}", command] if command else ["-N", f"{user}@{LOOPBACK}"]
+    user = f"{getpass.getuser()}@{LOOPBACK}"
+    session = ["-T", user, command] if command else ["-N", user]
     return ["ssh", "-F", "none", *pairs, "-p", str(port), "-R", forward, *session]
 
 

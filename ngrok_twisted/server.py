@@ -13,7 +13,7 @@ import sys
 from typing import Any, Callable
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -65,6 +65,8 @@ class Server(MultiService):
         self._transports = transports
         self._listeners = listeners
         self._ready = ready
+        self._stopping: list[Deferred[None]] | None = None
+        self._is_shut = False
         for part in (*parts, plane, *transports):
             part.setServiceParent(self)
 
@@ -89,42 +91,62 @@ class Server(MultiService):
 
     async def _start(self) -> None:
         await self._control.open()
+        if self._stopping is not None:
+            return
         for listener in self._listeners:
             listener.accept()
         self._ready()
 
     def _failed(self, failure: Any) -> None:
+        if self._stopping is not None:
+            self._log.debug("the start was given up: {reason}", reason=failure.getErrorMessage())
+            return
         if failure.check(StoreUnusable, InvalidConfig):
             print(f"ngrok_twisted cannot start: {failure.value}", file=sys.stderr, flush=True)
         else:
             self._log.failure("ngrok_twisted cannot start", failure)
         self._reactor.addSystemEventTrigger("after", "shutdown", _exit_with_error)
-        if self._reactor.running:
-            self._reactor.stop()
+        self._reactor.callWhenRunning(self._reactor.stop)
 
     def stopService(self) -> Deferred[None]:
         """
-        Drain, then stop.
+        Drain, then stop. A second call waits for the first.
 
         :return: a Deferred that fires with ``None`` when everything is shut.
         """
-        return Deferred.fromCoroutine(self._stop())
+        done: Deferred[None] = Deferred()
+        if self._is_shut:
+            done.callback(None)
+        elif self._stopping is not None:
+            self._stopping.append(done)
+        else:
+            self._stopping = [done]
+            Deferred.fromCoroutine(self._stop())
+        return done
 
     async def _stop(self) -> None:
-        self._log.info("draining: {count} visitors are still here", count=len(self._plane.visitors))
+        self._log.info("stopping: {count} visitors are still here", count=len(self._plane.visitors))
         for listener in self._listeners:
-            await listener.close()
+            await self._step(listener.close)
         for transport in self._transports:
-            transport.drain()
-        await self._drained()
-        stopped = super().stopService()
-        if stopped is not None:
-            await stopped
-        await self._control.close()
-        self._state.close()
+            await self._step(transport.drain)
+        await self._step(self._drain)
+        await self._step(super().stopService)
+        await self._step(self._control.close)
+        await self._step(self._state.close)
         self._log.info("everything is shut")
+        self._is_shut = True
+        for waiting in self._stopping or ():
+            waiting.callback(None)
 
-    async def _drained(self) -> None:
+    async def _step(self, work: Callable[[], Any]) -> None:
+        """One step on the way down: where it fails, the others are still taken."""
+        try:
+            await maybeDeferred(work)
+        except Exception:
+            self._log.failure("a part did not stop as it should")
+
+    async def _drain(self) -> None:
         deadline = self._reactor.seconds() + DRAIN_TIMEOUT
         self._plane.visitors.drain()
         while self._plane.visitors and self._reactor.seconds() < deadline:

@@ -4,6 +4,8 @@ What a server says once it is ready: the line to type, and where things are.
 
 from __future__ import annotations
 
+from typing import Iterator
+
 from ngrok_twisted import __version__
 from ngrok_twisted.control.config import Config
 from ngrok_twisted.net.listening import port_of
@@ -23,8 +25,18 @@ def welcome(config: Config, path: str | None) -> str:
         f"  names are made under:      {config.domain}",
         f"  CA of the certificates:    {config.state}/ca.pem",
     ]
-    lines += [f"  note: {warning}" for warning in config.warnings]
+    lines += [f"  note: {note}" for note in _notes(config, path)]
     return "\n".join(lines) + "\n"
+
+
+def _notes(config: Config, path: str | None) -> Iterator[str]:
+    yield from config.warnings
+    # Without a file the defaults say so themselves, with the folder that was searched.
+    if path is not None and config.listen.ssh and not config.keys and not config.ssh_credentials:
+        yield (
+            "no SSH key may connect yet: make one with ssh-keygen -t ed25519, and put its public half into a file that "
+            "ssh.authorized_keys names, where new keys count at once"
+        )
 
 
 def ssh_line(config: Config) -> str:

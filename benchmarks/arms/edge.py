@@ -4,14 +4,13 @@ The product: ``twistd -n ngrok`` in one process, entered by a plain ``ssh -R``.
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 from pathlib import Path
 from typing import ClassVar
 
 from benchmarks.arm import Address, Arm
-from benchmarks.openssh import CLIENT, client_command, find_url, start_client
+from benchmarks.openssh import CLIENT, client_command, find_url, public_keys, start_client
 from benchmarks.workshop import LOOPBACK, Unusable, free_port, free_ports, listening
 
 DOMAIN = "ngrok.localhost"
@@ -63,7 +62,7 @@ class EdgeArm(Arm):
         :param command: what the client runs, which says what kind of endpoint it wants.
         """
         ports = self._start()
-        line = client_command(self.workshop, ports["ssh"], forward, user=getpass.getuser(), command=command)
+        line = client_command(self.workshop, ports["ssh"], forward, command=command)
         client = start_client(
             self.workshop, f"{self.label}-client", line, lambda output: find_url(output, scheme) is not None
         )
@@ -78,7 +77,6 @@ class EdgeArm(Arm):
         """Every YAML reader reads JSON."""
         folder = self.workshop.folder(self.label)
         first = free_ports(TCP_PORTS)
-        public_key = Path(f"{self.workshop.key('visitor_key')}.pub").read_text(encoding="ascii").strip()
         config = {
             "domain": DOMAIN,
             "listen": {name: f"tcp:{port}:interface={LOOPBACK}" for name, port in ports.items()},
@@ -86,7 +84,7 @@ class EdgeArm(Arm):
             "state": str(folder / "state"),
             "store": "memory",
             "tls": {"issuer": "local"},
-            "ssh_credentials": [{"public_key": public_key}],
+            "ssh_credentials": [{"public_key": line} for line in public_keys(self.workshop)],
         }
         path = folder / "config.yaml"
         path.write_text(json.dumps(config, indent=2), encoding="utf-8")

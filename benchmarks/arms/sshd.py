@@ -4,14 +4,13 @@ OpenSSH's own server: a daemon of ours on a loopback port, with a host key and a
 
 from __future__ import annotations
 
-import getpass
 import os
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
 from benchmarks.arm import Address, Arm, which
-from benchmarks.openssh import CLIENT, client_command, start_client
+from benchmarks.openssh import CLIENT, client_command, public_keys, start_client
 from benchmarks.workshop import LOOPBACK, free_port, listening
 
 PRIVILEGE_SEPARATION = Path("/run/sshd")
@@ -42,8 +41,7 @@ class SSHDArm(Arm):
         """`Arm`."""
         self._make_privilege_separation_directory()
         port = free_port()
-        config = self.workshop.folder(self.label) / "sshd_config"
-        config.write_text(self._config(port), encoding="utf-8")
+        config = self._write_sshd_config(port)
         sshd = which("sshd") or "sshd"  # it insists on its absolute path, since it executes itself again
         daemon = self.workshop.start(
             f"{self.label}-daemon", sshd, "-D", "-e", "-f", str(config), ready=lambda: listening(port)
@@ -61,17 +59,20 @@ class SSHDArm(Arm):
         :raises Unusable: with the client's own words.
         """
         forward = f"{public}:{LOOPBACK}:{origin}"
-        command = client_command(self.workshop, port, forward, user=getpass.getuser(), command="cat")
+        command = client_command(self.workshop, port, forward, command="cat")
         client = start_client(self.workshop, f"{self.label}-client", command, lambda output: listening(public))
         self.clients.append(client.pid)
 
-    def _config(self, port: int) -> str:
-        """An ``sshd_config`` that lets this user in with one key, forwards ports and does nothing else."""
+    def _write_sshd_config(self, port: int) -> Path:
+        """A configuration that lets this user in by key, forwards ports and does nothing else."""
+        config = self.workshop.folder(self.label) / "sshd_config"
+        authorized_keys = config.parent / "authorized_keys"
+        authorized_keys.write_text("\n".join(public_keys(self.workshop)) + "\n", encoding="ascii")
         lines = [
             f"Port {port}",
             f"ListenAddress {LOOPBACK}",
             f"HostKey {self.workshop.key('host_key')}",
-            f"AuthorizedKeysFile {self.workshop.key('visitor_key')}.pub",
+            f"AuthorizedKeysFile {authorized_keys}",
             "PidFile none",
             "UsePAM no",
             "StrictModes no",
@@ -81,7 +82,10 @@ class SSHDArm(Arm):
             "AllowTcpForwarding remote",
             "LogLevel ERROR",
         ]
-        return "\n".join(lines + ([f"Ciphers {self.ciphers}"] if self.ciphers else [])) + "\n"
+        if self.ciphers:
+            lines.append(f"Ciphers {self.ciphers}")
+        config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return config
 
     def _make_privilege_separation_directory(self) -> None:
         """Make `PRIVILEGE_SEPARATION` if root needs it and it is not there, and remove it at the end."""

@@ -6,7 +6,6 @@ Servers keep what they once took from the kernel, so that every round has a serv
 
 from __future__ import annotations
 
-import getpass
 import time
 from typing import ClassVar
 
@@ -77,5 +76,5 @@ def open_tunnels(workshop: Workshop, port: int, numbers: range) -> None:
 def open_tunnel(workshop: Workshop, port: int, number: int) -> Process:
     """Start a client; its tunnel stands a moment later."""
     forward = f"0:{LOOPBACK}:{free_port()}"
-    command = client_command(workshop, port, forward, user=getpass.getuser(), log_level="INFO")
+    command = client_command(workshop, port, forward, number=number, log_level="INFO")
     return workshop.start(f"client-{number}", *command)

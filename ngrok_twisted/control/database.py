@@ -8,6 +8,7 @@ database a question; a second one holds the revision.
 from __future__ import annotations
 
 import sqlite3
+import time
 from typing import Any
 
 from sqlalchemy import Column, Connection, Engine, Integer, MetaData, String, Table, Text, create_engine, event, text
@@ -28,6 +29,10 @@ BUSY_TIMEOUT = 5
 
 #: The key of PostgreSQL's advisory lock: "ngrok_tw" in ASCII. One server at a time uses a database.
 _LOCK_KEY = int.from_bytes(b"ngrok_tw", "big")
+
+#: Seconds to wait for a server that has just ended to let go of the database; PostgreSQL notices within one.
+_LOCK_PATIENCE = 5.0
+_LOCK_POLL = 0.1
 
 _metadata = MetaData()
 _records = Table(
@@ -192,8 +197,15 @@ def _check_file(connection: Connection, name: str) -> None:
 
 
 def _take_lock(connection: Connection, name: str) -> None:
-    taken = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK_KEY}).scalar()
-    connection.rollback()
+    """Take the database for this server; one that has just ended may not have let go of it yet."""
+    deadline = time.monotonic() + _LOCK_PATIENCE
+    taken = False
+    while not taken:
+        taken = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK_KEY}).scalar()
+        connection.rollback()
+        if taken or time.monotonic() >= deadline:
+            break
+        time.sleep(_LOCK_POLL)
     if not taken:
         raise StoreUnusable(
             f"the database {name} is in use by another server; stop it, or give this one its own database"

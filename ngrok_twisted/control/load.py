@@ -149,7 +149,7 @@ def _embedded_keys(ssh: Files) -> tuple[Config, list[str]]:
         keys += more
         warnings += said
     if not keys:
-        warnings.append(f"no key in {ssh.folder} may connect: make one with ssh-keygen and start again")
+        warnings.append(f"no SSH key in {ssh.folder} may connect yet: make one with ssh-keygen -t ed25519; it counts at once")
     return Config(keys=tuple(keys)), warnings
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +19,18 @@ from ngrok_twisted.control.seed import declared
 from ngrok_twisted.errors import InvalidConfig
 
 #: What a running server keeps: listeners are open, the state is locked, the parts were made with these values.
-_FIXED = frozenset(
-    {
-        "access_log",
-        "domain",
-        "limits",
-        "listen",
-        "public_port",
-        "ssh",
-        "state",
-        "store",
-        "tcp",
-        "timeouts",
-        "tls",
-    }
+_FIXED = (
+    "access_log",
+    "domain",
+    "limits",
+    "listen",
+    "public_port",
+    "ssh",
+    "state",
+    "store",
+    "tcp",
+    "timeouts",
+    "tls",
 )
 
 
@@ -49,6 +47,7 @@ class Reloader(Service):
         :param path: its file, or ``None``.
         :param control: the `ngrok_twisted.control.service.Control`.
         """
+        self._started_with = config
         self._config = config
         self._path = path
         self._control = control
@@ -78,31 +77,41 @@ class Reloader(Service):
             for problem in error.problems:
                 self._log.error("not reloaded: {problem}", problem=problem)
             return False
-        for name in sorted(_changed(self._config, config) & _FIXED):
-            self._log.warn("{name} was changed; that takes effect at the next start", name=name)
+        for name in _FIXED:
+            if _fixed(self._started_with, name) != _fixed(config, name):
+                self._log.warn("{name} was changed; that takes effect at the next start", name=name)
+        for warning in config.warnings:
+            self._log.warn("{warning}", warning=warning)
         self._config = config
         self._log.info("configuration reloaded from {path}", path=self._path or "the built-in defaults")
         return True
 
     def fresh_keys(self) -> None:
         """
-        Read the ``authorized_keys`` files again, and nothing else, so that a key which was just added may connect.
+        Look for new keys in the ``authorized_keys`` files, so that a key which was just added may connect.
+
+        Keys that are not in them any more stay until `reload`: a stranger's offer is no occasion to end anyone's session,
+        and a file may be just about to be written.
         """
-        keys = read_keys(self._config, self._path, os.environ, Path.home())
-        if keys == self._config.keys:
+        known = {key.public_key for key in self._config.keys}
+        found = read_keys(self._config, self._path, os.environ, Path.home())
+        fresh = tuple(key for key in found if key.public_key not in known)
+        if not fresh:
             return
-        config = replace(self._config, keys=keys)
+        config = replace(self._config, keys=self._config.keys + fresh)
         try:
             self._control.declare(declared(config))
         except InvalidConfig as error:
-            self._log.error("new keys are not used: {error}", error=error)
+            self._log.error("new keys are not used: {error}", error=str(error))
         else:
             self._config = config
-            self._log.info("{count} authorized keys were read again", count=len(keys))
+            for key in fresh:
+                self._log.info("a new key may connect: {source}", source=key.source)
 
     def _hang_up(self, number: int, frame: Any) -> None:
         self._reactor.callFromThread(self.reload)
 
 
-def _changed(old: Config, new: Config) -> frozenset[str]:
-    return frozenset(field.name for field in fields(old) if getattr(old, field.name) != getattr(new, field.name))
+def _fixed(config: Config, name: str) -> Any:
+    """The value of a key, without the part of it that does not wait for the next start."""
+    return replace(config.ssh, authorized_keys=()) if name == "ssh" else getattr(config, name)

@@ -55,17 +55,20 @@ class Backends:
 
     def find(self, id: str) -> Any:
         """
-        :raises LookupError: there is no such backend, or it leads back to itself.
+        :raises LookupError: there is no such backend or no such kind, or it leads back to itself.
         """
         record = self._snapshot.get(Backend, id)
         if record is None:
             raise LookupError(f"there is no backend {id}")
         if id in self._open:
             raise LookupError(f"backend {id} leads back to itself: {' → '.join([*self._open, id])}")
+        kind = self._kinds.get(record.kind)
+        if kind is None:
+            raise LookupError(f"backend {id} is of the kind {record.kind}, which this server does not have")
         self.used.append(record)
         self._open.append(id)
         try:
-            return self._kinds[record.kind](record.config, self._context)
+            return kind(record.config, self._context)
         finally:
             self._open.pop()
 
@@ -83,8 +86,15 @@ def declared_edges(snapshot: Snapshot) -> Iterator[tuple[Record, tuple[Key, ...]
 def build(record: Any, snapshot: Snapshot, plane: Any, context: EdgeContext) -> tuple[tuple[Record, ...], Any]:
     """
     :return: the records that the edge came from, its own first, and the live edge.
-    :raises LookupError: a backend that is not there.
+    :raises LookupError: it cannot be built; the message names it and says why.
     """
+    try:
+        return _built(record, snapshot, plane, context)
+    except LookupError as error:
+        raise LookupError(f"edge {record.name or record.id}: {error}") from None
+
+
+def _built(record: Any, snapshot: Snapshot, plane: Any, context: EdgeContext) -> tuple[tuple[Record, ...], Any]:
     backends = Backends(record.account_id, snapshot, context)
     chain = Chain(record.modules, context.module_kinds, context.runtime)
     name = record.name or record.id

@@ -31,6 +31,12 @@ from ngrok_twisted.upstream.chunked import ChunkedDecoder
 
 _log = Logger()
 
+# How a request may begin: with the token of its method (RFC 9110 section 5.6.2). A TLS record, for one, begins with 0x16.
+_STARTS = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+
+# The empty line that is forgiven before it, as far as it may have come.
+_EMPTY_LINES = (b"\r", b"\r\n")
+
 
 @implementer(IHalfCloseableProtocol, IPushProducer, IRequestChannel)
 class HTTPChannel(RequestBodies):
@@ -259,6 +265,8 @@ class HTTPChannel(RequestBodies):
             bare = buffer.find(b"\n", bare + 1)
         if bare >= 0:
             self._refuse(BadRequest("The request has a line that does not end with CRLF."))
+        elif buffer and buffer[0] not in _STARTS and buffer not in _EMPTY_LINES:
+            self._refuse(BadRequest())
         elif len(buffer) > limit:
             self._refuse(HeaderTooLarge())
         else:

@@ -66,9 +66,10 @@ class EdgePlane(Service):
 
         Any other name is a stranger's idea, for which nothing is issued or kept: ``None``, as for a visitor without a name.
         """
-        if server_name is None or self.router.secure.get(server_name) or self._reserved.get(server_name):
-            return server_name
-        return None
+        if server_name is None:
+            return None
+        known = self.router.secure.get(server_name) is not None or self._reserved.get(server_name) is not None
+        return server_name if known else None
 
     def check(self, snapshot: Snapshot) -> list[Problem]:
         """
@@ -92,9 +93,11 @@ class EdgePlane(Service):
         """IEdgePlane."""
         checked, router = self._checked
         self._checked = (None, None)
+        if checked is not snapshot or router is None:
+            router = self._compile(snapshot)
         self._context.certificates.update(snapshot)
         self._update_reserved(snapshot)
-        self.router = router if checked is snapshot and router is not None else self._compile(snapshot)
+        self.router = router
         self._ports.keep(self.router.ports)
 
     def _update_reserved(self, snapshot: Snapshot) -> None:

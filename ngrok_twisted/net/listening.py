@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -14,6 +15,9 @@ from twisted.logger import Logger
 
 # A machine without IPv6 has no ::1 to listen on.
 _NO_SUCH_ADDRESS = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+
+# What separates the arguments of an endpoint string; a colon that belongs to an argument has a backslash before it.
+_SEPARATOR = re.compile(r"(?<!\\):")
 
 
 class CannotListen(Exception):
@@ -53,7 +57,10 @@ class Listener:
         :raises CannotListen: it cannot be had.
         """
         results: list[Any] = []
-        listening = serverFromString(self._reactor, self.description).listen(self._factory)
+        try:
+            listening = serverFromString(self._reactor, self.description).listen(self._factory)
+        except (ValueError, TypeError) as error:
+            raise CannotListen(f"listen.{self._what} ({self.description}): {error}") from None
         listening.addBoth(results.append)
         if not results:
             listening.cancel()
@@ -93,6 +100,9 @@ def port_of(description: str) -> int | None:
 
     :return: ``None`` for what has no number of its own, such as an inherited socket.
     """
-    kind, _, rest = description.partition(":")
-    port = rest.partition(":")[0].removeprefix("port=")
-    return int(port) if kind in ("tcp", "tcp6") and port.isascii() and port.isdigit() else None
+    kind, *arguments = _SEPARATOR.split(description)
+    if kind not in ("tcp", "tcp6") or not arguments:
+        return None
+    named = [argument[len("port=") :] for argument in arguments if argument.startswith("port=")]
+    port = named[0] if named else arguments[0]
+    return int(port) if port.isascii() and port.isdigit() else None
