@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 from random import Random
-from typing import Any, Iterable
+from typing import Any, Iterable, NoReturn
 
 from twisted.application.service import IService
 from twisted.cred.portal import Portal
@@ -90,7 +90,7 @@ def makeService(options: Any, reactor: Any = None) -> IService:
         _refuse([f"ngrok_twisted cannot start: {error}"])
 
 
-def _refuse(sentences: Iterable[str]) -> None:
+def _refuse(sentences: Iterable[str]) -> NoReturn:
     for sentence in sentences:
         print(sentence, file=sys.stderr, flush=True)
     raise SystemExit(1)

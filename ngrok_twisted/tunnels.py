@@ -73,7 +73,8 @@ class Tunnels:
 
     def offline(self, tunnel: Any) -> None:
         """A tunnel is gone. Nothing happens if it is not the one that is online under its id."""
-        if self._by_id.get(tunnel.id) is not tunnel:
+        online: Any = self._by_id.get(tunnel.id)
+        if online is not tunnel:
             return
         del self._by_id[tunnel.id]
         if self._by_endpoint.get(tunnel.endpoint_id) is tunnel:

@@ -199,7 +199,7 @@ def _check_file(connection: Connection, name: str) -> None:
 def _take_lock(connection: Connection, name: str) -> None:
     """Take the database for this server; one that has just ended may not have let go of it yet."""
     deadline = time.monotonic() + _LOCK_PATIENCE
-    taken = False
+    taken: Any = False
     while not taken:
         taken = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK_KEY}).scalar()
         connection.rollback()

@@ -30,8 +30,9 @@ def compile_router(snapshot: Snapshot, previous: Router, plane: Any, context: Ed
     edges: dict[Key, Live] = {}
     for record, keys in declared_edges(snapshot):
         if keys:
-            known = previous.edges.get(keys[0])
-            live = known if _same(known, record, snapshot) else build(record, snapshot, plane, context)
+            live = previous.edges.get(keys[0])
+            if live is None or not _same(live, record, snapshot):
+                live = build(record, snapshot, plane, context)
             edges.update(dict.fromkeys(keys, live))
     for key, members in urls(snapshot).items():
         known = previous.edges.get(key)
@@ -42,11 +43,9 @@ def compile_router(snapshot: Snapshot, previous: Router, plane: Any, context: Ed
     return _router(edges)
 
 
-def _same(known: Live | None, record: Record, snapshot: Snapshot) -> bool:
+def _same(known: Live, record: Record, snapshot: Snapshot) -> bool:
     """Whether a live edge came from this record, and every other record it came from is as it was."""
-    if known is None or known[0][0] != record:
-        return False
-    return all(snapshot.get(type(other), other.id) == other for other in known[0][1:])
+    return known[0][0] == record and all(snapshot.get(type(other), other.id) == other for other in known[0][1:])
 
 
 def urls(snapshot: Snapshot) -> dict[Key, tuple[Endpoint, ...]]:

@@ -76,9 +76,16 @@ class Backends:
 Key = tuple[str, str, int]
 
 
+_EDGE_RECORDS: tuple[tuple[str, type[Any]], ...] = (
+    ("https", records.HTTPSEdge),
+    ("tls", records.TLSEdge),
+    ("tcp", records.TCPEdge),
+)
+
+
 def declared_edges(snapshot: Snapshot) -> Iterator[tuple[Record, tuple[Key, ...]]]:
     """Every configured edge with the URLs it owns, as ``(proto, host, port)``."""
-    for proto, cls in (("https", records.HTTPSEdge), ("tls", records.TLSEdge), ("tcp", records.TCPEdge)):
+    for proto, cls in _EDGE_RECORDS:
         for edge in snapshot.all(cls):
             yield edge, tuple((proto, *split_hostport(hostport)) for hostport in edge.hostports)
 

@@ -58,7 +58,7 @@ class _Peek(Protocol):
     def __init__(self, front: TLSFront) -> None:
         self._front = front
         self._parser: ClientHelloParser | None = ClientHelloParser()
-        self._seen = b""
+        self._seen = bytearray()
 
     def connectionMade(self) -> None:
         """Start the clock."""
@@ -68,7 +68,7 @@ class _Peek(Protocol):
         """Read on until the ClientHello is whole."""
         if self._parser is None:
             return
-        self._seen = self._seen + data if self._seen else data
+        self._seen += data
         try:
             hello = self._parser.feed(data)
         except NotTLS as error:
@@ -92,7 +92,7 @@ class _Peek(Protocol):
 
     def _step_aside(self, server_name: str | None) -> None:
         self._stop()
-        seen, self._seen = self._seen, b""
+        seen, self._seen = bytes(self._seen), bytearray()
         transport: Any = self.transport
         peer = transport.getPeer()
         address = VisitorAddress(peer.host, peer.port, server_name)

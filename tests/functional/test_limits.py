@@ -69,7 +69,7 @@ class TCPPortsTests(EdgeTestCase):
         return Edge(self.config, tcp_ports=2)
 
     def test_exhausted(self) -> None:
-        """The third tunnel is refused with a code; when one leaves, its port is there again."""
+        """The third tunnel is refused with a sentence; when one leaves, its port is there again."""
         service = self.serve(Service(echo))
         forward = f"0:127.0.0.1:{service.port}"
         first = self.ssh(forward, command="tcp")
@@ -77,7 +77,7 @@ class TCPPortsTests(EdgeTestCase):
         first.url(), second.url()
         third = self.ssh(forward, command="tcp")
         self.assertNotEqual(third.exit_code(), 0)
-        self.assertIn("ERR_NGROK_", third.out + third.err)
+        self.assertIn("public TCP ports of this server are in use", third.err)
         first.close()
 
         def again() -> bool:

@@ -102,7 +102,7 @@ class Web(Service):
 
     def _talk_http(self, connection: socket.socket) -> None:
         file = connection.makefile("rb")
-        while line := file.readline().decode("latin-1").split():
+        while len(line := file.readline().decode("latin-1").split()) == 3:
             request = Asked(line[0], line[1], line[2], _read_headers(file), file)
             self.asked.append(request)
             path, _, argument = request.target.partition("?")[0].lstrip("/").partition("/")

@@ -9,13 +9,10 @@ from typing import Any, Iterable, Sequence
 
 from zope.interface import implementer
 
-from twisted.application.service import MultiService
+from twisted.application.service import Service
 from twisted.conch.ssh.keys import BadKeyError, EncryptedKeyError, Key
 from twisted.internet.defer import Deferred, TimeoutError
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 
 from ngrok_twisted.errors import InvalidConfig, Refused
@@ -131,11 +128,11 @@ def ssh_service(
     return ssh(config, portal, reservations, tunnels, runtime, settings=settings, sessions=sessions)
 
 
-class SSHService(MultiService):
+class SSHService(Service):
     """
     Every SSH connection of the server.
 
-    :ivar factory: accepts connections; whoever owns a listener may use it.
+    :ivar factory: accepts connections, for whoever owns the listeners.
     """
 
     _log = Logger()
@@ -161,8 +158,6 @@ class SSHService(MultiService):
         self._gateways: dict[Gateway, Any] = {}
         self._refusal: Refused | None = None
         self._empty: Deferred[None] | None = None
-        self._endpoints: list[Any] = []
-        self._ports: list[Any] = []
         self.factory = SSHServerFactory(
             portal,
             host_keys(config.host_keys, runtime.state),
@@ -224,31 +219,6 @@ class SSHService(MultiService):
 
     # -- the life of the service ---------------------------------------------------------------------------------------
 
-    def listen_on(self, endpoints: Iterable[Any]) -> None:
-        """
-        Listen there from the start of the service on.
-
-        :param endpoints: providers of `IStreamServerEndpoint`.
-        """
-        self._endpoints = [IStreamServerEndpoint(endpoint) for endpoint in endpoints]
-
-    def startService(self) -> None:
-        """Listen."""
-        super().startService()
-        for endpoint in self._endpoints:
-            endpoint.listen(self.factory).addCallbacks(self._listening, self._not_listening)
-
-    def _listening(self, port: IListeningPort) -> None:
-        self._ports.append(port)
-
-    def _not_listening(self, failure: Failure) -> None:
-        if isinstance(failure.value, CannotListenError):
-            error = failure.value
-            why = getattr(error.socketError, "strerror", None) or error.socketError
-            self._log.error("SSH cannot listen on port {port}: {why}", port=error.port, why=why)
-        else:
-            self._log.failure("SSH cannot listen", failure)
-
     def drain(self) -> None:
         """Tell the users, and take nothing new; what is online goes on until the service stops."""
         self._refusal = Refused(None, SHUTTING_DOWN)
@@ -257,7 +227,7 @@ class SSHService(MultiService):
 
     def stopService(self) -> Deferred[Any]:
         """
-        Stop listening, and end every connection.
+        End every connection.
 
         :return: fires with ``None`` once they are gone, after a few seconds at the latest.
         """
@@ -265,9 +235,6 @@ class SSHService(MultiService):
 
     async def _stop(self) -> None:
         self._refusal = Refused(None, SHUTTING_DOWN)
-        ports, self._ports = self._ports, []
-        for port in ports:
-            await _later(port.stopListening())
         gone: Deferred[None] = Deferred()
         self._empty = gone
         for gateway in tuple(self._gateways):
@@ -278,12 +245,7 @@ class SSHService(MultiService):
             except TimeoutError:
                 self._log.warn("{count} SSH connections did not end in time", count=len(self._gateways))
         self._empty = None
-        await _later(super().stopService())
-
-
-async def _later(result: Any) -> None:
-    if result is not None:
-        await result
+        super().stopService()
 
 
 def host_keys(configured: Iterable[str], state: FilePath[str]) -> list[Key]:

@@ -10,16 +10,10 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from twisted.conch.ssh.keys import Key
 from twisted.cred.portal import Portal
-from twisted.internet.endpoints import TCP4ServerEndpoint
-from twisted.internet.error import CannotListenError
-from twisted.internet.defer import fail
-from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from ngrok_twisted.errors import InvalidConfig
@@ -71,30 +65,6 @@ class ServiceTests(SynchronousTestCase):
         """It is a transport kind."""
         verifyObject(ITransportKind, kind.ssh)
         self.assertEqual(kind.ssh.name, "ssh")
-
-    def test_listens(self) -> None:
-        """It listens from its start to its end."""
-        self.service.listen_on([TCP4ServerEndpoint(self.reactor, 2222)])
-        self.assertEqual(self.reactor.tcpServers, [])
-        self.service.startService()
-        self.assertEqual(self.reactor.tcpServers[0][:2], (2222, self.service.factory))
-        self.assertIsNone(self.successResultOf(self.service.stopService()))
-
-    def test_port_in_use(self) -> None:
-        """A port in use is one clear sentence in the log."""
-
-        @implementer(IStreamServerEndpoint)
-        class Taken:
-            def listen(self, factory: Any) -> Any:
-                return fail(CannotListenError("", 2222, OSError(98, "Address already in use")))
-
-        events: list[Any] = []
-        globalLogPublisher.addObserver(events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, events.append)
-        self.service.listen_on([Taken()])
-        self.service.startService()
-        (event,) = [event for event in events if event.get("log_level") and event["log_level"].name == "error"]
-        self.assertEqual((event["port"], event["why"]), (2222, "Address already in use"))
 
     def test_sessions(self) -> None:
         """Agent sessions are tracked from the login to the end of the connection."""
