@@ -77,7 +77,8 @@ class Tunnels:
         if online is not tunnel:
             return
         del self._by_id[tunnel.id]
-        if self._by_endpoint.get(tunnel.endpoint_id) is tunnel:
+        serving: Any = self._by_endpoint.get(tunnel.endpoint_id)
+        if serving is tunnel:
             del self._by_endpoint[tunnel.endpoint_id]
         if self._labelled.pop(tunnel.id, None) is not None:
             self._matches.clear()
