@@ -85,7 +85,11 @@ class Arm:
 
     def memory_kib(self) -> int:
         """KiB that the servers hold now (PSS)."""
-        return proc.pss_kib(self.roots)
+        return proc.memory_kib(self.roots)
+
+    def data_kib(self) -> int:
+        """KiB of data that the servers hold now, without program files: fit for differences."""
+        return proc.memory_kib(self.roots, proc.PSS_OF_DATA)
 
 
 def missing_tools(needs: Mapping[str, str]) -> str:

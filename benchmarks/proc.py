@@ -10,11 +10,17 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Iterable, Iterator
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 """The grain of every CPU figure: 100 on Linux, so 10 ms a process."""
+
+PSS = "Pss"
+"""Memory, each shared page divided among all who share it."""
+PSS_OF_DATA = "Pss_Anon"
+"""The same without program files, whose share falls when a stranger on the machine starts the same program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +58,18 @@ def parse_stat(line: str) -> ProcessStat:
     )
 
 
-def parse_pss(text: str) -> int:
+def parse_memory(text: str, field: str) -> int:
     """
     :param text: a ``/proc/<pid>/smaps_rollup``.
-    :return: KiB of memory, each shared page divided among those who share it.
+    :param field: `PSS` or `PSS_OF_DATA`.
+    :return: KiB.
     :raises ValueError: there is no such line.
     """
     for line in text.splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1])
-    raise ValueError("no Pss line in smaps_rollup")
+        name, _, value = line.partition(":")
+        if name == field:
+            return int(value.split()[0])
+    raise ValueError(f"no {field} line in smaps_rollup")
 
 
 def tree(stats: Iterable[ProcessStat], roots: Iterable[int]) -> list[ProcessStat]:
@@ -103,15 +111,22 @@ def running() -> Iterator[ProcessStat]:
                 continue
 
 
-def pss_kib(roots: Iterable[int]) -> int:
+def running_commands() -> Iterator[str]:
+    """The names of the programs that run on the machine, each as often as it runs."""
+    for stat in running():
+        with suppress(OSError), open(f"/proc/{stat.pid}/comm", encoding="utf-8", errors="replace") as file:
+            yield file.read().rstrip("\n")
+
+
+def memory_kib(roots: Iterable[int], field: str = PSS) -> int:
     """
-    :return: KiB of memory (PSS) that the trees hold now; a process whose memory we may not see counts nothing.
+    :return: KiB of memory that the trees hold now; a process whose memory we may not see counts nothing.
     """
     total = 0
     for stat in tree(running(), roots):
         try:
             with open(f"/proc/{stat.pid}/smaps_rollup", encoding="ascii") as file:
-                total += parse_pss(file.read())
+                total += parse_memory(file.read(), field)
         except (OSError, ValueError):
             continue
     return total

@@ -10,6 +10,10 @@ from __future__ import annotations
 from itertools import count
 from typing import Any, Callable
 
+from twisted.logger import Logger
+
+_log = Logger()
+
 _numbers = count(1)
 
 
@@ -85,15 +89,16 @@ class Flow:
 
     def finish(self, now: float) -> None:
         """
-        The flow is over: tell its tunnel and every observer, once.
+        The flow is over: tell its tunnel and every observer, once. One that fails is logged, and the others are told.
 
         :param now: seconds on the reactor's clock.
         """
         if self.ended >= 0:
             return
         self.ended = now
-        if self.tunnel is not None:
-            self.tunnel.observe(self)
         observer: Callable[[Flow], None]
-        for observer in self.observers:
-            observer(self)
+        for observer in self.observers if self.tunnel is None else (self.tunnel.observe, *self.observers):
+            try:
+                observer(self)
+            except Exception:
+                _log.failure("an observer of flow {flow} failed", flow=self.number)

@@ -87,7 +87,7 @@ class Tunnels:
 
     def subscribe(self, listener: Callable[[str, Any], None]) -> Callable[[], None]:
         """
-        :param listener: called with ``"online"`` or ``"offline"`` and the tunnel.
+        :param listener: called with ``"online"`` or ``"offline"`` and the tunnel; what it raises is logged.
         :return: a callable that ends the subscription.
         """
         self._listeners.append(listener)
@@ -95,4 +95,7 @@ class Tunnels:
 
     def _tell(self, what: str, tunnel: Any) -> None:
         for listener in tuple(self._listeners):
-            listener(what, tunnel)
+            try:
+                listener(what, tunnel)
+            except Exception:
+                _log.failure("a listener failed when tunnel {tunnel} went {what}", tunnel=tunnel.id, what=what)

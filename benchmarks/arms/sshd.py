@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from benchmarks.arm import Address, Arm, which
 from benchmarks.openssh import CLIENT, client_command, public_keys, start_client
+from benchmarks.proc import running_commands
 from benchmarks.workshop import LOOPBACK, free_port, listening
 
 PRIVILEGE_SEPARATION = Path("/run/sshd")
@@ -95,6 +96,7 @@ class SSHDArm(Arm):
 
 
 def _remove_privilege_separation_directory() -> None:
-    # Somebody else's sshd may have begun to use it; then it is not empty or gone already, and theirs.
-    with suppress(OSError):
-        PRIVILEGE_SEPARATION.rmdir()
+    """Remove it, unless somebody else's sshd has started in the meantime and lives in it."""
+    if not any(command == "sshd" for command in running_commands()):
+        with suppress(OSError):
+            PRIVILEGE_SEPARATION.rmdir()

@@ -27,7 +27,7 @@ STANDING = "Allocated port"
 
 class IdleSuite(Suite):
     """
-    The growth of PSS from `FIRST` tunnels to `COUNTED` more, divided by these.
+    The growth of data (PSS without program files) from `FIRST` tunnels to `COUNTED` more, divided by these.
     """
 
     name: ClassVar[str] = "idle"
@@ -52,12 +52,12 @@ class IdleSuite(Suite):
             port = server.start_ssh()
             open_tunnels(workshop, port, range(FIRST))
             time.sleep(SETTLE)
-            before, started = server.memory_kib(), time.perf_counter()
+            before, started = server.data_kib(), time.perf_counter()
             open_tunnels(workshop, port, range(FIRST, FIRST + COUNTED))
             seconds = time.perf_counter() - started
             time.sleep(SETTLE)
-            after = server.memory_kib()
-            return Sample(units=COUNTED, seconds=seconds, spent=after - before, memory=after)
+            after = server.data_kib()
+            return Sample(units=COUNTED, seconds=seconds, spent=after - before, memory=server.memory_kib())
 
 
 def open_tunnels(workshop: Workshop, port: int, numbers: range) -> None:

@@ -81,7 +81,7 @@ class Reloader(Service):
             if _fixed(self._started_with, name) != _fixed(config, name):
                 self._log.warn("{name} was changed; that takes effect at the next start", name=name)
         for warning in config.warnings:
-            self._log.warn("{warning}", warning=warning)
+            self._log.warn("{note}", note=warning)
         self._config = config
         self._log.info("configuration reloaded from {path}", path=self._path or "the built-in defaults")
         return True

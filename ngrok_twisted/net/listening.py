@@ -64,7 +64,9 @@ class Listener:
         listening.addBoth(results.append)
         if not results:
             listening.cancel()
-            raise CannotListen(f"listen.{self._what} ({self.description}): this kind of endpoint takes too long to start")
+            raise CannotListen(
+                f"listen.{self._what} ({self.description}): this kind of endpoint takes too long to start"
+            )
         if IListeningPort.providedBy(results[0]):
             self._port = results[0]
             self._port.stopReading()

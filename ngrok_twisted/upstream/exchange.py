@@ -226,6 +226,8 @@ class UpstreamConnection(RequestSender):
 
     def _complete(self) -> None:
         """The response is all there: keep the connection if both messages are, or close it."""
+        # the visitor may fall behind while it is given the end, and must not hold back whoever gets the connection next
+        self.request.unregisterProducer()
         self.request = None
         self._failed = None
         self._decoder = None

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from benchmarks.proc import TICKS_PER_SECOND, ProcessStat, cpu_seconds, parse_pss, parse_stat, tree
+from benchmarks.proc import (
+    PSS,
+    PSS_OF_DATA,
+    TICKS_PER_SECOND,
+    ProcessStat,
+    cpu_seconds,
+    parse_memory,
+    parse_stat,
+    tree,
+)
 
 
 def stat_line(name: str) -> str:
@@ -34,17 +43,18 @@ class ParseStatTests(SynchronousTestCase):
             self.assertRaises(ValueError, parse_stat, line)
 
 
-class ParsePSSTests(SynchronousTestCase):
-    """Tests of `parse_pss`."""
+class ParseMemoryTests(SynchronousTestCase):
+    """Tests of `parse_memory`."""
 
-    def test_whole(self) -> None:
-        """The total counts, not its parts."""
-        text = "00400000-7fff ---p 00000000 00:00 0 [rollup]\nRss: 9000 kB\nPss: 1234 kB\nPss_Anon: 99 kB\n"
-        self.assertEqual(parse_pss(text), 1234)
+    text = "00400000-7fff ---p 00000000 00:00 0 [rollup]\nRss: 9000 kB\nPss: 1234 kB\nPss_Anon: 99 kB\n"
+
+    def test_fields(self) -> None:
+        """The total and its parts are told apart, though their names begin alike."""
+        self.assertEqual((parse_memory(self.text, PSS), parse_memory(self.text, PSS_OF_DATA)), (1234, 99))
 
     def test_absent(self) -> None:
         """A text without it is refused, not counted as zero."""
-        self.assertRaises(ValueError, parse_pss, "Rss: 9000 kB\nPss_Anon: 99 kB\n")
+        self.assertRaises(ValueError, parse_memory, "Rss: 9000 kB\nPss_Anon: 99 kB\n", PSS)
 
 
 class TreeTests(SynchronousTestCase):

@@ -65,9 +65,7 @@ class Tunnel(Service):
     session_id = "ts_1"
     started_at = 0.0
 
-    def __init__(
-        self, id: str, endpoint_id: str | None = None, labels: Mapping[str, str] = {}, **options: Any
-    ) -> None:
+    def __init__(self, id: str, endpoint_id: str | None = None, labels: Mapping[str, str] = {}, **options: Any) -> None:
         super().__init__(**options)
         self.id = id
         self.endpoint_id = endpoint_id

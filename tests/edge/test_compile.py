@@ -81,11 +81,15 @@ class CompileTests(SynchronousTestCase):
             group("bkd_1", app="web"),
             shop(),
             records.TLSEdge(id="edgtls_1", hostports=("raw.example.com:443",), backend=BackendRef(backend_id="bkd_1")),
-            records.TCPEdge(id="edgtcp_1", hostports=("tcp.example.com:20001",), backend=BackendRef(backend_id="bkd_1")),
+            records.TCPEdge(
+                id="edgtcp_1", hostports=("tcp.example.com:20001",), backend=BackendRef(backend_id="bkd_1")
+            ),
         )
         self.assertIs(router.secure.get("shop.example.com"), router.secure.get("www.example.com"))
         self.assertEqual(router.secure.get("shop.example.com").name, "edghts_1")
-        self.assertEqual((router.secure.get("raw.example.com").name, router.ports[20001].name), ("edgtls_1", "edgtcp_1"))
+        self.assertEqual(
+            (router.secure.get("raw.example.com").name, router.ports[20001].name), ("edgtls_1", "edgtcp_1")
+        )
 
     def test_without_hosts(self) -> None:
         """An edge without a host is nowhere, and no problem."""
@@ -94,7 +98,9 @@ class CompileTests(SynchronousTestCase):
     def test_unchanged(self) -> None:
         """What did not change keeps its live edge, whatever else comes and goes."""
         first = self.compile(endpoint("ep_1"), group("bkd_1", app="web"), shop())
-        second = self.compile(endpoint("ep_1"), group("bkd_1", app="web"), shop(), endpoint("ep_2", host="b.example.com"))
+        second = self.compile(
+            endpoint("ep_1"), group("bkd_1", app="web"), shop(), endpoint("ep_2", host="b.example.com")
+        )
         third = self.compile(endpoint("ep_1"), group("bkd_1", app="web"), shop())
         for router in (second, third):
             for host in ("app.example.com", "shop.example.com", "www.example.com"):

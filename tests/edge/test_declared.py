@@ -172,9 +172,7 @@ class BuildTests(SynchronousTestCase):
 
     def test_https(self) -> None:
         """Connection modules stand around the handshake, the edge's request modules around the routes' ones."""
-        route = HTTPSEdgeRoute(
-            backend=BackendRef(backend_id="hr"), modules={"late": Nothing(), "early": Nothing()}
-        )
+        route = HTTPSEdgeRoute(backend=BackendRef(backend_id="hr"), modules={"late": Nothing(), "early": Nothing()})
         record = records.HTTPSEdge(
             id="edghts_1",
             account_id="ac_1",

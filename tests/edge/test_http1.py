@@ -261,3 +261,39 @@ class RequestTests(SynchronousTestCase):
         resting = Visitor(Render(waiting))
         resting.channel.shut_down()
         self.assertTrue(resting.wire.ended)
+
+
+class StartTests(SynchronousTestCase):
+    """Bytes that cannot become a request are not waited for."""
+
+    def test_binary(self) -> None:
+        """The first byte of a TLS record, or any other that no method begins with, is refused at once."""
+        for start in (
+            b"\x16",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+            b"\x00",
+            b"\xff",
+            b" ",
+            b'{"a":',
+            b"\r!",
+        ):
+            visitor = Visitor(Render(waiting), proto="http")
+            visitor.send(start)
+            answer = visitor.take()
+            self.assertEqual(statuses(answer), [400], start)
+            self.assertIn(b"The request is not valid HTTP.", answer, start)
+            self.assertTrue(visitor.wire.ended, start)
+
+    def test_plausible(self) -> None:
+        """What may become one is waited for: a token, and the empty line before it."""
+        for start in (b"G", b"!#$%&'*+-.^_`|~0aZ", b"\r", b"\r\n", b"\r\nGET / HT"):
+            visitor = Visitor(Render(waiting), proto="http")
+            for byte in start:
+                visitor.send(bytes((byte,)))
+            self.assertEqual((visitor.take(), visitor.wire.ended), (b"", False), start)
+
+    def test_second_request(self) -> None:
+        """The same holds after a request."""
+        visitor = Visitor(Render(lambda request: b"ok"))
+        visitor.send(GET + b"\x16\x03")
+        self.assertEqual(statuses(visitor.take()), [200, 400])

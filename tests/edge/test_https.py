@@ -70,7 +70,10 @@ class Door:
 KINDS = {"version": Version, "door": Door}
 
 SAYS = Backend(
-    id="bkdhr_1", account_id="ac_1", kind="http_response", config=HTTPResponseConfig(status_code=200, body="a fixed answer")
+    id="bkdhr_1",
+    account_id="ac_1",
+    kind="http_response",
+    config=HTTPResponseConfig(status_code=200, body="a fixed answer"),
 )
 
 

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import select
 import socket
+import ssl
 import threading
 from typing import Callable
 
-from tests.functional.service import Service
+from tests.functional.service import PATIENCE, Service
 
 # Gets the number of bytes that have passed before, and the next ones; returns those to pass on.
 Change = Callable[[int, bytes], bytes]
@@ -50,12 +52,31 @@ class Relay(Service):
 
     def _join(self, client: socket.socket) -> None:
         with self._connect() as edge:
+            if isinstance(edge, ssl.SSLSocket):
+                self._take_turns(client, edge)
+                return
             client.settimeout(None)
             edge.settimeout(None)
             back = threading.Thread(target=self._pass, args=(edge, client, self._down, False), daemon=True)
             back.start()
             self._pass(client, edge, self._up, True)
             back.join(30)
+
+    def _take_turns(self, client: socket.socket, edge: ssl.SSLSocket) -> None:
+        """The same with TLS on one side, in one thread, since two may not share a TLS connection."""
+        passed = {client: 0, edge: 0}
+        ways = {client: (edge, self._up), edge: (client, self._down)}
+        while True:
+            ready = [edge] if edge.pending() else select.select([client, edge], [], [], PATIENCE)[0]
+            if not ready:
+                return
+            for source in ready:
+                sink, change = ways[source]
+                data = source.recv(65536)
+                if not data:
+                    return
+                sink.sendall(change(passed[source], data))
+                passed[source] += len(data)
 
     def _pass(self, source: socket.socket, sink: socket.socket, change: Change, up: bool) -> None:
         passed = 0

@@ -111,7 +111,9 @@ class ClientHelloTests(EdgeTestCase):
             return
         names = {name for _, name in connection.getpeercert()["subjectAltName"]}
         self.assertLessEqual(names, {"edge.localhost", "*.edge.localhost"})
-        received = read_all_quietly(connection, b"GET / HTTP/1.1\r\nHost: nobody.edge.localhost\r\nConnection: close\r\n\r\n")
+        received = read_all_quietly(
+            connection, b"GET / HTTP/1.1\r\nHost: nobody.edge.localhost\r\nConnection: close\r\n\r\n"
+        )
         self.assertIn(received[:12], (b"HTTP/1.1 404", b"HTTP/1.1 421"), received[:300])
 
     def test_unknown_name(self) -> None:

@@ -5,6 +5,7 @@ The life of the process: start, reread, drain, end, and start again.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -85,7 +86,7 @@ class EndTests(OwnEdgeTestCase):
         self.assertTrue(self.edge.alive)
         service.gate.set()
         received += read_all(connection)
-        self.assertEqual(received.count(b"b"), 500000)
+        self.assertTrue(received.endswith(b"a" + b"b" * 500000))
         thread.join(PATIENCE)
         self.assertEqual(results, [0])
 
@@ -249,15 +250,27 @@ class ConfigTests(EdgeTestCase):
             {
                 "domian": "typo.localhost",
                 "tcp": {"host": 5, "ports": "many"},
-                "ssh_credentials": [{"public_key": "ssh-ed25519 nonsense"}, {"pubilc_key": "x"}],
+                "ssh_credentials": [{"pubilc_key": "x"}, {"public_key": 5}],
             }
         )
         lines = self.edge.config_path.read_text().splitlines()
-        for wrong in ("domian", "tcp.ports", "ssh_credentials[0].public_key", "ssh_credentials[1]"):
+        for wrong in ("domian", "tcp.host", "tcp.ports", "ssh_credentials[0]", "ssh_credentials[1].public_key"):
             self.assertIn(wrong, said)
         number = next(number for number, line in enumerate(lines, 1) if "domian" in line)
         self.assertIn(f"config.yaml:{number}:", said)
         self.assertFalse(self.edge.state.exists() and (self.edge.state / "ca.pem").exists())
+
+    def test_every_wrong_value(self) -> None:
+        """So is every value that has the right shape and makes no sense."""
+        said = self.refused(
+            {
+                "ssh_credentials": [{"public_key": "ssh-ed25519 nonsense"}],
+                "reserved_domains": [{"domain": "not a domain"}],
+                "listen": {"https": "carrier-pigeon:443"},
+            }
+        )
+        for wrong in ("ssh_credentials[0].public_key", "reserved_domains[0].domain", "listen.https"):
+            self.assertRegex(said, rf"config.yaml:\d+: {re.escape(wrong)}")
 
     def test_no_yaml(self) -> None:
         """A file that is no YAML is refused with its line."""

@@ -614,6 +614,27 @@ class BackPressureTests(ForwardTestCase):
         service.connection.send(OK)
         self.assertFalse(service.connection.wire.paused)
 
+    def test_last_write_fills_up(self) -> None:
+        """A visitor that falls behind over the last bytes does not hold back the connection that is at rest by then."""
+        length = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"
+        chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        for head, rest in ((length, b"last"), (chunked, b"4\r\nlast\r\n0\r\n\r\n"), (b"", OK)):
+            service = Service()
+            visitor = self.start(service)
+            visitor.send(GET)
+            if head:
+                service.connection.send(head)
+            write = visitor.wire.write
+
+            def full(data: bytes, visitor: Visitor = visitor, write: Any = write) -> None:
+                write(data)
+                visitor.channel.pauseProducing()
+
+            visitor.wire.write = full  # type: ignore[method-assign]
+            service.connection.send(rest)
+            self.assertFalse(service.connection.wire.paused)
+            self.assertEqual(len(self.forward._pool), 1)
+
     def test_slow_visitor_before_answer(self) -> None:
         """A visitor that is behind already when its request is forwarded stops the service at once."""
         service = Service(waits=True)

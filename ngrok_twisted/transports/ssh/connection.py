@@ -8,7 +8,6 @@ Source: RFC 4254; OpenSSH's PROTOCOL sections 2.5 and 3 for ``hostkeys-00``, ``n
 from __future__ import annotations
 
 import struct
-from collections import deque
 from typing import TYPE_CHECKING, Any, Callable
 
 from twisted.conch.ssh.common import NS
@@ -19,6 +18,7 @@ from twisted.python.failure import Failure
 
 from ngrok_twisted.errors import Overloaded, TunnelLost
 from ngrok_twisted.iam.principal import Principal
+from ngrok_twisted.transports.ssh import messages
 from ngrok_twisted.transports.ssh.channel import Channel
 from ngrok_twisted.transports.ssh.channels import ForwardedChannel
 from ngrok_twisted.transports.ssh.framing import PROTOCOL_ERROR, PacketError
@@ -29,19 +29,6 @@ from ngrok_twisted.transports.ssh.sessions import SessionChannel
 
 if TYPE_CHECKING:
     from ngrok_twisted.transports.ssh.server import SSHTransport
-
-MSG_GLOBAL_REQUEST = 80
-MSG_REQUEST_SUCCESS = 81
-MSG_REQUEST_FAILURE = 82
-MSG_CHANNEL_OPEN = 90
-MSG_CHANNEL_OPEN_CONFIRMATION = 91
-MSG_CHANNEL_OPEN_FAILURE = 92
-MSG_CHANNEL_EXTENDED_DATA = 95
-MSG_CHANNEL_EOF = 96
-MSG_CHANNEL_CLOSE = 97
-MSG_CHANNEL_REQUEST = 98
-MSG_CHANNEL_SUCCESS = 99
-MSG_CHANNEL_FAILURE = 100
 
 # RFC 4254 section 5.1.
 ADMINISTRATIVELY_PROHIBITED = 1
@@ -55,7 +42,7 @@ MAX_WINDOW = 0xFFFFFFFF
 MAX_PROBES = 16
 
 _TWO = struct.Struct(">II")
-_KEEPALIVE = bytes((MSG_GLOBAL_REQUEST,)) + NS(b"keepalive@openssh.com") + b"\1"
+_KEEPALIVE = bytes((messages.GLOBAL_REQUEST,)) + NS(b"keepalive@openssh.com") + b"\1"
 
 
 class Connection:
@@ -98,17 +85,12 @@ class Connection:
         self.no_more_sessions = False
         self._touched: list[Channel] = []
         self._requests = GlobalRequests(self)
-        self._probes: deque[Deferred[None]] = deque()
+        self._probes: list[Deferred[None]] = []
 
     # -- for the gateway -----------------------------------------------------------------------------------------------
 
     def open_forwarded(
-        self,
-        address: bytes,
-        port: int,
-        originator_host: str,
-        originator_port: int,
-        factory: IProtocolFactory,
+        self, address: bytes, port: int, originator_host: str, originator_port: int, factory: IProtocolFactory
     ) -> Deferred[Any]:
         """
         Open a ``forwarded-tcpip`` channel (RFC 4254 section 7.2).
@@ -128,7 +110,7 @@ class Connection:
         channel = ForwardedChannel(self, self._number(), factory)
         self.channels[channel.number] = channel
         self.transport.send(
-            bytes((MSG_CHANNEL_OPEN,))
+            bytes((messages.CHANNEL_OPEN,))
             + NS(b"forwarded-tcpip")
             + struct.pack(">III", channel.number, channel.WINDOW, PACKET_DATA)
             + NS(address)
@@ -169,14 +151,14 @@ class Connection:
         """The login is answered: announce our host keys (spec 8.4)."""
         self.gateway = gateway
         blobs = b"".join(NS(key.public().blob()) for key in self.transport.factory.host_keys)
-        self.transport.send(bytes((MSG_GLOBAL_REQUEST,)) + NS(b"hostkeys-00@openssh.com") + b"\0" + blobs)
+        self.transport.send(bytes((messages.GLOBAL_REQUEST,)) + NS(b"hostkeys-00@openssh.com") + b"\0" + blobs)
 
     def lost(self, reason: Failure) -> None:
         """The connection is gone, and all on it."""
         self.connected = False
         self.blocked = True
         channels, self.channels = self.channels, {}
-        probes, self._probes = self._probes, deque()
+        probes, self._probes = self._probes, []
         for channel in channels.values():
             self._guard(channel.connection_lost, reason)
         for probe in probes:
@@ -308,7 +290,7 @@ class Connection:
 
     def _request_answered(self, payload: bytes) -> None:
         if self._probes:
-            probe = self._probes.popleft()
+            probe = self._probes.pop(0)
             if not probe.called:
                 probe.callback(None)
 
@@ -321,14 +303,16 @@ class Connection:
         reason, text = self._objection(kind)
         if reason:
             self.transport.send(
-                struct.pack(">BII", MSG_CHANNEL_OPEN_FAILURE, remote, reason) + NS(text.encode("ascii")) + NS(b"")
+                struct.pack(">BII", messages.CHANNEL_OPEN_FAILURE, remote, reason) + NS(text.encode("ascii")) + NS(b"")
             )
             return
         channel = SessionChannel(self, self._number())
         self.channels[channel.number] = channel
         self._sessions += 1
         self.transport.send(
-            struct.pack(">BIIII", MSG_CHANNEL_OPEN_CONFIRMATION, remote, channel.number, channel.WINDOW, PACKET_DATA)
+            struct.pack(
+                ">BIIII", messages.CHANNEL_OPEN_CONFIRMATION, remote, channel.number, channel.WINDOW, PACKET_DATA
+            )
         )
         channel.confirm(remote, window, limit)
 
@@ -345,8 +329,7 @@ class Connection:
 
     def _open_confirmed(self, payload: bytes) -> None:
         number, remote, window, limit = struct.unpack(">IIII", payload[:16])
-        channel = self._opening(number)
-        channel.confirm(remote, window, limit)
+        self._opening(number).confirm(remote, window, limit)
 
     def _open_refused(self, payload: bytes) -> None:
         fields = Fields(payload)
@@ -387,7 +370,7 @@ class Connection:
         except BadKey:
             pass
         if wants_answer and not channel.sent_close:
-            kind = MSG_CHANNEL_SUCCESS if done else MSG_CHANNEL_FAILURE
+            kind = messages.CHANNEL_SUCCESS if done else messages.CHANNEL_FAILURE
             self.transport.send(struct.pack(">BI", kind, channel.remote))
         self._guard(channel.request_answered)
 
@@ -401,16 +384,16 @@ class Connection:
         return channel
 
     _MESSAGES: dict[int, Callable[[Connection, bytes], None]] = {
-        MSG_GLOBAL_REQUEST: _global_request,
-        MSG_REQUEST_SUCCESS: _request_answered,
-        MSG_REQUEST_FAILURE: _request_answered,
-        MSG_CHANNEL_OPEN: _channel_open,
-        MSG_CHANNEL_OPEN_CONFIRMATION: _open_confirmed,
-        MSG_CHANNEL_OPEN_FAILURE: _open_refused,
-        MSG_CHANNEL_EXTENDED_DATA: _extended_data,
-        MSG_CHANNEL_EOF: _eof,
-        MSG_CHANNEL_CLOSE: _close,
-        MSG_CHANNEL_REQUEST: _channel_request,
-        MSG_CHANNEL_SUCCESS: _channel_answered,
-        MSG_CHANNEL_FAILURE: _channel_answered,
+        messages.GLOBAL_REQUEST: _global_request,
+        messages.REQUEST_SUCCESS: _request_answered,
+        messages.REQUEST_FAILURE: _request_answered,
+        messages.CHANNEL_OPEN: _channel_open,
+        messages.CHANNEL_OPEN_CONFIRMATION: _open_confirmed,
+        messages.CHANNEL_OPEN_FAILURE: _open_refused,
+        messages.CHANNEL_EXTENDED_DATA: _extended_data,
+        messages.CHANNEL_EOF: _eof,
+        messages.CHANNEL_CLOSE: _close,
+        messages.CHANNEL_REQUEST: _channel_request,
+        messages.CHANNEL_SUCCESS: _channel_answered,
+        messages.CHANNEL_FAILURE: _channel_answered,
     }

@@ -204,7 +204,9 @@ class KeyExchange(SSHServerTransport):
         self._keyed_at = self.clock.seconds()
         self._next_opener = self._agreement = self._ours = self._stage = None
         for name in _KEX_STATE:
-            self.__dict__.pop(name, None)
+            # Set, not deleted: instances keep sharing the keys of their dictionaries, worth more than a KiB each.
+            if getattr(self, name, None) is not None:
+                setattr(self, name, None)
 
     _EXCHANGE = {
         MSG_NEWKEYS: ssh_NEWKEYS,

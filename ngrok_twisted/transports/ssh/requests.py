@@ -8,7 +8,6 @@ that still waits makes OpenSSH take the one for the other (spec/ssh-tunnels.md s
 from __future__ import annotations
 
 import struct
-from collections import deque
 from typing import TYPE_CHECKING, Callable
 
 from twisted.conch.ssh.common import NS
@@ -58,7 +57,7 @@ class Answers:
         """
         self._send = send
         self._limit = limit
-        self._waiting: deque[Answer] = deque()
+        self._waiting: list[Answer] = []  # short, and smaller than a deque while idle
 
     def reserve(self) -> Answer | None:
         """:return: the next place; ``None`` when too many wait."""
@@ -72,7 +71,7 @@ class Answers:
         """Send what is known."""
         waiting = self._waiting
         while waiting and waiting[0].message is not None:
-            self._send(waiting.popleft().message or b"")
+            self._send(waiting.pop(0).message or b"")
 
 
 class GlobalRequests:

@@ -1,0 +1,230 @@
+"""
+Tests for `ngrok_twisted.control.reload`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any, Callable
+
+from twisted.logger import LogLevel, formatEvent, globalLogPublisher
+
+from ngrok_twisted.control.config import Config
+from ngrok_twisted.control.load import load
+from ngrok_twisted.control.reload import Reloader
+from ngrok_twisted.errors import InvalidConfig
+from ngrok_twisted.records.base import Problem, Record
+from ngrok_twisted.records.reserved_domain import ReservedDomain
+from ngrok_twisted.records.ssh_credential import SSHCredential
+from tests.control.declaring import KEY, OTHER_KEY, ConfigCase
+
+
+class Control:
+    """Notes what it is told to serve; refuses it if told to."""
+
+    def __init__(self) -> None:
+        self.declared: list[list[Record]] = []
+        self.refuse: list[Problem] = []
+
+    def declare(self, records: Any) -> None:
+        if self.refuse:
+            raise InvalidConfig(self.refuse)
+        self.declared.append(list(records))
+
+
+class Threads:
+    """As much of a reactor as a signal needs."""
+
+    def __init__(self) -> None:
+        self.calls: list[Callable[[], object]] = []
+
+    def callFromThread(self, f: Callable[[], object]) -> None:
+        self.calls.append(f)
+
+
+class ReloadCase(ConfigCase):
+    """A reloader of a config file."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.path = self.folder / "config.yaml"
+        self.keys = self.folder / "keys"
+        self.keys.write_text(KEY + " me\n")
+        self.patch(os, "environ", {"HOME": str(self.folder / "home")})
+        self.control = Control()
+        self.reactor = Threads()
+        self.said: list[tuple[LogLevel, str]] = []
+        globalLogPublisher.addObserver(self.note)
+        self.addCleanup(globalLogPublisher.removeObserver, self.note)
+
+    def note(self, event: Any) -> None:
+        """A log observer."""
+        if event.get("log_namespace", "").startswith("ngrok_twisted.control.reload"):
+            self.said.append((event["log_level"], formatEvent(event)))
+
+    def heard(self, level: LogLevel) -> list[str]:
+        """What was logged at this level, and forget it."""
+        found, self.said = [text for each, text in self.said if each == level], []
+        return found
+
+    def reloader(self, text: str = "ssh: {authorized_keys: keys}\n") -> Reloader:
+        """For the server that was started with this file."""
+        self.path.write_text(text)
+        return Reloader(load(self.path, {}, self.folder / "home"), str(self.path), self.control, self.reactor)
+
+    def served(self, cls: type[Record]) -> list[Any]:
+        """The records of this class that were declared last."""
+        return [record for record in self.control.declared[-1] if isinstance(record, cls)]
+
+
+class ReloadTests(ReloadCase):
+    """Read everything again."""
+
+    def test_good(self) -> None:
+        """A good file is in force at once."""
+        reloader = self.reloader()
+        self.path.write_text("ssh: {authorized_keys: keys}\nreserved_domains: [{domain: new.example.org}]\n")
+        self.assertTrue(reloader.reload())
+        self.assertEqual([record.domain for record in self.served(ReservedDomain)], ["new.example.org"])
+        self.assertEqual(self.heard(LogLevel.info), [f"configuration reloaded from {self.path}"])
+
+    def test_bad(self) -> None:
+        """A bad one changes nothing, and every problem is logged with its line."""
+        reloader = self.reloader()
+        self.path.write_text("nonsuch: 1\nnonsense: 2\n")
+        self.assertFalse(reloader.reload())
+        self.assertEqual(self.control.declared, [])
+        problems = self.heard(LogLevel.error)
+        self.assertEqual(len(problems), 2)
+        self.assertIn(f"not reloaded: {self.path}:1: nonsuch: ", problems[0])
+        self.assertIn(f"not reloaded: {self.path}:2: nonsense: ", problems[1])
+
+    def test_gone(self) -> None:
+        """So does one that is not there any more."""
+        reloader = self.reloader()
+        self.path.unlink()
+        self.assertFalse(reloader.reload())
+        self.assertEqual(self.control.declared, [])
+        self.assertIn("cannot be read", self.heard(LogLevel.error)[0])
+
+    def test_unservable(self) -> None:
+        """A file that the edge cannot serve is refused like a bad one."""
+        reloader = self.reloader()
+        self.control.refuse = [Problem("ep_1", "port 20000 cannot be opened"), Problem("ep_2", "neither can 20001")]
+        self.assertFalse(reloader.reload())
+        self.assertEqual(len(self.heard(LogLevel.error)), 2)
+
+    def test_fixed(self) -> None:
+        """A key that only counts at the start is named, every time, until the file is as it was."""
+        first = "domain: one.example.com\nssh: {authorized_keys: keys}\n"
+        reloader = self.reloader(first)
+        self.path.write_text(first.replace("one", "two") + "public_port: 444\n")
+        for _ in range(2):
+            self.assertTrue(reloader.reload())
+            self.assertEqual([text.split()[0] for text in self.heard(LogLevel.warn)], ["domain", "public_port", "tcp"])
+        self.path.write_text(first)
+        self.assertTrue(reloader.reload())
+        self.assertEqual(self.heard(LogLevel.warn), [])
+
+    def test_ssh(self) -> None:
+        """Of the SSH keys' files another list counts at once; the rest of that block does not."""
+        reloader = self.reloader()
+        (self.folder / "more").write_text(OTHER_KEY + "\n")
+        self.path.write_text("ssh: {authorized_keys: [keys, more]}\n")
+        self.assertTrue(reloader.reload())
+        self.assertEqual(self.heard(LogLevel.warn), [])
+        self.assertEqual({record.public_key for record in self.served(SSHCredential)}, {KEY, OTHER_KEY})
+        self.path.write_text("ssh: {authorized_keys: keys, max_forwards: 3}\n")
+        self.assertTrue(reloader.reload())
+        self.assertEqual(self.heard(LogLevel.warn), ["ssh was changed; that takes effect at the next start"])
+        self.assertEqual({record.public_key for record in self.served(SSHCredential)}, {KEY})
+
+    def test_warnings(self) -> None:
+        """What an operator should know of the new file is logged."""
+        reloader = self.reloader()
+        self.keys.write_text(f'{KEY}\nfrom="x" {OTHER_KEY}\n')
+        self.assertTrue(reloader.reload())
+        (warning,) = self.heard(LogLevel.warn)
+        self.assertIn(f"{self.keys}:2: this key may not connect", warning)
+
+
+class FreshKeysTests(ReloadCase):
+    """An unknown key was offered."""
+
+    def test_new_key(self) -> None:
+        """A key that was added meanwhile counts, and where it stands is logged."""
+        reloader = self.reloader()
+        reloader.fresh_keys()
+        self.assertEqual(self.control.declared, [])
+        self.keys.write_text(f"{KEY} me\n{OTHER_KEY} you\n")
+        reloader.fresh_keys()
+        self.assertEqual([record.public_key for record in self.served(SSHCredential)], [KEY, OTHER_KEY])
+        self.assertEqual(self.heard(LogLevel.info), [f"a new key may connect: {self.keys}:2"])
+        reloader.fresh_keys()
+        self.assertEqual(len(self.control.declared), 1)
+
+    def test_nothing_else(self) -> None:
+        """Nothing else of the file is read."""
+        reloader = self.reloader()
+        self.path.write_text("ssh: {authorized_keys: keys}\nreserved_domains: [{domain: new.example.org}]\n")
+        self.keys.write_text(f"{KEY}\n{OTHER_KEY}\n")
+        reloader.fresh_keys()
+        self.assertEqual(self.served(ReservedDomain), [])
+
+    def test_removed(self) -> None:
+        """A key that is not there any more stays until the whole is read again: a stranger's offer ends no session."""
+        reloader = self.reloader()
+        self.keys.write_text(f"{OTHER_KEY}\n")
+        reloader.fresh_keys()
+        self.assertEqual({record.public_key for record in self.served(SSHCredential)}, {KEY, OTHER_KEY})
+        self.keys.unlink()
+        reloader.fresh_keys()
+        self.assertEqual(len(self.control.declared), 1)
+        self.keys.write_text(f"{OTHER_KEY}\n")
+        self.assertTrue(reloader.reload())
+        self.assertEqual({record.public_key for record in self.served(SSHCredential)}, {OTHER_KEY})
+
+    def test_refused(self) -> None:
+        """Keys that cannot be served are not counted as known: the next offer tries again."""
+        reloader = self.reloader()
+        self.keys.write_text(f"{KEY}\n{OTHER_KEY}\n")
+        self.control.refuse = [Problem("", "no")]
+        reloader.fresh_keys()
+        self.assertEqual(self.heard(LogLevel.error), ["new keys are not used: no"])
+        self.control.refuse = []
+        reloader.fresh_keys()
+        self.assertEqual(len(self.control.declared), 1)
+
+    def test_embedded(self) -> None:
+        """Without a config file the user's own keys are looked at: the one just made with ssh-keygen may connect."""
+        home = self.folder / "home"
+        config: Config = load(None, {}, home, folder=self.folder, ipv6=False)
+        reloader = Reloader(config, None, self.control, self.reactor)
+        reloader.fresh_keys()
+        self.assertEqual(self.control.declared, [])
+        (home / ".ssh").mkdir(parents=True)
+        (home / ".ssh" / "id_ed25519.pub").write_text(KEY + " me\n")
+        reloader.fresh_keys()
+        self.assertEqual([record.public_key for record in self.served(SSHCredential)], [KEY])
+
+
+class SignalTests(ReloadCase):
+    """SIGHUP."""
+
+    def test_signal(self) -> None:
+        """The signal reads the file again, in the reactor's own time, while the service runs."""
+        before = signal.getsignal(signal.SIGHUP)
+        self.addCleanup(signal.signal, signal.SIGHUP, before)
+        theirs = lambda number, frame: None
+        signal.signal(signal.SIGHUP, theirs)
+        reloader = self.reloader()
+        reloader.startService()
+        self.path.write_text("reserved_domains: [{domain: new.example.org}]\n")
+        signal.raise_signal(signal.SIGHUP)
+        self.assertEqual(self.control.declared, [])
+        (call,) = self.reactor.calls
+        call()
+        self.assertEqual([record.domain for record in self.served(ReservedDomain)], ["new.example.org"])
+        reloader.stopService()
+        self.assertIs(signal.getsignal(signal.SIGHUP), theirs)

@@ -1,0 +1,131 @@
+"""
+Tests for `ngrok_twisted.edge.visitors`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.server import NOT_DONE_YET
+
+from ngrok_twisted.edge.visitors import VisitorChannel, Visitors
+from tests.edge.doubles import get
+from tests.edge.wire import RecordingSite, Render, Wire, statuses
+
+
+class Protocol:
+    """Can be sent away."""
+
+    def __init__(self) -> None:
+        self.aborted = 0
+
+    def abort(self) -> None:
+        self.aborted += 1
+
+
+class VisitorsTests(SynchronousTestCase):
+    """Who is here."""
+
+    def setUp(self) -> None:
+        self.visitors = Visitors()
+
+    def test_count(self) -> None:
+        """Visitors come and go; whoever is not here cannot go."""
+        one, two = Protocol(), Protocol()
+        self.assertFalse(self.visitors)
+        self.visitors.arrived(one)
+        self.visitors.arrived(two)
+        self.visitors.left(one)
+        self.visitors.left(one)
+        self.assertEqual(len(self.visitors), 1)
+
+    def test_drain(self) -> None:
+        """Each is asked in its own way to leave, even if that changes who is here."""
+        asked = []
+        for number in range(3):
+            visitor = Protocol()
+
+            def leave(visitor: Protocol = visitor, number: int = number) -> None:
+                asked.append(number)
+                self.visitors.left(visitor)
+
+            self.visitors.arrived(visitor, leave)
+        self.visitors.drain()
+        self.assertEqual((asked, len(self.visitors)), ([0, 1, 2], 0))
+
+    def test_late(self) -> None:
+        """Who arrives after that, from a handshake that was under way, is asked at once."""
+        asked: list[bool] = []
+        self.visitors.arrived(Protocol(), lambda: asked.append(True))
+        self.assertEqual(asked, [])
+        self.visitors.drain()
+        self.visitors.arrived(Protocol(), lambda: asked.append(True))
+        self.assertEqual(asked, [True, True])
+
+    def test_abort(self) -> None:
+        """Everyone who is still here is sent away."""
+        here, gone = Protocol(), Protocol()
+        for visitor in (here, gone):
+            self.visitors.arrived(visitor)
+        self.visitors.left(gone)
+        self.visitors.abort()
+        self.assertEqual((here.aborted, gone.aborted), (1, 0))
+
+
+class VisitorChannelTests(SynchronousTestCase):
+    """HTTP visitors."""
+
+    def setUp(self) -> None:
+        self.visitors = Visitors()
+        self.requests: list[Any] = []
+
+    def connect(self) -> tuple[VisitorChannel, Wire]:
+        """A visitor whose requests wait for the test to answer them."""
+        site = RecordingSite(Render(self.render), Clock(), proto="http")
+        channel, wire = VisitorChannel(site, self.visitors), Wire()
+        channel.makeConnection(wire)
+        return channel, wire
+
+    def render(self, request: Any) -> int:
+        self.requests.append(request)
+        return NOT_DONE_YET
+
+    def test_idle(self) -> None:
+        """A drain closes a connection that rests."""
+        _, wire = self.connect()
+        self.visitors.drain()
+        self.assertTrue(wire.ended)
+
+    def test_busy(self) -> None:
+        """A drain lets the response in flight finish, says that it is the last one, and closes then."""
+        channel, wire = self.connect()
+        channel.dataReceived(get("a.example") + get("a.example"))
+        self.visitors.drain()
+        self.assertFalse(wire.ended)
+        self.requests[0].write(b"the answer")
+        self.requests[0].finish()
+        self.assertEqual(statuses(wire.value()), [200])
+        self.assertIn(b"connection: close\r\n", wire.value().lower())
+        self.assertTrue(wire.ended)
+        self.assertEqual(len(self.requests), 1)
+        channel.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(len(self.visitors), 0)
+
+    def test_late(self) -> None:
+        """A connection that comes during a drain is closed."""
+        self.visitors.drain()
+        channel, wire = self.connect()
+        self.assertTrue(wire.ended)
+        channel.dataReceived(get("a.example"))
+        self.assertEqual((self.requests, wire.value()), ([], b""))
+
+    def test_abort(self) -> None:
+        """An abort breaks it."""
+        channel, wire = self.connect()
+        channel.dataReceived(get("a.example"))
+        self.visitors.abort()
+        self.assertTrue(wire.aborted)

@@ -1,0 +1,108 @@
+"""
+Tests for `ngrok_twisted.tunnels`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ngrok_twisted.tunnels import Tunnels
+from tests.edge.doubles import Tunnel
+
+
+class TunnelsTests(SynchronousTestCase):
+    """What is connected right now."""
+
+    def setUp(self) -> None:
+        self.tunnels = Tunnels()
+
+    def online(self, id: str, endpoint_id: str | None = None, account_id: str = "ac_1", **labels: str) -> Tunnel:
+        """A tunnel comes."""
+        tunnel = Tunnel(id, endpoint_id, labels)
+        tunnel.account_id = account_id
+        self.tunnels.online(tunnel)
+        return tunnel
+
+    def test_lookups(self) -> None:
+        """A tunnel is found by its id and by its endpoint, until it goes."""
+        tunnel = self.online("tn_1", "ep_1")
+        self.assertIs(self.tunnels.get("tn_1"), tunnel)
+        self.assertIs(self.tunnels.serving("ep_1"), tunnel)
+        self.assertEqual((list(self.tunnels), len(self.tunnels)), ([tunnel], 1))
+        self.tunnels.offline(tunnel)
+        self.assertIsNone(self.tunnels.get("tn_1"))
+        self.assertIsNone(self.tunnels.serving("ep_1"))
+        self.assertEqual(len(self.tunnels), 0)
+
+    def test_twice(self) -> None:
+        """A tunnel cannot come twice."""
+        tunnel = self.online("tn_1", "ep_1")
+        self.assertRaises(ValueError, self.tunnels.online, tunnel)
+
+    def test_impostor(self) -> None:
+        """Only the tunnel that is online can go offline."""
+        tunnel = self.online("tn_1", "ep_1")
+        self.tunnels.offline(Tunnel("tn_1", "ep_1"))
+        self.tunnels.offline(Tunnel("tn_2", "ep_1"))
+        self.assertIs(self.tunnels.serving("ep_1"), tunnel)
+
+    def test_successor(self) -> None:
+        """An old tunnel that goes late does not take its endpoint's newer one with it."""
+        old = self.online("tn_1", "ep_1")
+        new = self.online("tn_2", "ep_1")
+        self.tunnels.offline(old)
+        self.assertIs(self.tunnels.serving("ep_1"), new)
+
+    def test_matching(self) -> None:
+        """Labelled tunnels of the account that carry every wanted label, in the order they came; no others."""
+        one = self.online("tn_1", app="web", dc="eu")
+        self.online("tn_2", dc="eu")
+        self.online("tn_3", account_id="ac_2", app="web")
+        self.online("tn_4", "ep_1")
+        self.assertEqual(self.tunnels.matching("ac_1", {"app": "web"}), (one,))
+        two = self.online("tn_5", app="web")
+        self.assertEqual(self.tunnels.matching("ac_1", {"app": "web"}), (one, two))
+        self.tunnels.offline(one)
+        self.assertEqual(self.tunnels.matching("ac_1", {"app": "web"}), (two,))
+        self.assertEqual(self.tunnels.matching("ac_1", {"app": "web", "dc": "eu"}), ())
+
+    def test_remembered(self) -> None:
+        """The answer is kept while nothing with labels comes or goes."""
+        self.online("tn_1", app="web")
+        first = self.tunnels.matching("ac_1", {"app": "web"})
+        self.online("tn_2", "ep_1")
+        self.assertIs(self.tunnels.matching("ac_1", {"app": "web"}), first)
+
+    def test_listeners(self) -> None:
+        """Who subscribed is told of both, after the table has changed, until it unsubscribes."""
+        seen: list[Any] = []
+        end = self.tunnels.subscribe(lambda what, tunnel: seen.append((what, tunnel.id, len(self.tunnels))))
+        tunnel = self.online("tn_1", "ep_1")
+        self.tunnels.offline(tunnel)
+        self.tunnels.offline(tunnel)
+        end()
+        self.online("tn_2", "ep_1")
+        self.assertEqual(seen, [("online", "tn_1", 1), ("offline", "tn_1", 0)])
+
+    def test_broken_listener(self) -> None:
+        """A listener that fails is logged, and keeps nobody else from being told."""
+        seen: list[str] = []
+
+        def broken(what: str, tunnel: Any) -> None:
+            raise ZeroDivisionError()
+
+        self.tunnels.subscribe(broken)
+        self.tunnels.subscribe(lambda what, tunnel: seen.append(what))
+        self.online("tn_1", "ep_1")
+        self.assertEqual(seen, ["online"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_iteration(self) -> None:
+        """The table may change while somebody walks over it."""
+        for number in range(3):
+            self.online(f"tn_{number}", f"ep_{number}")
+        for tunnel in self.tunnels:
+            self.tunnels.offline(tunnel)
+        self.assertEqual(len(self.tunnels), 0)
