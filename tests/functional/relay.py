@@ -72,7 +72,13 @@ class Relay(Service):
                 return
             for source in ready:
                 sink, change = ways[source]
-                data = source.recv(65536)
+                try:
+                    source.setblocking(False)
+                    data = source.recv(65536)
+                except ssl.SSLWantReadError:  # what came was TLS's own, such as a session ticket
+                    continue
+                finally:
+                    source.settimeout(PATIENCE)
                 if not data:
                     return
                 sink.sendall(change(passed[source], data))
