@@ -43,6 +43,7 @@ from ngrok_twisted.tls.issuers.local import LocalIssuer
 from ngrok_twisted.transports.ssh.kind import ssh_service
 from ngrok_twisted.transports.ssh.settings import GatewaySettings
 from ngrok_twisted.tunnels import Tunnels
+from ngrok_twisted.upstream.pool import Pool
 from ngrok_twisted.welcome import welcome
 
 HTTPS_PORT, HTTP_PORT, SSH_PORT = 443, 80, 22
@@ -118,6 +119,7 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
         runtime=runtime,
         tunnels=tunnels,
         certificates=Certificates(issuer, config.domain, reactor),
+        pool=Pool(reactor),
         limits=HTTPLimits(
             head_bytes=config.limits.http_head_bytes,
             fields=config.limits.http_fields,

@@ -19,6 +19,7 @@ class EdgeContext:
     :ivar runtime: reactor, randomness and events.
     :ivar tunnels: the live table.
     :ivar certificates: `ngrok_twisted.tls.certificates.Certificates`.
+    :ivar pool: the `ngrok_twisted.upstream.pool.Pool` of all https and http edges.
     :ivar limits: bounds and timeouts of HTTP visitors.
     :ivar stream_idle: seconds without a byte after which a TLS or TCP stream is closed.
     :ivar observers: callables that get each `Flow` when it ends.
@@ -30,6 +31,7 @@ class EdgeContext:
     runtime: Runtime
     tunnels: Tunnels
     certificates: Any
+    pool: Any
     limits: HTTPLimits
     stream_idle: float
     observers: tuple[Callable[[Flow], None], ...]

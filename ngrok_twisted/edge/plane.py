@@ -111,11 +111,12 @@ class EdgePlane(Service):
 
     def stopService(self) -> Deferred[Any]:
         """
-        Close the public TCP ports.
+        Close the public TCP ports, and the connections that wait for another request.
 
         :return: a Deferred that fires with ``None``.
         """
         super().stopService()
+        self._context.pool.close()
         return self._ports.close()
 
 

@@ -26,6 +26,7 @@ from ngrok_twisted.runtime import Runtime
 from ngrok_twisted.tls.contexts import make_context
 from ngrok_twisted.tls.options import TLSOptions
 from ngrok_twisted.tunnels import Tunnels
+from ngrok_twisted.upstream.pool import Pool
 from tests.edge.wire import Service, statuses
 from tests.net.certificates import pem_file
 from tests.net.loop import Recorder
@@ -96,6 +97,7 @@ class Edge:
             "runtime": Runtime(reactor=self.reactor, random=Random(1)),
             "tunnels": self.tunnels,
             "certificates": self.certificates,
+            "pool": Pool(self.reactor),
             "limits": HTTPLimits(),
             "stream_idle": 300.0,
             "observers": (self.flows.append,),

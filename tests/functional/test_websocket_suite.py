@@ -22,6 +22,8 @@ from tests.functional.tools import peer, tool
 from tests.functional.waiting import wait_until
 
 CASES = 247
+# Which of these a case ends with depends on how the bytes of its frames are cut: all are right (Autobahn's own words).
+PASSED = ("OK", "NON-STRICT", "INFORMATIONAL")
 HOST_LINE = re.compile(rb"\r\nhost: [^\r]*", re.IGNORECASE)
 
 
@@ -31,7 +33,7 @@ class WebSocketSuiteTests(EdgeTestCase):
     seconds = 240
 
     def test_cases(self) -> None:
-        """Every case ends through the tunnel as it ends without one, and next to none fails at all."""
+        """Every case that passes without a tunnel passes through it, and next to none fails without one."""
         runner, port = tool("kosoku"), free_port()
         server = subprocess.Popen([tool("python"), peer("websocket_echo.py"), str(port)], stdout=subprocess.PIPE)
         self.addCleanup(server.wait, 10)
@@ -52,8 +54,9 @@ class WebSocketSuiteTests(EdgeTestCase):
         direct = self.run_suite(runner, port, "direct")
         through = self.run_suite(runner, relay.port, "through")
         self.assertEqual(len(through), CASES)
-        self.assertEqual({case: end for case, end in through.items() if end != direct[case]}, {})
-        self.assertLess(sum("FAILED" in end for end in through.values()), 3)
+        failed = {case: end for case, end in through.items() if end not in PASSED and direct[case] in PASSED}
+        self.assertEqual(failed, {})
+        self.assertLess(sum(end not in PASSED for end in direct.values()), 3)
 
     def run_suite(self, runner: str, port: int, name: str) -> dict[str, str]:
         """
