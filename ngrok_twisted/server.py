@@ -135,6 +135,8 @@ class Server(MultiService):
         await self._step(self._control.close)
         await self._step(self._state.close)
         self._log.info("everything is shut")
+        # twistd would end itself with the signal that stopped it; whoever supervises it is to see that all went well.
+        self._reactor._exitSignal = None
         self._is_shut = True
         for waiting in self._stopping or ():
             waiting.callback(None)

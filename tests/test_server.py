@@ -251,6 +251,12 @@ class StopTests(ServerCase):
         self.assertEqual(self.events, ["unbind", "drain ssh", "stop ssh", "stop plane", "stop log", "close", "unlock"])
         self.assertFalse(self.server.running)
 
+    def test_exit_status(self) -> None:
+        """A signal that was obeyed is not what the process ends with: the exit status is to be 0."""
+        self.reactor._exitSignal = 15  # type: ignore[attr-defined]
+        self.successResultOf(self.server.stopService())
+        self.assertIsNone(self.reactor._exitSignal)  # type: ignore[attr-defined]
+
     def test_drain(self) -> None:
         """Visitors are asked to finish; when the last one has gone, the rest goes on at once."""
         visitor = Visiting(self.plane.visitors)

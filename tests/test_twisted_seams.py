@@ -10,7 +10,10 @@ import inspect
 import re
 from typing import Any
 
+from twisted.application.app import ApplicationRunner
 from twisted.internet import abstract, epollreactor, main, posixbase, tcp
+from twisted.internet.base import ReactorBase
+from twisted.scripts import twistd
 from twisted.trial.unittest import SynchronousTestCase
 
 
@@ -166,3 +169,15 @@ class SpliceSeams(SynchronousTestCase):
         descriptor.connected = 1
         descriptor.loseConnection()
         self.assertIs(descriptor.doWrite(), main.CONNECTION_DONE)
+
+
+class ServerSeams(SynchronousTestCase):
+    """What ``server.py`` relies on."""
+
+    def test_exit_signal(self) -> None:
+        """twistd reads the signal that stopped the reactor after the reactor has ended, and ends itself with it."""
+        self.assertIsNone(ReactorBase._exitSignal)
+        self.assertIn("self._exitSignal = number", source(ReactorBase.sigTerm))
+        text = source(ApplicationRunner.startReactor)
+        self.assertLess(text.index("runReactorWithLogging("), text.index("self._exitSignal = reactor._exitSignal"))
+        self.assertIn("if runner._exitSignal is not None", source(twistd.runApp))
