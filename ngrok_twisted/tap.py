@@ -158,7 +158,9 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
     portal = Portal(Realm(lambda: control.records), [checker])
 
     # The way in for agents.
-    ssh = ssh_service(config.ssh, _gateway_settings(config, public_ports), portal, reservations, tunnels, sessions, runtime)
+    ssh = ssh_service(
+        config.ssh, _gateway_settings(config, public_ports), portal, reservations, tunnels, sessions, runtime
+    )
 
     return Server(
         reactor,

@@ -74,6 +74,6 @@ class VisitorChannel(HTTPChannel):
         self._visitors.left(self)
         super().connectionLost(reason)
 
-    def abort(self, request: Any = None) -> None:
-        """Close now: for a request that cannot be finished, or for all that is in flight."""
-        super().abort(request)
+    def abort(self) -> None:
+        """Break the connection, with all that is in flight."""
+        self._drop()

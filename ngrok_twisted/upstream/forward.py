@@ -6,6 +6,7 @@ With an idle connection at hand a request is on its way before ``render`` return
 
 from __future__ import annotations
 
+from ssl import SSLCertVerificationError, SSLError
 from typing import Any, Iterator
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
@@ -172,10 +173,19 @@ class Forward:
             raise
         except (TimeoutError, CancelledError):
             raise UpstreamTimeout("The local service could not be reached in time.") from None
+        except SSLError as error:
+            raise UpstreamUnreachable(_tls_sentence(error)) from None
         except (ConnectError, ConnectionClosed, OSError) as error:
             _log.debug("dialling failed: {error}", error=str(error))
             raise UpstreamUnreachable() from None
         return connection
+
+
+def _tls_sentence(error: SSLError) -> str:
+    if isinstance(error, SSLCertVerificationError):
+        why = getattr(error, "verify_message", "") or "it cannot be verified"
+        return f"The certificate of the local service is not accepted: {why}."
+    return "The local service does not speak TLS as it was said to."
 
 
 @implementer(IPushProducer)

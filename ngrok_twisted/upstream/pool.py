@@ -85,6 +85,11 @@ class Pool:
             if not waiting:
                 del self._idle[connection.target]
 
+    def forget(self, target: Any) -> None:
+        """A target is gone: close its idle connections, which would keep its agent waiting."""
+        for connection in self._idle.pop(target, ()):
+            connection.close()
+
     def close(self) -> None:
         """Close every idle connection."""
         if self._sweep is not None:

@@ -130,6 +130,7 @@ class TLSFrontTests(SynchronousTestCase):
         self.send(b"\x00\x01\x02")
         self.send(HELLO)
         self.assertRefused(b"")
+        self.assertEqual(self.peek._seen, b"\x00\x01\x02")
 
     def test_other_protocol(self) -> None:
         """SSH to the TLS port gets no answer."""

@@ -123,6 +123,14 @@ class VisitorChannelTests(SynchronousTestCase):
         channel.dataReceived(get("a.example"))
         self.assertEqual((self.requests, wire.value()), ([], b""))
 
+    def test_unfinished(self) -> None:
+        """A response that cannot be finished breaks the connection, which shows that it is not whole."""
+        channel, wire = self.connect()
+        channel.dataReceived(get("a.example"))
+        self.requests[0].write(b"the first half")
+        self.requests[0].abort()
+        self.assertTrue(wire.aborted)
+
     def test_abort(self) -> None:
         """An abort breaks it."""
         channel, wire = self.connect()

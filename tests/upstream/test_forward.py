@@ -5,6 +5,7 @@ service's at the other, no sockets between.
 
 from __future__ import annotations
 
+from ssl import SSLCertVerificationError, SSLError
 from typing import Any
 
 from hypothesis import given, settings
@@ -324,6 +325,22 @@ class FailureTests(ForwardTestCase):
         self.assertEqual(statuses(answer), [502])
         self.assertIn(b"No such port.", answer)
         self.assertIn(b"ERR_NGROK_8012", answer)
+
+    def test_tls_failures(self) -> None:
+        """A service whose TLS or certificate cannot be used is told apart from one that is not there."""
+        unproved = SSLCertVerificationError(1, "certificate verify failed")
+        unproved.verify_message = "self-signed certificate"
+        for error, sentence in [
+            (unproved, b"The certificate of the local service is not accepted: self-signed certificate."),
+            (SSLCertVerificationError(1, "?"), b"not accepted: it cannot be verified."),
+            (SSLError(1, "wrong version number"), b"The local service does not speak TLS as it was said to."),
+        ]:
+            visitor = self.start(Service(error=error))
+            visitor.send(GET)
+            answer = visitor.take()
+            self.assertEqual(statuses(answer), [502])
+            self.assertIn(sentence, answer)
+            self.assertIn(b"ERR_NGROK_8012", answer)
 
     def test_dial_timeout(self) -> None:
         """A target that does not answer the dial within ten seconds is given up: 504."""

@@ -76,6 +76,13 @@ class PoolTests(SynchronousTestCase):
             self.assertTrue(self.pool.put(Connection(), 0.0))
         self.assertFalse(self.pool.put(Connection(), 0.0))
 
+    def test_forget(self) -> None:
+        """The idle connections of a target that is gone are closed; those of others stay."""
+        gone, other = self.put(Connection()), self.put(Connection("other"))
+        self.pool.forget("t")
+        self.pool.forget("t")
+        self.assertEqual((gone.closed, other.closed, len(self.pool)), (True, False, 1))
+
     def test_close(self) -> None:
         """A pool that is closed closes all it has, and no timer stays."""
         connection = self.put(Connection())

@@ -218,6 +218,7 @@ def _web(
         claim = replace(common, label=name.label)
     if verb == "tls":
         _check_port(port, (443, 0), "tls", "443 or 0")
+        _check_passthrough(claim)
         return (replace(claim, proto="tls"),)
     _check_port(port, (443, 80, 0), "http", "443, 80 or 0")
     redirected = bool(command.options.get("force-https"))
@@ -230,6 +231,15 @@ def _web(
 def _check_port(port: int, allowed: tuple[int, ...], verb: str, words: str) -> None:
     if port not in allowed:
         raise Refused(BAD_PORT, f"The command {verb} cannot be bound to port {port}. Use {words} in -R.")
+
+
+def _check_passthrough(claim: Claim) -> None:
+    if claim.upstream.tls and "tls_termination" not in claim.modules:
+        raise Refused(
+            NOT_HERE,
+            "--upstream-tls does not go with the command tls: the visitor's own TLS reaches your service. "
+            "Leave it out.",
+        )
 
 
 def _flagged_name(options: Mapping[str, Any], verb: str, settings: GatewaySettings) -> tuple[str, _Name | None]:

@@ -299,8 +299,8 @@ def _check_together(options: Mapping[str, Any]) -> None:
     if len(set(options.get("schemes", ()))) > 1:
         raise Refused(
             PARSE_ERROR,
-            "--schemes takes one scheme for a forward: https or http. For both, ask for two forwards, such as "
-            "-R 443:localhost:3000 -R 80:localhost:3000.",
+            "--schemes takes one scheme for a forward: https or http. For both on one name, ask for two forwards, "
+            "such as -R myapp:443:localhost:3000 -R myapp:80:localhost:3000.",
         )
     if not options.get("upstream-tls"):
         for name in ("upstream-tls-verify", "upstream-tls-name"):

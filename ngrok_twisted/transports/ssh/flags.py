@@ -96,7 +96,7 @@ _WHERE = (
         value="scheme",
         commas=True,
         read=values.choice("http", "https"),
-        help="http or https; the default follows from the port of -R",
+        help="http or https, one a forward; the default follows from the port of -R",
     ),
     Flag(
         name="bind-tls",
@@ -128,7 +128,7 @@ _WHERE = (
 )
 
 _ABOUT = (
-    Flag(name="name", on=_PUBLIC, prose=True, read=values.short_text, help="a name shown in listings"),
+    Flag(name="name", on=_PUBLIC, prose=True, read=values.short_text, help="a name for people, 255 bytes at most"),
     Flag(
         name="description", on=PUBLISHING, prose=True, read=values.short_text, help="text for people, 255 bytes at most"
     ),

@@ -312,7 +312,10 @@ class Gateway:
         """The user typed."""
         screen = self._screens.find(session)
         if screen is not None:
+            watched = screen.watching
             self._screens.typed(screen, data, self._forwards.live())
+            if watched and not screen.watching:
+                self._quit()
 
     def session_eof(self, session: Any) -> None:
         """Standard input ended: ``</dev/null`` and systemd do that, and it means nothing."""
@@ -322,6 +325,16 @@ class Gateway:
         screen = self._screens.find(session)
         if screen is not None and name in ("INT", "TERM", "HUP"):
             screen.end(0)
+            self._quit()
+
+    def _quit(self) -> None:
+        """
+        A user has quit. Where nobody else watches, everything that is published ends: a client does not leave by itself
+        while channels are open, and those of kept connections would be for a while.
+        """
+        if not self._screens.watching():
+            for forward in tuple(self._forwards):
+                self._forwards.cancel(forward, Refused(None, "The user has quit."))
 
     def session_resized(self, session: Any, columns: int, rows: int) -> None:
         """Lines are never cut to the width of the terminal."""

@@ -45,8 +45,8 @@ def _working() -> Iterator[str]:
 
 
 def _with_modules() -> Iterator[str]:
-    yield "These are the work of a module of the edge. A server without the module refuses them with `ERR_NGROK_1109`, and"
-    yield "does not list them in `--help`:"
+    yield "These are the work of a module of the edge. A server without the module refuses them with `ERR_NGROK_1109`,"
+    yield "and does not list them in `--help`:"
     yield ""
     yield "| Flag | Value | Goes with | Module | Meaning |"
     yield "| --- | --- | --- | --- | --- |"

@@ -85,6 +85,7 @@ class PortTests(SynchronousTestCase):
             (2222, "tcp", 1116),
             (2222, "", 1116),
             (22, "--qr", 1110),
+            (443, "tls --upstream-tls", 1109),
         ]:
             refused = self.assertRaises(Refused, claims, port, command)
             self.assertEqual(refused.code, code, (port, command))
