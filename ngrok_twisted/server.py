@@ -87,6 +87,10 @@ class Server(MultiService):
     def startService(self) -> None:
         """Open the store, then accept."""
         super().startService()
+        # Not before the reactor runs: until then Ctrl-C is Python's, and would break in anywhere.
+        self._reactor.callWhenRunning(self._begin)
+
+    def _begin(self) -> None:
         Deferred.fromCoroutine(self._start()).addErrback(self._failed)
 
     async def _start(self) -> None:

@@ -110,6 +110,8 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
     state.open()
     runtime = Runtime(reactor=reactor, random=Random(), state=state.path)
     tunnels = Tunnels()
+    pool = Pool(reactor)
+    tunnels.subscribe(lambda what, tunnel: pool.forget(tunnel) if what == "offline" else None)
     public_ports = _public_ports(config)
 
     # The data plane.
@@ -119,7 +121,7 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
         runtime=runtime,
         tunnels=tunnels,
         certificates=Certificates(issuer, config.domain, reactor),
-        pool=Pool(reactor),
+        pool=pool,
         limits=HTTPLimits(
             head_bytes=config.limits.http_head_bytes,
             fields=config.limits.http_fields,

@@ -159,6 +159,7 @@ class RunningTests(MakeServiceCase, LoopCase):
         self.assertTrue(IService.providedBy(server))
         server.privilegedStartService()
         server.startService()
+        self.reactor.fireSystemEvent("startup")
         self.until(lambda: "is ready" in self.out.getvalue())
         self.assertIn(f"ssh -p {ports['ssh']} -R 443:localhost:3000 localhost\n", self.out.getvalue())
 

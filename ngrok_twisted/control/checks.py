@@ -32,6 +32,9 @@ METADATA_MAX = 4096
 #: Seconds: a timeout longer than a day is a mistake of units.
 TIMEOUT_MAX = 24 * 60 * 60
 
+#: Kinds of endpoints that put something of their own in front of the ClientHello, which the edge reads from the socket.
+_WRAPPING = frozenset({"haproxy", "ssl", "tls"})
+
 Problems = Iterator[Problem]
 
 
@@ -120,6 +123,11 @@ def _listeners(config: Config) -> Problems:
             if text in seen:
                 yield Problem(path, f"is the same listener as {seen[text]}; each needs its own port")
             seen.setdefault(text, path)
+            kind = text.partition(":")[0]
+            if name == "https" and kind in _WRAPPING:
+                yield Problem(
+                    path, f"must be a plain listener such as tcp:443: the edge reads TLS itself, not behind {kind}:"
+                )
             try:
                 # Nothing listens yet: an endpoint remembers the reactor and uses it later.
                 serverFromString(object(), text)

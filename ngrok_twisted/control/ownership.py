@@ -83,6 +83,10 @@ class Ownership:
         """Whether this address is reserved by anyone."""
         return (host, port) in self._addresses
 
+    def owns_address(self, account_id: str, host: str, port: int) -> bool:
+        """Whether the account has reserved this address."""
+        return self._addresses.get((host, port)) == account_id
+
     def is_edge(self, place: Place) -> bool:
         """Whether an edge has this host and port."""
         return place in self._edges

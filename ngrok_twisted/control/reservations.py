@@ -116,6 +116,25 @@ class Reservations:
         holding = self._live.get(grant)
         return succeed(None) if holding is None else self._evict(holding, reason)
 
+    def recheck(self, records: Snapshot) -> None:
+        """
+        Take away what nobody would be granted any more: the records say now that a name or an address belongs to another
+        account, to an edge, or to nobody. Who has it reads why.
+
+        :param records: the current records, when they have changed.
+        """
+        for holding in tuple(self._live.values()):
+            place, claim = holding.place, holding.grant.claim
+            if place is None or holding.grant not in self._live:
+                continue
+            principal = holding.session.principal
+            random = holding.random and not self._is_own(principal.account_id, claim.proto, place)
+            try:
+                self._check(principal, claim, place, random)
+            except Refused as refusal:
+                self._log.info("{url} is taken away: {refusal}", url=holding.grant.url, refusal=refusal.message)
+                self._evict(holding, f"{holding.grant.url} was taken away. {refusal.message}")
+
     def listing(self, account_id: str) -> tuple[Grant, ...]:
         """The live grants of an account, oldest first."""
         found = (holding for holding in self._live.values() if holding.session.principal.account_id == account_id)
@@ -177,6 +196,7 @@ class Reservations:
             self._check(session.principal, claim, place, random)
             endpoint = self._endpoint(session, claim, place)
             await self._serve(endpoint)
+            self._check_again(session.principal, claim, place, random, endpoint)
             url = url_of(claim.proto, place, self.settings)
             return self._hold(_Holding(_grant(session, claim, endpoint, url), session, place, random))
 
@@ -196,6 +216,14 @@ class Reservations:
             self._check_address(principal.account_id, place, random)
         elif not place.namespace:
             self._check_name(principal.account_id, place, random)
+
+    def _check_again(self, principal: Any, claim: Claim, place: Place, random: bool, endpoint: Endpoint) -> None:
+        """The records may have changed while the edge was waited for."""
+        try:
+            self._check(principal, claim, place, random)
+        except Refused:
+            self._withdraw(endpoint)
+            raise
 
     def _check_address(self, account_id: str, place: Place, random: bool) -> None:
         owned = self._owned()
@@ -220,6 +248,13 @@ class Reservations:
             for holding in self._at.get(Place("", place.host, port), ()):
                 if holding.session.principal.account_id != account_id and port != place.port:
                     raise Refused(320, f"The name '{place.host}' is in use by another account.")
+
+    def _is_own(self, account_id: str, proto: str, place: Place) -> bool:
+        """Whether the account itself has reserved this place, which it may have got by chance before."""
+        owned = self._owned()
+        if proto == "tcp":
+            return owned.owns_address(account_id, place.host, place.port)
+        return owned.permits(account_id, place.host)
 
     def _owned(self) -> Ownership:
         snapshot = self._records()

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from ngrok_twisted.errors import BadRequest, HeaderTooLarge, VersionNotSupported
 from ngrok_twisted.upstream.headers import without_named
+from ngrok_twisted.upstream.memo import Memo
 from ngrok_twisted.upstream.syntax import (
     Fields,
     MalformedMessage,
@@ -100,6 +101,25 @@ class RequestHead:
     upgrade: bytes
 
 
+class _Section:
+    """
+    What the fields of a request say, whatever its first line. It is shared by all requests with the same bytes.
+
+    :ivar expect: the value of ``Expect``, or ``None``.
+    """
+
+    __slots__ = ("fields", "authority", "host", "port", "length", "persistent", "expect", "upgrade")
+
+    fields: tuple[tuple[bytes, bytes], ...]
+    authority: bytes
+    host: str
+    port: int | None
+    length: int | None
+    persistent: bool
+    expect: bytes | None
+    upgrade: bytes
+
+
 def parse_request(data: bytes, max_fields: int) -> RequestHead:
     """
     :param data: everything up to and including the empty line.
@@ -114,15 +134,27 @@ def parse_request(data: bytes, max_fields: int) -> RequestHead:
     head.method, head.target, major, minor = match.groups()
     if major != b"1":
         _bad_version(major)
-    head.minor = 0 if minor == b"0" else 1
     if data.count(b"\n") > max_fields + 2:
         raise HeaderTooLarge("The request has too many header fields.")
-    try:
-        check_bytes(data)
-        head.fields = parse_request_fields(data[line_end + 2 :])
-    except MalformedMessage as error:
-        _explain(error)
-    _read_fields(head)
+    section = data[line_end + 2 :]
+    if minor == b"0":
+        head.minor = 0
+        said = _read_section(section, 0)
+    else:
+        head.minor = 1
+        said = _SECTIONS[section]
+    head.fields = list(said.fields)
+    head.authority = said.authority
+    head.host = said.host
+    head.port = said.port
+    head.length = said.length
+    head.persistent = said.persistent
+    head.upgrade = said.upgrade
+    if head.target[0] != 0x2F:
+        _set_special_target(head)
+    head.expects_continue = said.expect is not None and _expects_continue(head, said.expect)
+    if head.method == b"CONNECT":
+        raise BadRequest("The method CONNECT is not allowed here.", status=405)
     return head
 
 
@@ -150,12 +182,23 @@ def _explain(error: MalformedMessage) -> NoReturn:
     raise BadRequest("The request's header is not valid HTTP.") from None
 
 
-def _read_fields(head: RequestHead) -> None:
+def _read_section(section: bytes, minor: int) -> _Section:
+    """
+    :param section: the head without its first line.
+    :param minor: 0 for HTTP/1.0, 1 for everything later.
+    """
+    try:
+        check_bytes(section)
+        fields = parse_request_fields(section)
+    except MalformedMessage as error:
+        _explain(error)
+    said = _Section()
+    said.fields = tuple(fields)
     authority: bytes | None = None
     length: int | None = None
     coding = connection = expect = upgrade = None
     kind_of = _FIELDS.get
-    for name, value in head.fields:
+    for name, value in fields:
         kind = kind_of(name.lower())
         if kind is None:
             continue
@@ -175,12 +218,15 @@ def _read_fields(head: RequestHead) -> None:
             expect = value if expect is None else expect + b"," + value
         elif kind == _UPGRADE:
             upgrade = value if upgrade is None else upgrade + b"," + value
-    _set_framing(head, length, coding)
-    _set_authority(head, authority)
-    _set_connection(head, connection, upgrade)
-    head.expects_continue = expect is not None and _expects_continue(head, expect)
-    if head.method == b"CONNECT":
-        raise BadRequest("The method CONNECT is not allowed here.", status=405)
+    said.length = _framing(minor, length, coding)
+    _set_authority(said, minor, authority)
+    _set_connection(said, minor, connection, upgrade)
+    said.expect = expect
+    return said
+
+
+# A visitor's requests have the same fields again and again; what is said of them by RFC 9112 is worked out once.
+_SECTIONS = Memo(lambda section: (_read_section(section, 1), len(section)))
 
 
 def _length(value: bytes) -> int:
@@ -190,17 +236,16 @@ def _length(value: bytes) -> int:
         raise BadRequest("The request's Content-Length is not a number.") from None
 
 
-def _set_framing(head: RequestHead, length: int | None, coding: bytes | None) -> None:
-    """RFC 9112 section 6.3, with every doubtful case refused."""
+def _framing(minor: int, length: int | None, coding: bytes | None) -> int | None:
+    """RFC 9112 section 6.3, with every doubtful case refused. :return: as `RequestHead.length`."""
     if coding is None:
-        head.length = length or 0
-        return
+        return length or 0
     if length is not None:
         raise BadRequest("The request has both Content-Length and Transfer-Encoding.")
-    if head.minor == 0:
+    if minor == 0:
         raise BadRequest("HTTP/1.0 has no Transfer-Encoding.")
     _check_coding(coding)
-    head.length = None
+    return None
 
 
 def _check_coding(value: bytes) -> None:
@@ -221,19 +266,20 @@ def _check_coding(value: bytes) -> None:
     raise BadRequest("The request's Transfer-Encoding is not implemented.", status=501)
 
 
-def _set_authority(head: RequestHead, authority: bytes | None) -> None:
-    """RFC 9112 section 3.2: the target's form, and which host it is for."""
+def _set_authority(said: _Section, minor: int, authority: bytes | None) -> None:
+    """RFC 9112 section 3.2: which host the request is for."""
     if authority is None:
-        if head.minor:
+        if minor:
             raise BadRequest("The request has no Host.")
         authority = b""
-    elif not authority and head.minor:
+    elif not authority and minor:
         raise BadRequest("The request's Host is empty.")
-    head.authority = authority
-    head.host, head.port = split_host(authority) if authority else ("", None)
-    first = head.target[:1]
-    if first == b"/":
-        return
+    said.authority = authority
+    said.host, said.port = split_host(authority) if authority else ("", None)
+
+
+def _set_special_target(head: RequestHead) -> None:
+    """RFC 9112 section 3.2: the target's form where it is not a path."""
     if head.target == b"*" and head.method == b"OPTIONS":
         return
     if head.method != b"CONNECT":
@@ -267,22 +313,22 @@ def split_host(authority: bytes) -> tuple[str, int | None]:
     return host, int(match[2]) if match[2] is not None else None
 
 
-def _set_connection(head: RequestHead, connection: bytes | None, upgrade: bytes | None) -> None:
-    head.persistent = head.minor == 1
-    head.upgrade = b""
+def _set_connection(said: _Section, minor: int, connection: bytes | None, upgrade: bytes | None) -> None:
+    said.persistent = minor == 1
+    said.upgrade = b""
     if connection is None:
         return
     if connection == b"keep-alive":
-        head.persistent = True
+        said.persistent = True
         return
     options = set(tokens(connection))
-    head.persistent = b"close" not in options and (head.minor == 1 or b"keep-alive" in options)
-    if upgrade is not None and b"upgrade" in options and head.minor == 1 and head.length == 0:
+    said.persistent = b"close" not in options and (minor == 1 or b"keep-alive" in options)
+    if upgrade is not None and b"upgrade" in options and minor == 1 and said.length == 0:
         if not _REFUSED_UPGRADES.intersection(tokens(upgrade)):
-            head.upgrade = upgrade
+            said.upgrade = upgrade
     named = options - _NEVER_NAMED
     if named:
-        head.fields = without_named(head.fields, named)
+        said.fields = tuple(without_named(said.fields, named))
 
 
 def _expects_continue(head: RequestHead, value: bytes) -> bool:

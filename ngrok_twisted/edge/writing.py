@@ -8,7 +8,7 @@ from typing import Any, Sequence
 
 from ngrok_twisted.edge.head import RequestHead
 from ngrok_twisted.upstream.chunked import encode_trailers
-from ngrok_twisted.upstream.headers import joined
+from ngrok_twisted.upstream.headers import FIELD_LINES, joined
 from ngrok_twisted.upstream.syntax import KILOBYTE
 
 # Below this, copying buffers together is cheaper than handing the kernel several.
@@ -59,11 +59,10 @@ class ResponseWriter:
         size = sum(map(len, buffers)) if buffers else 0
         if last and head.length is None and not head.bodiless and not trailers:
             head.length = size
-        lines = [b"HTTP/1.1 %d %s" % (head.status, head.reason)]
-        for name, value in head.headers:
-            lines.append(name + b": " + value)
+        headers = head.headers
+        lines = [b"HTTP/1.1 %d %b%b" % (head.status, head.reason, FIELD_LINES[tuple(headers)])]
         self._frame(lines, head, size)
-        parts = [joined(lines)]
+        parts = [joined(lines, len(headers))]
         if size:
             self._add_body(parts, buffers, size)
         if last and self._framing == _CHUNKED:

@@ -15,6 +15,7 @@ from ngrok_twisted.records.base import Snapshot
 #: What the user of a session reads when its credential is taken away.
 DELETED = "The credential of this session was deleted."
 NARROWED = "The permissions of this session's credential were changed: connect again."
+MOVED = "The credential of this session belongs to another account now: connect again."
 
 
 class Sessions:
@@ -45,7 +46,7 @@ class Sessions:
 
     def update(self, snapshot: Snapshot) -> None:
         """
-        Close the sessions that these records would not let in any more, or only for less.
+        Close the sessions that these records would not let in any more, only for less, or for another account.
         """
         for credential_id, sessions in tuple(self._by_credential.items()):
             principal = find_principal(snapshot, credential_id)
@@ -53,7 +54,9 @@ class Sessions:
                 self.revoke((credential_id,), DELETED)
                 continue
             for session in tuple(sessions.values()):
-                if is_narrower(principal.acl, session.principal.acl):
+                if principal.account_id != session.principal.account_id:
+                    self._close(session, MOVED)
+                elif is_narrower(principal.acl, session.principal.acl):
                     self._close(session, NARROWED)
 
     def revoke(self, credential_ids: Iterable[str], reason: str) -> None:

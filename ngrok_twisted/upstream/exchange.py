@@ -45,7 +45,10 @@ class UpstreamConnection(RequestSender):
     :ivar reused: it has served a request before.
     """
 
-    __slots__ = ("idle_since", "reused", "_pool", "_buffer", "_left", "_decoder", "_persistent", "_informed", "_raw")
+    __slots__ = (
+        *("idle_since", "reused", "_pool", "_buffer", "_left", "_decoder", "_persistent", "_informed", "_raw"),
+        "__weakref__",  # a tunnel that closes remembers its streams by it
+    )
 
     def __init__(self, target: Any, clock: Any, pool: Any) -> None:
         """

@@ -7,8 +7,9 @@ What changes in a head on its way through the edge (RFC 9110 section 7.6): pure 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Iterable, Sequence
 
+from ngrok_twisted.upstream.memo import Memo
 from ngrok_twisted.upstream.syntax import Fields, MalformedMessage, tokens
 
 # What is done with a field of a request, by its lower-case name.
@@ -32,6 +33,54 @@ _REQUEST_FIELDS: dict[bytes, int] = {
 }
 
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]*)(.*)", re.DOTALL)
+
+
+class _Passed:
+    """
+    What of a visitor's fields goes upstream, whatever the rest of the request.
+
+    :ivar block: their lines, each ended, but for those below.
+    :ivar ends: how many line ends there are in it.
+    :ivar forwarded_for: what the visitor sent for ``X-Forwarded-For``, and so on; empty if nothing.
+    :ivar has_length: there was a ``Content-Length``.
+    :ivar trailers: there was ``TE: trailers``.
+    """
+
+    __slots__ = ("block", "ends", "forwarded_for", "forwarded_proto", "forwarded_host", "has_length", "trailers")
+
+    def __init__(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
+        lines: list[bytes] = []
+        forwarded_for = forwarded_proto = forwarded_host = b""
+        self.has_length = self.trailers = False
+        kind_of = _REQUEST_FIELDS.get
+        for name, value in fields:
+            kind = kind_of(name.lower())
+            if kind is None:
+                lines.append(name + b": " + value + b"\r\n")
+            elif kind == _FOR:
+                forwarded_for = forwarded_for + b", " + value if forwarded_for else value
+            elif kind == _PROTO:
+                forwarded_proto = forwarded_proto + b", " + value if forwarded_proto else value
+            elif kind == _HOST:
+                forwarded_host = forwarded_host or value
+            elif kind == _LENGTH:
+                self.has_length = True
+            elif kind == _TE and b"trailers" in tokens(value):
+                lines.append(b"TE: trailers\r\n")
+                self.trailers = True
+        self.block = b"".join(lines)
+        self.ends = len(lines)
+        self.forwarded_for = forwarded_for
+        self.forwarded_proto = forwarded_proto
+        self.forwarded_host = forwarded_host
+
+
+def _pass_on(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[_Passed, int]:
+    passed = _Passed(fields)
+    return passed, sum(len(name) + len(value) for name, value in fields)
+
+
+_PASSED = Memo(_pass_on)
 
 
 def request_head(
@@ -60,57 +109,54 @@ def request_head(
     :param upgrade: the protocol to upgrade to, or empty.
     :raises MalformedMessage: a module put a line end into a field.
     """
-    lines = [method + b" " + target + b" HTTP/1.1", b"Host: " + (rewritten_host or host)]
-    append = lines.append
-    forwarded_for = forwarded_proto = forwarded_host = b""
-    framing = _framing(length)
-    connection = upgrade and b"Upgrade"
-    kind_of = _REQUEST_FIELDS.get
-    for name, value in fields:
-        kind = kind_of(name.lower())
-        if kind is None:
-            append(name + b": " + value)
-        elif kind == _FOR:
-            forwarded_for = forwarded_for + b", " + value if forwarded_for else value
-        elif kind == _PROTO:
-            forwarded_proto = forwarded_proto + b", " + value if forwarded_proto else value
-        elif kind == _HOST:
-            forwarded_host = forwarded_host or value
-        elif kind == _LENGTH:
-            framing = framing or b"Content-Length: 0"
-        elif kind == _TE and b"trailers" in tokens(value):
-            append(b"TE: trailers")
-            connection = connection + b", TE" if connection else b"TE"
-    append(b"X-Forwarded-For: " + (forwarded_for + b", " + peer if forwarded_for else peer))
-    append(b"X-Forwarded-Proto: " + (forwarded_proto + b", " + proto if forwarded_proto else proto))
-    append(b"X-Forwarded-Host: " + (forwarded_host or host))
-    if framing:
-        append(framing)
-    if connection:
-        append(b"Connection: " + connection)
-        if upgrade:
-            append(b"Upgrade: " + upgrade)
+    passed = _PASSED[tuple(fields)]
+    forwarded_for, forwarded_proto = passed.forwarded_for, passed.forwarded_proto
+    lines = [
+        method + b" " + target + b" HTTP/1.1",
+        b"Host: " + (rewritten_host or host),
+        passed.block + b"X-Forwarded-For: " + (forwarded_for + b", " + peer if forwarded_for else peer),
+        b"X-Forwarded-Proto: " + (forwarded_proto + b", " + proto if forwarded_proto else proto),
+        b"X-Forwarded-Host: " + (passed.forwarded_host or host),
+    ]
+    if length or length is None:
+        lines.append(_framing(length))
+    elif passed.has_length:
+        lines.append(b"Content-Length: 0")
+    if upgrade:
+        lines.append(b"Connection: Upgrade, TE" if passed.trailers else b"Connection: Upgrade")
+        lines.append(b"Upgrade: " + upgrade)
+    elif passed.trailers:
+        lines.append(b"Connection: TE")
     if expects_continue:
-        append(b"Expect: 100-continue")
-    return joined(lines)
+        lines.append(b"Expect: 100-continue")
+    return joined(lines, passed.ends)
 
 
 def _framing(length: int | None) -> bytes:
-    if length is None:
-        return b"Transfer-Encoding: chunked"
-    return b"Content-Length: %d" % length if length else b""
+    return b"Transfer-Encoding: chunked" if length is None else b"Content-Length: %d" % length
 
 
-def joined(lines: list[bytes]) -> bytes:
+def joined(lines: list[bytes], more: int = 0) -> bytes:
     """
     Lines made into a head.
 
+    :param more: how many lines more there are than elements, since some hold several.
     :raises MalformedMessage: one of them holds a line end: it would be read as two.
     """
     head = b"\r\n".join(lines) + b"\r\n\r\n"
-    if head.count(b"\n") != len(lines) + 1 or head.count(b"\r") != len(lines) + 1:
+    ends = len(lines) + 1 + more
+    if head.count(b"\n") != ends or head.count(b"\r") != ends:
         raise MalformedMessage("line end in a field")
     return head
+
+
+def _lines(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[bytes, int]:
+    block = b"".join([b"\r\n" + name + b": " + value for name, value in fields])
+    return block, len(block)
+
+
+FIELD_LINES = Memo(_lines)
+"""The lines of fields, by a tuple of ``(name, value)``: each with a line end *before* it."""
 
 
 def restored_location(location: bytes, rewritten_host: bytes, host: bytes, proto: bytes) -> bytes:
@@ -141,7 +187,7 @@ def restore_locations(head: Any, rewritten_host: bytes, host: bytes, proto: byte
     ]
 
 
-def without_named(fields: Fields, named: set[bytes]) -> Fields:
+def without_named(fields: Iterable[tuple[bytes, bytes]], named: set[bytes]) -> Fields:
     """
     The fields without those that ``Connection`` names.
 

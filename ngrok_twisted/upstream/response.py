@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 
 from ngrok_twisted.upstream.headers import without_named
+from ngrok_twisted.upstream.memo import Memo
 from ngrok_twisted.upstream.syntax import (
     Fields,
     MalformedMessage,
@@ -57,12 +58,43 @@ class UpstreamResponse:
         self.persistent = persistent
 
 
+class _Said:
+    """
+    What the head of a response says, whatever it answers. It is shared by all responses with the same bytes.
+    """
+
+    __slots__ = ("status", "reason", "fields", "length", "persistent", "chunked")
+
+    status: int
+    reason: bytes
+    fields: tuple[tuple[bytes, bytes], ...]
+    length: int | None
+    persistent: bool
+    chunked: bool
+
+
 def parse_response(head: bytes, method: bytes) -> UpstreamResponse:
     """
     :param head: everything up to and including the empty line.
     :param method: of the request: a response to HEAD has no body.
     :raises MalformedMessage: it is not HTTP/1.x, or its framing can be read in two ways.
     """
+    said = _HEADS[head]
+    status, length = said.status, said.length
+    bodiless = method == b"HEAD" or status < 200 or status == 204 or status == 304
+    if bodiless:
+        framing = NO_BODY
+        if status == 204 or status < 200:
+            length = None
+    elif said.chunked:
+        framing = CHUNKED
+    else:
+        framing = UNTIL_CLOSE if length is None else BY_LENGTH
+    shown = ResponseHead(status, said.reason, list(said.fields), length, bodiless)
+    return UpstreamResponse(shown, framing, said.persistent)
+
+
+def _read(head: bytes) -> _Said:
     check_bytes(head)
     line_end = head.index(b"\r\n")
     match = _STATUS_LINE.fullmatch(head, 0, line_end)
@@ -87,16 +119,22 @@ def parse_response(head: bytes, method: bytes) -> UpstreamResponse:
             coding = field[1] if coding is None else coding + b"," + field[1]
         elif kind == _UPGRADE and status == 101:
             kept.append(field)
-    persistent = minor != b"0"
+    said = _Said()
+    said.status = status
+    said.reason = match[3] or b""
+    said.length = length
+    said.chunked = _is_chunked(length, coding, minor)
+    said.persistent = minor != b"0"
     if connection == b"keep-alive":
-        persistent = True
+        said.persistent = True
     elif connection is not None:
-        persistent, kept = _connection(connection, persistent, kept)
-    bodiless = method == b"HEAD" or status < 200 or status == 204 or status == 304
-    framing = _framing(length, coding, minor, bodiless)
-    if coding is not None or status == 204 or status < 200:
-        length = None
-    return UpstreamResponse(ResponseHead(status, match[3] or b"", kept, length, bodiless), framing, persistent)
+        said.persistent, kept = _connection(connection, said.persistent, kept)
+    said.fields = tuple(kept)
+    return said
+
+
+# Services answer many requests with the same head; what it says is worked out once.
+_HEADS = Memo(lambda head: (_read(head), len(head)))
 
 
 def _connection(value: bytes, persistent: bool, fields: Fields) -> tuple[bool, Fields]:
@@ -107,14 +145,12 @@ def _connection(value: bytes, persistent: bool, fields: Fields) -> tuple[bool, F
     return persistent, without_named(fields, named) if named else fields
 
 
-def _framing(length: int | None, coding: bytes | None, minor: bytes, bodiless: bool) -> int:
+def _is_chunked(length: int | None, coding: bytes | None, minor: bytes) -> bool:
     """
     :raises MalformedMessage: both framings at once, or a coding that we do not know to end.
     """
-    if coding is not None:
-        if length is not None or minor == b"0" or coding.lower() != b"chunked":
-            raise MalformedMessage("ambiguous framing")
-        return NO_BODY if bodiless else CHUNKED
-    if bodiless:
-        return NO_BODY
-    return UNTIL_CLOSE if length is None else BY_LENGTH
+    if coding is None:
+        return False
+    if length is not None or minor == b"0" or coding.lower() != b"chunked":
+        raise MalformedMessage("ambiguous framing")
+    return True

@@ -49,6 +49,12 @@ class ServerTests(ConfigCase):
         )
         self.assertIn("3: listen.http[0]: is not a Twisted endpoint string such as tcp:443", problems[1])
         self.assertIn("4: listen.ssh[0]: is not a Twisted endpoint string such as tcp:443", problems[2])
+
+    def test_wrapped_listeners(self) -> None:
+        """TLS is read from the socket itself, so an https listener has nothing around it; others may have."""
+        said = "must be a plain listener such as tcp:443: the edge reads TLS itself, not behind haproxy:"
+        self.assertProblem("listen:\n  https: haproxy:tcp:443\n", f"2: listen.https[0]: {said}")
+        self.assertEqual(self.problems("listen:\n  http: haproxy:tcp:80\n  ssh: haproxy:tcp:22\n"), [])
         self.assertIn("names no listener", self.problems("listen: {}\n")[0])
 
     def test_numbers(self) -> None:

@@ -259,6 +259,90 @@ class GrantTests(Case):
         self.assertEqual(self.edge.places(), [])
 
 
+class RecheckTests(Case):
+    """What becomes of live grants when the records change."""
+
+    def recheck(self, *records: Record) -> None:
+        """Write records, and tell the reservations."""
+        self.write(*records)
+        self.reservations.recheck(self.records)
+
+    def test_nothing_changed(self) -> None:
+        """What could be claimed again stays, labelled tunnels too."""
+        for claim in (APP, Claim(proto="https"), Claim(proto="tcp"), Claim(proto="labels", labels={"app": "web"})):
+            self.granted(self.a, claim)
+        self.recheck(ReservedDomain(id="1", account_id="ac_2", domain="else.example"))
+        self.assertEqual(self.a.revoked, [])
+        self.assertEqual(len(self.reservations.listing("ac_1")), 4)
+
+    def test_name_given_away(self) -> None:
+        """A name that belongs to another account now is taken away, its user reads why, and the new owner gets it."""
+        self.write(ReservedDomain(id="1", account_id="ac_1", domain="shop.example"))
+        shop = Claim(proto="https", host="shop.example")
+        old = self.granted(self.a, shop)
+        self.recheck(ReservedDomain(id="1", account_id="ac_2", domain="shop.example"))
+        [(grant, reason)] = self.a.revoked
+        self.assertIs(grant, old)
+        self.assertIn("https://shop.example:8443 was taken away", reason)
+        self.assertIn("another account", reason)
+        self.assertEqual(self.edge.places(), [])
+        self.granted(self.stranger, shop)
+
+    def test_reservation_deleted(self) -> None:
+        """A name that nobody may have without a reservation is taken away with its reservation."""
+        self.write(ReservedDomain(id="1", account_id="ac_1", domain="shop.example"))
+        old = self.granted(self.a, Claim(proto="https", host="shop.example"))
+        self.records = Snapshot()
+        self.reservations.recheck(self.records)
+        self.assertEqual([grant for grant, _ in self.a.revoked], [old])
+
+    def test_pool(self) -> None:
+        """Every member of a pool loses a name."""
+        grants = [self.granted(session, POOLED) for session in (self.a, self.b)]
+        self.recheck(ReservedDomain(id="1", account_id="ac_2", domain="app.base.example"))
+        self.assertEqual([grant for grant, _ in self.a.revoked + self.b.revoked], grants)
+
+    def test_edge(self) -> None:
+        """What an edge was given is its alone."""
+        old = self.granted(self.a)
+        self.recheck(Edge(id="1", hostports=("app.base.example:443",)))
+        self.assertEqual([grant for grant, _ in self.a.revoked], [old])
+
+    def test_random_name(self) -> None:
+        """A random name stays with who has it when they reserve it, and goes when someone else does."""
+        for account, revoked in (("ac_1", 0), ("ac_2", 1)):
+            grant = self.granted(self.a, Claim(proto="https"))
+            assert grant.endpoint is not None
+            self.recheck(ReservedDomain(id=account, account_id=account, domain=grant.endpoint.host))
+            self.assertEqual(len(self.a.revoked), revoked)
+
+    def test_address(self) -> None:
+        """An address goes with its reservation too; a random port stays when its owner reserves it."""
+        grant = self.granted(self.a, Claim(proto="tcp"))
+        assert grant.endpoint is not None
+        address = ReservedAddr(id="1", account_id="ac_1", host="tcp.base.example", port=grant.endpoint.port)
+        self.recheck(address)
+        self.assertEqual(self.a.revoked, [])
+        self.recheck(replace(address, account_id="ac_2"))
+        self.assertEqual([lost for lost, _ in self.a.revoked], [grant])
+
+    def test_tcp_host_reserved(self) -> None:
+        """Who reserves the host of TCP addresses as a name keeps random ports there."""
+        self.granted(self.a, Claim(proto="tcp"))
+        self.recheck(ReservedDomain(id="1", account_id="ac_1", domain="tcp.base.example"))
+        self.assertEqual(self.a.revoked, [])
+
+    def test_while_the_edge_is_slow(self) -> None:
+        """A name that is given away while the edge is about to serve it is not granted, and not served."""
+        self.edge.slow = True
+        claiming = self.claim(self.a)
+        self.recheck(ReservedDomain(id="1", account_id="ac_2", domain="app.base.example"))
+        self.edge.turn()
+        self.assertEqual(self.failureResultOf(claiming, Refused).value.code, 320)
+        self.edge.turn()
+        self.assertEqual(self.edge.places(), [])
+
+
 class ConflictTests(Case):
     """Two want the same."""
 

@@ -5,12 +5,13 @@ Limits: descriptors, TCP ports, time.
 from __future__ import annotations
 
 import socket
+import threading
 import time
 
 from tests.functional.case import EdgeTestCase
 from tests.functional.clients import full_name, open_tcp, open_tls, read_all, send_raw
 from tests.functional.edge import Edge
-from tests.functional.service import Service, echo
+from tests.functional.service import Service, echo, silent
 
 CANARY = full_name("canary")
 REQUEST = f"GET / HTTP/1.1\r\nHost: {CANARY}\r\n".encode()
@@ -117,13 +118,6 @@ class SlowVisitorTests(EdgeTestCase):
         for connection in held:
             connection.close()
 
-    def test_handshake_gives_up(self) -> None:
-        """A connection that says nothing at all is closed in time, on every listener."""
-        held = [open_tcp(port, 75) for port in (self.edge.https, self.edge.http, self.edge.ssh)]
-        for connection in held:
-            read_all(connection)
-            connection.close()
-
 
 class LoweredTests(EdgeTestCase):
     """An edge whose operator has set low limits and short times."""
@@ -193,12 +187,24 @@ class LoweredTests(EdgeTestCase):
         self.assertEqual(read_all(idle), b"")
         idle.close()
 
-    def test_never_answers(self) -> None:
-        """A service that never answers is given up after the idle time, with 504 and a code, or a close."""
-        service = self.web()
+    def test_silence(self) -> None:
+        """A connection that says nothing at all is closed in time, on every listener."""
+        held = [open_tcp(port, 45) for port in (self.edge.https, self.edge.http, self.edge.ssh)]
+        for connection in held:
+            read_all(connection)
+            connection.close()
+
+    def test_visitor_gives_up(self) -> None:
+        """When a visitor leaves a service that never answers, the service is left, too."""
+        ended = threading.Event()
+
+        def talk(connection: socket.socket) -> None:
+            silent(connection)
+            ended.set()
+
         name = self.new_name()
-        self.publish(service, name)
-        connection = open_tls(self.edge, name)
-        self.addCleanup(connection.close)
-        received = send_raw(connection, f"GET /wait HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
-        self.assertIn(received[:12], (b"HTTP/1.1 504", b"HTTP/1.1 408", b""))
+        self.publish(self.serve(Service(talk)), name)
+        with open_tls(self.edge, name) as connection:
+            connection.sendall(f"GET / HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
+            time.sleep(0.5)
+        self.eventually(ended.is_set, "end of the connection to the service")

@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.iam.principal import Principal
-from ngrok_twisted.iam.sessions import DELETED, NARROWED, Sessions
+from ngrok_twisted.iam.sessions import DELETED, MOVED, NARROWED, Sessions
 from ngrok_twisted.records.account import Account
 from ngrok_twisted.records.base import Delete, Put, Snapshot
 from ngrok_twisted.records.ssh_credential import SSHCredential
@@ -64,6 +64,12 @@ class SessionsTests(SynchronousTestCase):
         self.sessions.update(self.records.with_changes([self.put("c1", "bind:a.b")]))
         self.assertEqual(self.reasons(), [[NARROWED], [NARROWED], []])
         self.assertEqual(late.reasons, [])
+
+    def test_moved(self) -> None:
+        """Sessions are closed when their credential was given to another account, for what they hold is not its."""
+        moved = SSHCredential(id="c1", account_id="ac_2", public_key="")
+        self.sessions.update(self.records.with_changes([Put(Account(id="ac_2")), Put(moved)]))
+        self.assertEqual(self.reasons(), [[MOVED], [MOVED], []])
 
     def test_revoke(self) -> None:
         """Sessions are closed for the reason given, also when one of them breaks."""

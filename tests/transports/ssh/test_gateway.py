@@ -612,6 +612,12 @@ class TerminalTests(SynchronousTestCase):
             self.type(keys)
             self.assertEqual(self.session.status, 0)
 
+    def test_quit_takes_all_offline(self) -> None:
+        """When the last user quits, nothing stays online, so that no idle channel keeps the client from leaving."""
+        self.assertEqual(len(list(self.world.tunnels)), 1)
+        self.type(b"\x03")
+        self.assertEqual(list(self.world.tunnels), [])
+
     def test_quit_asks(self) -> None:
         """A single q asks; any other key takes it back."""
         self.assertIn(b"again", self.type(b"q"))

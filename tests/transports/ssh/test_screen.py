@@ -4,6 +4,8 @@ Tests for `ngrok_twisted.transports.ssh.screen`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.errors import UpstreamUnreachable
