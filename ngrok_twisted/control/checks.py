@@ -6,8 +6,9 @@ Pure: every check takes the parsed config and yields problems with paths; `ngrok
 
 from __future__ import annotations
 
+from collections import defaultdict
 from ipaddress import ip_address
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, Mapping
 
 from twisted.internet.endpoints import serverFromString
 
@@ -18,7 +19,7 @@ from ngrok_twisted.control.names import DEFAULT_ACCOUNT, Named, Names, declared_
 from ngrok_twisted.control.authorized_keys import canonical
 from ngrok_twisted.document import join
 from ngrok_twisted.errors import Refused
-from ngrok_twisted.hostnames import RESERVATION_CODES, covers, is_below, is_wildcard, normalise, split_hostport
+from ngrok_twisted.hostnames import RESERVATION_CODES, is_wildcard, normalise, parents, split_hostport
 from ngrok_twisted.iam.permissions import parse_rule
 from ngrok_twisted.interfaces import IStoreKind
 from ngrok_twisted.records.base import Problem
@@ -206,7 +207,8 @@ def _credentials(config: Config) -> Problems:
 
 
 def _domains(config: Config) -> Problems:
-    taken: list[tuple[str, str, str]] = []
+    taken: dict[str, tuple[str, str]] = {}
+    below: dict[str, list[str]] = defaultdict(list)
     for number, item in enumerate(config.reserved_domains):
         path, owner = join(join("reserved_domains", number), "domain"), item.account or DEFAULT_ACCOUNT
         refused = list(_refusal(path, normalise, item.domain, RESERVATION_CODES))
@@ -216,19 +218,30 @@ def _domains(config: Config) -> Problems:
         domain = normalise(item.domain)
         if domain in {f"{label}.{config.domain}" for label in SERVICE_LABELS}:
             yield Problem(path, coded(404, f"{domain} is the service's own name; choose another"))
-        for other, other_owner, other_path in taken:
-            if other == domain:
-                yield Problem(path, coded(413, f"{domain} is declared by {other_path} already"))
+        if domain in taken:
+            yield Problem(path, coded(413, f"{domain} is declared by {taken[domain][1]} already"))
+            continue
+        for other in _related(domain, below):
+            if other in taken and taken[other][0] != owner:
+                message = f"{domain} overlaps {taken[other][1]}, which belongs to another account"
+                yield Problem(path, coded(417, message))
                 break
-            if other_owner != owner and (_owns(other, domain) or _owns(domain, other)):
-                yield Problem(path, coded(417, f"{domain} overlaps {other_path}, which belongs to another account"))
-                break
-        taken.append((domain, owner, path))
+        taken[domain] = owner, path
+        for parent in parents(domain):
+            below[parent].append(domain)
 
 
-def _owns(domain: str, name: str) -> bool:
-    """A reserved domain owns all names below it."""
-    return covers(domain, name) or is_below(name, domain)
+def _related(domain: str, below: Mapping[str, list[str]]) -> Iterator[str]:
+    """
+    The domains that may share names with this one: a reserved domain owns all names below it.
+
+    :param below: the domains below each name.
+    """
+    exact = domain.removeprefix("*.")
+    yield exact
+    for parent in parents(exact):
+        yield from (parent, f"*.{parent}")
+    yield from below.get(exact, ())
 
 
 def _addresses(config: Config) -> Problems:

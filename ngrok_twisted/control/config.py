@@ -8,8 +8,9 @@ file at all.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Mapping
 
+from ngrok_twisted import kinds
 from ngrok_twisted.control.items import (
     AccountItem,
     AddrItem,
@@ -19,6 +20,7 @@ from ngrok_twisted.control.items import (
     SSHCredentialItem,
     backend_items,
 )
+from ngrok_twisted.interfaces import ITransportKind
 from ngrok_twisted.marks import EXTERNAL, ONE_OR_MANY, READ_ONLY, ByName
 
 #: The names under the base domain that are the service's own.
@@ -101,31 +103,11 @@ class TLS:
     issuer: Literal["local"] = "local"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SSH:
-    """
-    :ivar host_keys: private keys in OpenSSH or PEM form, or the paths of such files. Without any, keys are made at the
-        first start and kept in the state directory.
-    :ivar authorized_keys: paths of ``authorized_keys`` files; the keys in them belong to the default account and may bind
-        anything. Without a config file: ``~/.ssh/*.pub`` and ``~/.ssh/authorized_keys`` of the user who runs the server.
-    :ivar require_command: a forward without a command such as ``http`` is refused.
-    :ivar max_forwards: forwards of one connection at a time.
-    :ivar max_sessions_per_credential: connections of one key at a time.
-    :ivar login_grace_seconds: from the connection to a successful login.
-    :ivar keepalive_seconds: silence after which the client is asked for a sign of life.
-    :ivar keepalive_misses: unanswered asks after which the connection is given up.
-    :ivar prefer_aes_gcm: choose AES-GCM for clients that have it; it costs both ends half of what they would choose.
-    """
-
-    host_keys: Annotated[tuple[Annotated[str, EXTERNAL], ...], ONE_OR_MANY] = field(default=(), repr=False)
-    authorized_keys: Annotated[tuple[str, ...], ONE_OR_MANY] = ()
-    require_command: bool = False
-    max_forwards: int = 10
-    max_sessions_per_credential: int = 20
-    login_grace_seconds: float = 30.0
-    keepalive_seconds: float = 10.0
-    keepalive_misses: int = 3
-    prefer_aes_gcm: bool = True
+#: The block of the SSH transport is the transport's own: a kind brings its configuration along.
+if TYPE_CHECKING:
+    SSH = Any
+else:
+    SSH = kinds.discover("ngrok_twisted.transports", ITransportKind)["ssh"].Config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +187,7 @@ class Config:
     state: str = "var"
     store: Annotated[str, EXTERNAL] = field(default="sqlite", repr=False)
     tls: TLS = TLS()
-    ssh: SSH = SSH()
+    ssh: SSH = SSH()  # type: ignore[operator]
     access_log: str = ""
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()

@@ -15,6 +15,7 @@ from ngrok_twisted.control.authorized_keys import read_authorized_keys
 from ngrok_twisted.control.checks import problems as config_problems
 from ngrok_twisted.control.config import AuthorizedKey, Config, Listen
 from ngrok_twisted.control.files import Files
+from ngrok_twisted.control.host_keys import check_host_key, is_inline
 from ngrok_twisted.document import Positions, load_yaml
 from ngrok_twisted.errors import InvalidConfig, Refused
 from ngrok_twisted.hostnames import normalise
@@ -22,8 +23,6 @@ from ngrok_twisted.records.base import Problem
 
 #: The ports of a server without a config, in the order of `Listen`'s fields: anyone may open them.
 DEFAULT_PORTS = {"https": 8443, "http": 8080, "ssh": 2222}
-
-_PRIVATE_KEY = "PRIVATE KEY-----"
 
 _NOT_BUILT = "is not built into this version; take it out"
 
@@ -149,7 +148,9 @@ def _embedded_keys(ssh: Files) -> tuple[Config, list[str]]:
         keys += more
         warnings += said
     if not keys:
-        warnings.append(f"no SSH key in {ssh.folder} may connect yet: make one with ssh-keygen -t ed25519; it counts at once")
+        warnings.append(
+            f"no SSH key in {ssh.folder} may connect yet: make one with ssh-keygen -t ed25519; it counts at once"
+        )
     return Config(keys=tuple(keys)), warnings
 
 
@@ -207,12 +208,11 @@ def _host_keys(config: Config, files: Files, found: list[Problem]) -> tuple[str,
     texts = []
     for number, key in enumerate(config.ssh.host_keys):
         try:
-            texts.append(key if _PRIVATE_KEY in key else files.read(key))
+            text = key if is_inline(key) else files.read(key)
+            check_host_key(text)
+            texts.append(text)
         except ValueError as error:
             found.append(Problem(f"ssh.host_keys[{number}]", str(error)))
-            continue
-        if _PRIVATE_KEY not in texts[-1]:
-            found.append(Problem(f"ssh.host_keys[{number}]", "this is no private key; give the file without .pub"))
     return tuple(texts)
 
 

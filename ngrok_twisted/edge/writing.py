@@ -9,7 +9,7 @@ from typing import Any, Sequence
 from ngrok_twisted.edge.head import RequestHead
 from ngrok_twisted.upstream.chunked import encode_trailers
 from ngrok_twisted.upstream.headers import FIELD_LINES, joined
-from ngrok_twisted.upstream.syntax import KILOBYTE
+from ngrok_twisted.upstream.syntax import KILOBYTE, MalformedMessage
 
 # Below this, copying buffers together is cheaper than handing the kernel several.
 JOINED_BYTES = 16 * KILOBYTE
@@ -59,10 +59,11 @@ class ResponseWriter:
         size = sum(map(len, buffers)) if buffers else 0
         if last and head.length is None and not head.bodiless and not trailers:
             head.length = size
-        headers = head.headers
-        lines = [b"HTTP/1.1 %d %b%b" % (head.status, head.reason, FIELD_LINES[tuple(headers)])]
-        self._frame(lines, head, size)
-        parts = [joined(lines, len(headers))]
+        reason = head.reason
+        if b"\n" in reason or b"\r" in reason:
+            raise MalformedMessage("line end in a reason phrase")
+        fields = FIELD_LINES[tuple(head.headers)]
+        parts: list[Any] = [b"HTTP/1.1 %d %b%b%b\r\n\r\n" % (head.status, reason, fields, self._frame(head))]
         if size:
             self._add_body(parts, buffers, size)
         if last and self._framing == _CHUNKED:
@@ -71,32 +72,33 @@ class ResponseWriter:
         if last:
             self._check_complete()
 
-    def _frame(self, lines: list[bytes], head: Any, size: int) -> None:
-        """Choose how the body ends, and say so."""
+    def _frame(self, head: Any) -> bytes:
+        """Choose how the body ends. :return: the lines that say so, each with a line end before it."""
         if head.status == 101:
-            lines.append(b"Connection: Upgrade")
             self._framing = _BODILESS
-            return
+            return b"\r\nConnection: Upgrade"
         if self.persistent and self.body_unread():
             self.persistent = False
+        lines = b""
         if head.bodiless:
             self._framing = _BODILESS
             if head.length is not None and head.status != 204:
-                lines.append(b"Content-Length: %d" % head.length)
+                lines = b"\r\nContent-Length: %d" % head.length
         elif head.length is not None:
             self._framing = _COUNTED
             self._owed = head.length
-            lines.append(b"Content-Length: %d" % head.length)
+            lines = b"\r\nContent-Length: %d" % head.length
         elif self._minor:
             self._framing = _CHUNKED
-            lines.append(b"Transfer-Encoding: chunked")
+            lines = b"\r\nTransfer-Encoding: chunked"
         else:
             self._framing = _CLOSED
             self.persistent = False
         if not self.persistent:
-            lines.append(b"Connection: close")
+            lines += b"\r\nConnection: close"
         elif not self._minor:
-            lines.append(b"Connection: keep-alive")
+            lines += b"\r\nConnection: keep-alive"
+        return lines
 
     def _add_body(self, parts: list[Any], buffers: Sequence[Any], size: int) -> None:
         if self._framing == _CHUNKED:

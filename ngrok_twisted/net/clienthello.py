@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
+from struct import Struct
+from typing import Any, Callable
 
 # ngrok's limit for a handshake message; post-quantum hellos have about 2 KB, real ones never reach 17 KB.
 MAX_HELLO_BYTES = 64 * 1024
@@ -49,6 +52,14 @@ _STARTS = {
     ),
     b"SSH-": "ssh",
 }
+
+# The head of an extension: its type and its size (RFC 8446 section 4.2).
+_EXTENSION = Struct(">HH")
+
+# Extensions that are remembered: how many of each type, and their largest size in bytes, which is above that of the longest
+# host name (253). At most half a megabyte for each type.
+REMEMBERED = 1024
+REMEMBERED_BYTES = 300
 
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\Z")
@@ -204,7 +215,14 @@ class _Reader:
 
     def vector(self, size: int) -> bytes:
         """A string whose length stands before it in ``size`` bytes."""
-        return self.take(self.number(size))
+        start = self._at + size
+        if start > self._end:
+            raise IndexError
+        at = start + int.from_bytes(self._data[self._at : start])
+        if at > self._end:
+            raise IndexError
+        self._at = at
+        return self._data[start:at]
 
 
 def _parse(body: bytes) -> ClientHello:
@@ -227,22 +245,39 @@ def _parse(body: bytes) -> ClientHello:
     return ClientHello(
         server_name=_server_name(extensions.get(_SERVER_NAME)),
         alpn=_alpn(extensions.get(_ALPN)),
-        versions=_versions(extensions.get(_SUPPORTED_VERSIONS), legacy_version),
+        versions=_versions(extensions.get(_SUPPORTED_VERSIONS)) or (legacy_version,),
     )
 
 
 def _extensions(data: bytes) -> dict[int, bytes]:
-    """Extensions by type; RFC 8446 section 4.2 forbids two of a kind."""
-    reader = _Reader(data)
+    """Extensions by type; RFC 8446 section 4.2 forbids two of a kind. A browser sends about twenty."""
     found: dict[int, bytes] = {}
-    while reader:
-        kind = reader.number(2)
+    at, end = 0, len(data)
+    while at < end:
+        start = at + 4
+        if start > end:
+            raise IndexError
+        kind, size = _EXTENSION.unpack_from(data, at)
+        at = start + size
         if kind in found:
             raise BadClientHello(f"extension {kind} stands there twice")
-        found[kind] = reader.vector(2)
+        if at > end:
+            raise IndexError
+        found[kind] = data[start:at]
     return found
 
 
+def _remembered(read: Callable[[bytes | None], Any]) -> Callable[[bytes | None], Any]:
+    """
+    Read an extension once where visitors send the same bytes: the names of an edge are few, and so are the browsers.
+
+    :param read: a pure function of the extension's data, or of ``None`` if there is none.
+    """
+    known = lru_cache(maxsize=REMEMBERED)(read)
+    return lambda data: (known if data is None or len(data) <= REMEMBERED_BYTES else read)(data)
+
+
+@_remembered
 def _server_name(data: bytes | None) -> str | None:
     """RFC 6066 section 3: a list that holds exactly one name, a host name."""
     if data is None:
@@ -277,6 +312,7 @@ def _host(name: bytes) -> str | None:
     return host
 
 
+@_remembered
 def _alpn(data: bytes | None) -> tuple[bytes, ...]:
     """RFC 7301 section 3.1."""
     if data is None:
@@ -291,10 +327,11 @@ def _alpn(data: bytes | None) -> tuple[bytes, ...]:
     return tuple(found)
 
 
-def _versions(data: bytes | None, legacy_version: int) -> tuple[int, ...]:
-    """RFC 8446 section 4.2.1; a client without the extension offers its legacy version."""
+@_remembered
+def _versions(data: bytes | None) -> tuple[int, ...]:
+    """RFC 8446 section 4.2.1; without the extension, which a client of TLS 1.2 does not have, nothing."""
     if data is None:
-        return (legacy_version,)
+        return ()
     outer = _Reader(data)
     versions = outer.vector(1)
     if outer or not versions or len(versions) % 2:

@@ -72,7 +72,9 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""
-        return f"{place}{self.path}: {self.message}" if self.path else f"{place}{self.message}"
+        said = f"{place}{self.path}: {self.message}" if self.path else f"{place}{self.message}"
+        # Part of it may be the outside data's own words, which must not write to a terminal as they like.
+        return said if said.isprintable() else "".join(letter if letter.isprintable() else "?" for letter in said)
 
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})

@@ -72,14 +72,14 @@ class Forward:
 
         :raises EndpointOffline: the backend knows nobody.
         """
-        self._next(request, self.backend.candidates(request.flow), EndpointOffline())
+        self._next(request, self.backend.candidates(request.flow), None)
         return NOT_DONE_YET
 
-    def _next(self, request: Any, candidates: Iterator[Any], error: EdgeError) -> None:
+    def _next(self, request: Any, candidates: Iterator[Any], error: EdgeError | None) -> None:
         """
         Ask the next candidate.
 
-        :param error: what went wrong before; raised when nobody is left.
+        :param error: what went wrong before, if anything did; raised when nobody is left.
         """
         flow = request.flow
         for target in candidates:
@@ -93,7 +93,7 @@ class Forward:
             else:
                 self._dial(request, target, candidates)
             return
-        raise error
+        raise error or EndpointOffline()
 
     def _start(self, connection: UpstreamConnection, request: Any, target: Any, candidates: Iterator[Any]) -> None:
         def failed(connection: UpstreamConnection, error: EdgeError, replayable: bool) -> None:

@@ -152,11 +152,16 @@ def joined(lines: list[bytes], more: int = 0) -> bytes:
 
 def _lines(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[bytes, int]:
     block = b"".join([b"\r\n" + name + b": " + value for name, value in fields])
+    if block.count(b"\n") != len(fields) or block.count(b"\r") != len(fields):
+        raise MalformedMessage("line end in a field")
     return block, len(block)
 
 
 FIELD_LINES = Memo(_lines)
-"""The lines of fields, by a tuple of ``(name, value)``: each with a line end *before* it."""
+"""
+The lines of fields, by a tuple of ``(name, value)``: each with a line end *before* it. Asking for fields that would be read
+as more than one line each raises `MalformedMessage`.
+"""
 
 
 def restored_location(location: bytes, rewritten_host: bytes, host: bytes, proto: bytes) -> bytes:

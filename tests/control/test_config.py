@@ -42,11 +42,6 @@ class ConfigTests(SynchronousTestCase):
         """The defaults survive being written."""
         self.assertEqual(schema.parse(Config, schema.dump(Config()), stored=True), Config())
 
-    def test_ssh(self) -> None:
-        """The block of the SSH gateway has the fields and defaults that its transport expects."""
-        kind = kinds.discover("ngrok_twisted.transports", ITransportKind)["ssh"]
-        self.assertEqual(schema.dump(Config().ssh), schema.dump(kind.Config()))
-
     def test_backend_item(self) -> None:
         """An item of a backend kind has its own fields and those of the kind, side by side."""
         item = schema.parse(backend_item(TunnelGroupConfig), {"name": "web", "labels": {"a": "b"}})

@@ -9,7 +9,6 @@ import re
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -86,7 +85,7 @@ class Edge:
         self.command = command or (twistd(),)
         self.environment = dict(os.environ, PYTHONPATH=str(ROOT)) if environment is None else dict(environment)
         self.process: subprocess.Popen[bytes] | None = None
-        self._seen = 0
+        self._seen = self._launched = 0
         self.configure(extra or {})
 
     # -- places --------------------------------------------------------------------------------------------------------
@@ -139,6 +138,7 @@ class Edge:
     def launch(self) -> subprocess.Popen[bytes]:
         """Start the process without waiting for anything."""
         with self.log_path.open("ab") as log:
+            self._launched = log.tell()
             self.process = subprocess.Popen(
                 [*self.command, "-n", "--pidfile=", "ngrok", "-c", str(self.config_path)],
                 cwd=self.directory,
@@ -152,9 +152,9 @@ class Edge:
         return self.process
 
     def start(self) -> Edge:
-        """Start the process and wait until every listener answers."""
+        """Start the process and wait until it says that it is ready, which it does when every listener accepts."""
         self.launch()
-        wait_until(self._listening, START_TIMEOUT, lambda: f"listening edge; its log:\n{self.log()}")
+        wait_until(self._ready, START_TIMEOUT, lambda: f"edge that is ready; its log:\n{self.log()}")
         return self
 
     def stop(self) -> int:
@@ -226,14 +226,6 @@ class Edge:
         assert self.files is not None
         resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
 
-    def _listening(self) -> bool:
+    def _ready(self) -> bool:
         assert self.alive, f"the edge ended by itself; its log:\n{self.log()}"
-        return all(map(_answers, (self.https, self.http, self.ssh)))
-
-
-def _answers(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True
+        return b" is ready" in self.log_path.read_bytes()[self._launched :]

@@ -334,7 +334,7 @@ class DefaultsTests(EdgeTestCase):
             command = [*edge.command, "-n", "--pidfile=", "ngrok"]
             edge.process = subprocess.Popen(command, cwd=edge.directory, env=environment, stdout=log, stderr=log)
         wait_until(lambda: "is ready" in edge.log() or not edge.alive, 40, edge.log)
-        require(" in use" not in edge.log(), "one of the default ports")
+        require(" in use" not in edge.log(), "one of the default ports, which somebody else uses,")
         (edge.directory / "state").symlink_to(edge.directory / "var")
         service = self.web()
         agent = SSH(edge, [f"443:localhost:{service.port}"])

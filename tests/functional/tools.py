@@ -29,7 +29,7 @@ def require(found: object, what: str) -> None:
     """
     if found:
         return
-    advice = f"{what} is missing; see scripts/install-test-tools"
+    advice = f"{what} is missing; scripts/install-test-tools may help"
     if os.environ.get("CI", "").lower() in ("true", "1"):
         raise Missing(advice)
     raise SkipTest(advice)

@@ -41,6 +41,7 @@ MAX_WINDOW = 0xFFFFFFFF
 # Our own unanswered global requests; with more waiting, one more asks nothing new.
 MAX_PROBES = 16
 
+_U32 = struct.Struct(">I")
 _TWO = struct.Struct(">II")
 _KEEPALIVE = bytes((messages.GLOBAL_REQUEST,)) + NS(b"keepalive@openssh.com") + b"\1"
 
@@ -204,8 +205,8 @@ class Connection:
     def _channel_data(self, plain: Any, at: int, last: int, start: int) -> tuple[Channel, int]:
         if start > last:
             raise PacketError(PROTOCOL_ERROR, "data is cut short")
-        number = int.from_bytes(plain[at : at + 4], "big")
-        length = int.from_bytes(plain[start - 4 : start], "big")
+        number = _U32.unpack_from(plain, at)[0]
+        length = _U32.unpack_from(plain, start - 4)[0]
         channel = self.channels.get(number)
         if channel is None or not channel.confirmed:
             raise PacketError(PROTOCOL_ERROR, f"data for channel {number}, which is not open")

@@ -5,7 +5,7 @@ The SSH transport: a stock SSH client publishes a local service with ``ssh -R``,
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Iterable, Sequence
+from typing import Annotated, Any, Iterable, Sequence
 
 from zope.interface import implementer
 
@@ -17,6 +17,7 @@ from twisted.python.filepath import FilePath
 
 from ngrok_twisted.errors import InvalidConfig, Refused
 from ngrok_twisted.interfaces import ITransportKind
+from ngrok_twisted.marks import EXTERNAL, ONE_OR_MANY
 from ngrok_twisted.records.base import Problem
 from ngrok_twisted.transports.ssh import hostkeys
 from ngrok_twisted.transports.ssh.gateway import Gateway
@@ -42,24 +43,26 @@ class Config:
     """
     :ivar host_keys: private keys in OpenSSH or PEM form, or the paths of such files. Without any, keys are made at the
         first start and kept in the state directory.
-    :ivar authorized_keys: paths of ``authorized_keys`` files; their keys belong to the default account.
-    :ivar require_command: refuse a forward without a command, as ngrok does.
+    :ivar authorized_keys: paths of ``authorized_keys`` files; the keys in them belong to the default account and may bind
+        anything. Without a config file: ``~/.ssh/*.pub`` and ``~/.ssh/authorized_keys`` of the user who runs the server.
+    :ivar require_command: a forward without a command such as ``http`` is refused.
     :ivar max_forwards: forwards of one connection at a time.
     :ivar max_sessions_per_credential: connections of one key at a time.
     :ivar login_grace_seconds: from the connection to a successful login.
     :ivar keepalive_seconds: silence after which the client is asked for a sign of life.
-    :ivar keepalive_misses: unanswered asks after which the connection is given up.
+    :ivar keepalive_misses: unanswered asks after which the connection is given up: with these defaults a vanished client is
+        noticed within 30 seconds.
     :ivar prefer_aes_gcm: choose AES-GCM for clients that have it; it costs both ends half of what they would choose.
     """
 
-    host_keys: tuple[str, ...] = field(default=(), repr=False)
-    authorized_keys: tuple[str, ...] = ()
+    host_keys: Annotated[tuple[Annotated[str, EXTERNAL], ...], ONE_OR_MANY] = field(default=(), repr=False)
+    authorized_keys: Annotated[tuple[str, ...], ONE_OR_MANY] = ()
     require_command: bool = False
     max_forwards: int = 10
     max_sessions_per_credential: int = 20
     login_grace_seconds: float = 30.0
     keepalive_seconds: float = 10.0
-    keepalive_misses: int = 3
+    keepalive_misses: int = 2
     prefer_aes_gcm: bool = True
 
 
