@@ -99,6 +99,7 @@ class Server(MultiService):
             return
         for listener in self._listeners:
             listener.accept()
+        self._log.info("ready")
         self._ready()
 
     def _failed(self, failure: Any) -> None:

@@ -44,7 +44,7 @@ from ngrok_twisted.transports.ssh.kind import ssh_service
 from ngrok_twisted.transports.ssh.settings import GatewaySettings
 from ngrok_twisted.tunnels import Tunnels
 from ngrok_twisted.upstream.pool import Pool
-from ngrok_twisted.welcome import welcome
+from ngrok_twisted.welcome import say, welcome
 
 HTTPS_PORT, HTTP_PORT, SSH_PORT = 443, 80, 22
 
@@ -176,7 +176,7 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
             *_listeners(reactor, "http", config.listen.http, plane.plain_front, path),
             *_listeners(reactor, "ssh", config.listen.ssh, ssh.factory, path),
         ],
-        ready=lambda: print(welcome(config, path), flush=True),
+        ready=lambda: say(welcome(config, path)),
     )
 
 

@@ -68,7 +68,12 @@ class Tunnels:
         if tunnel.labels:
             self._labelled[tunnel.id] = tunnel
             self._matches.clear()
-        _log.info("tunnel {tunnel} online for {url}", tunnel=tunnel.id, url=tunnel.url or dict(tunnel.labels))
+        _log.info(
+            "tunnel {tunnel} online for {url}, brought by session {session}",
+            tunnel=tunnel.id,
+            url=tunnel.url or dict(tunnel.labels),
+            session=tunnel.session_id,
+        )
         self._tell("online", tunnel)
 
     def offline(self, tunnel: Any) -> None:

@@ -4,7 +4,11 @@ What a server says once it is ready: the line to type, and where things are.
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Iterator
+
+from twisted.logger import LoggingFile
 
 from ngrok_twisted import __version__
 from ngrok_twisted.control.config import Config
@@ -23,10 +27,25 @@ def welcome(config: Config, path: str | None) -> str:
         lines += ["", "  publish a local service:   " + ssh_line(config)]
     lines += [
         f"  names are made under:      {config.domain}",
-        f"  CA of the certificates:    {config.state}/ca.pem",
+        f"  CA of the certificates:    {shown(Path(config.state) / 'ca.pem')}",
     ]
     lines += [f"  note: {note}" for note in _notes(config, path)]
     return "\n".join(lines) + "\n"
+
+
+def say(text: str) -> None:
+    """
+    Print to whoever started the server. twistd turns printed lines into log events; these are not events, and go past it.
+    """
+    stream = sys.__stdout__ if isinstance(sys.stdout, LoggingFile) else sys.stdout
+    if stream is not None:
+        print(text, file=stream, flush=True)
+
+
+def shown(path: Path) -> str:
+    """A path as one would type it here: relative to the current folder if it is below that."""
+    folder = Path.cwd()
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
 
 def _notes(config: Config, path: str | None) -> Iterator[str]:

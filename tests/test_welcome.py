@@ -4,13 +4,19 @@ Tests for `ngrok_twisted.welcome`.
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
+
+from twisted.logger import Logger, LoggingFile
+from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted import __version__
 from ngrok_twisted.control.config import Config, Listen
 from ngrok_twisted.control.load import load
-from ngrok_twisted.welcome import ssh_line, welcome
+from ngrok_twisted.welcome import say, shown, ssh_line, welcome
 from tests.control.declaring import KEY, ConfigCase
 
 
@@ -25,13 +31,15 @@ class EmbeddedTests(ConfigCase):
         """The command to type, word for word; where the names and the CA are; nothing else."""
         (self.folder / ".ssh").mkdir()
         (self.folder / ".ssh" / "id_ed25519.pub").write_text(KEY + " me\n")
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.folder)
         self.assertEqual(
             self.welcome(self.folder),
             f"ngrok_twisted {__version__} is ready (built-in configuration)\n"
             "\n"
             "  publish a local service:   ssh -p 2222 -R 443:localhost:3000 localhost\n"
             "  names are made under:      ngrok.localhost\n"
-            f"  CA of the certificates:    {self.folder}/var/ca.pem\n",
+            "  CA of the certificates:    var/ca.pem\n",
         )
 
     def test_without_key(self) -> None:
@@ -77,3 +85,31 @@ class ConfiguredTests(ConfigCase):
         self.assertEqual(ssh_line(config), "ssh -p 2200 -R 443:localhost:3000 connect.example.com")
         config = replace(config, listen=Listen(ssh=("systemd:domain=INET:index=0",)))
         self.assertEqual(ssh_line(config), "ssh -R 443:localhost:3000 connect.example.com")
+
+
+class ShownTests(SynchronousTestCase):
+    """Paths as one would type them."""
+
+    def test_below(self) -> None:
+        """What is below the current folder is shown from there, anything else whole."""
+        self.assertEqual(shown(Path.cwd() / "var" / "ca.pem"), "var/ca.pem")
+        self.assertEqual(shown(Path("/elsewhere/ca.pem")), "/elsewhere/ca.pem")
+
+
+class SayTests(SynchronousTestCase):
+    """The welcome is no log event."""
+
+    def test_past_the_log(self) -> None:
+        """Where twistd has taken standard output for its log, the text goes to the real one."""
+        real = StringIO()
+        self.patch(sys, "__stdout__", real)
+        self.patch(sys, "stdout", LoggingFile(Logger(observer=lambda event: self.fail("logged"))))
+        say("hello")
+        self.assertEqual(real.getvalue(), "hello\n")
+
+    def test_plain(self) -> None:
+        """Anywhere else it goes to standard output."""
+        out = StringIO()
+        self.patch(sys, "stdout", out)
+        say("hello")
+        self.assertEqual(out.getvalue(), "hello\n")

@@ -22,6 +22,7 @@ from ngrok_twisted.errors import Refused
 from ngrok_twisted.hostnames import RESERVATION_CODES, is_wildcard, normalise, parents, split_hostport
 from ngrok_twisted.iam.permissions import parse_rule
 from ngrok_twisted.interfaces import IStoreKind
+from ngrok_twisted.net.listening import port_of
 from ngrok_twisted.records.base import Problem
 from ngrok_twisted.schema import suggestion
 from ngrok_twisted.tls.pem import check_pair
@@ -75,6 +76,9 @@ def _refusal(path: str, check: Callable[..., Any], *arguments: Any) -> Problems:
 def _server(config: Config) -> Problems:
     refused = list(_refusal("domain", normalise, config.domain, RESERVATION_CODES))
     yield from refused
+    for path, place in (("state", config.state), ("access_log", config.access_log)):
+        if "\0" in place:
+            yield Problem(path, "holds a NUL character, which no path has")
     if is_wildcard(config.domain):
         yield Problem("domain", "must be a name without a star: the names under it are made by the server")
     if config.public_port is not None and not 1 <= config.public_port <= 65535:
@@ -136,6 +140,8 @@ def _listeners(config: Config) -> Problems:
                 yield Problem(
                     path, f"is not a Twisted endpoint string such as tcp:443 ({type(error).__name__}: {error})"
                 )
+            if (port := port_of(text)) is not None and port > 65535:
+                yield Problem(path, f"its port must be at most 65535, and {port} is more")
     if not any_at_all:
         yield Problem("listen", "names no listener: give https, http or ssh, or leave 'listen' out for the defaults")
 

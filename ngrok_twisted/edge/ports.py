@@ -12,8 +12,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
-# How many visitors may wait in the kernel to be accepted.
-BACKLOG = 511
+from ngrok_twisted.net.listening import BACKLOG
 
 
 class Ports:

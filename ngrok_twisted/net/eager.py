@@ -17,7 +17,7 @@ from errno import EAGAIN, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, 
 from typing import Any, Iterable, Sequence
 
 from twisted.internet import tcp
-from twisted.internet.address import IPv6Address
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.logger import Logger
@@ -40,6 +40,8 @@ EXHAUSTION_EPISODE = 60 * SECONDS
 # What accept(2) says when something has run out, as against a visitor who left while waiting.
 _EXHAUSTED = frozenset({EMFILE, ENFILE, ENOBUFS, ENOMEM})
 _NOTHING_TO_ACCEPT = frozenset({EAGAIN, EWOULDBLOCK})
+# How the socket module writes an IPv4 peer of an IPv6 listener.
+_MAPPED = "::ffff:"
 _VISITOR_LEFT = frozenset({ECONNABORTED, EPERM})
 
 # How many more connections a port accepts in one go once it has reached its limit; the limit adapts to the traffic.
@@ -183,6 +185,18 @@ def _after(buffers: Sequence[Any], start: int, sent: int) -> bytes:
     return b""
 
 
+def plain_address(address: Any) -> IPv4Address | IPv6Address:
+    """
+    :param address: as the socket module has it.
+    :return: the address; that of an IPv4 peer on an IPv6 listener (``::ffff:192.0.2.1``, RFC 4291 section 2.5.5.2) as IPv4.
+    """
+    if len(address) == 2:
+        return IPv4Address("TCP", *address)
+    if address[0].startswith(_MAPPED) and "." in address[0]:
+        return IPv4Address("TCP", address[0][len(_MAPPED) :], address[1])
+    return IPv6Address("TCP", *address)
+
+
 @implementer(IBatchTransport)
 class EagerServer(EagerTransport, tcp.Server):
     """An accepted connection."""
@@ -190,16 +204,22 @@ class EagerServer(EagerTransport, tcp.Server):
     def __init__(self, sock: Any, protocol: Any, client: Any, server: Any, sessionno: int, reactor: Any) -> None:
         # As tcp.Server, without its three formatted strings, which are only for logs and are made there.
         tcp.Connection.__init__(self, sock, protocol, reactor)
-        if len(client) != 2:
-            self._addressType = IPv6Address
         self.server = server
         self.client = client
         self.sessionno = sessionno
-        self.hostname = client[0]
+        self.hostname = plain_address(client).host
         if server is None:
             self.setTcpNoDelay(True)  # otherwise inherited from the listening socket
         self.startReading()
         self.connected = 1
+
+    def getHost(self) -> IPv4Address | IPv6Address:
+        """ITCPTransport."""
+        return plain_address(self.socket.getsockname())
+
+    def getPeer(self) -> IPv4Address | IPv6Address:
+        """ITCPTransport."""
+        return plain_address(self.client)
 
     def logPrefix(self) -> str:
         """ILoggingContext."""
@@ -288,7 +308,7 @@ class EagerPort(tcp.Port):
             address = (host, *address[1:])
         transport = None
         try:
-            protocol = self.factory.buildProtocol(self._buildAddr(address))
+            protocol = self.factory.buildProtocol(plain_address(address))
             if protocol is None:
                 sock.close()
                 return

@@ -20,6 +20,10 @@ _NO_SUCH_ADDRESS = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 _SEPARATOR = re.compile(r"(?<!\\):")
 
 
+# How many visitors may wait in the kernel to be accepted; Twisted's 50 is little for a burst.
+BACKLOG = 511
+
+
 class CannotListen(Exception):
     """A listener cannot be bound; the message names it and the cause."""
 
@@ -58,7 +62,7 @@ class Listener:
         """
         results: list[Any] = []
         try:
-            listening = serverFromString(self._reactor, self.description).listen(self._factory)
+            listening = serverFromString(self._reactor, with_backlog(self.description)).listen(self._factory)
         except (ValueError, TypeError) as error:
             raise CannotListen(f"listen.{self._what} ({self.description}): {error}") from None
         listening.addBoth(results.append)
@@ -94,6 +98,13 @@ class Listener:
         """
         port, self._port = self._port, None
         return maybeDeferred(lambda: None if port is None else port.stopListening())
+
+
+def with_backlog(description: str) -> str:
+    """The endpoint string with room for as many waiting visitors as our own ports have, unless it says how many."""
+    if description.startswith(("tcp:", "tcp6:")) and ":backlog=" not in description:
+        return f"{description}:backlog={BACKLOG}"
+    return description
 
 
 def port_of(description: str) -> int | None:

@@ -122,11 +122,11 @@ class Certificates:
         """
         name = _name_or_none(name)
         if name is None:
-            return self._issue(self._base_names())
+            name = self.base_domain
         uploaded = self._uploaded.get(name)
         if uploaded is not None:
             return uploaded
-        for wildcard in wildcards(name):
+        for wildcard in (*wildcards(name), *((f"*.{name}",) if name == self.base_domain else ())):
             uploaded = self._uploaded.get(wildcard)
             if uploaded is not None:
                 return uploaded

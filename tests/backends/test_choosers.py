@@ -34,6 +34,7 @@ class Labelled:
     """As much of a tunnel as the table looks at."""
 
     endpoint_id = None
+    session_id = "ts_1"
     url = ""
 
     def __init__(self, id: str, labels: dict[str, str], account_id: str = "ac_1") -> None:

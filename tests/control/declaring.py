@@ -10,7 +10,7 @@ from typing import Any, Mapping
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -63,3 +63,13 @@ def make_pair(name: str = "shop.example.org") -> tuple[str, str]:
     pem = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
     form = serialization.PrivateFormat.PKCS8
     return pem.decode(), key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+
+def make_host_key(key: Any = None, password: bytes | None = None) -> str:
+    """
+    :param key: what to write down; a new ed25519 key if not given.
+    :return: a private key as ``ssh-keygen`` writes it.
+    """
+    key = key or ed25519.Ed25519PrivateKey.generate()
+    seal: Any = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    return str(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, seal).decode())

@@ -50,6 +50,17 @@ class ServerTests(ConfigCase):
         self.assertIn("3: listen.http[0]: is not a Twisted endpoint string such as tcp:443", problems[1])
         self.assertIn("4: listen.ssh[0]: is not a Twisted endpoint string such as tcp:443", problems[2])
 
+    def test_impossible_port(self) -> None:
+        """A port that no machine has is found before any other is opened."""
+        self.assertProblem(
+            "listen:\n  ssh: tcp:70000\n", "2: listen.ssh[0]: its port must be at most 65535, and 70000 is more"
+        )
+
+    def test_paths(self) -> None:
+        """A path that no file system has is refused."""
+        said = "holds a NUL character, which no path has"
+        self.assertProblem('state: "a\\0b"\naccess_log: "\\0"\n', f"1: state: {said}", f"2: access_log: {said}")
+
     def test_wrapped_listeners(self) -> None:
         """TLS is read from the socket itself, so an https listener has nothing around it; others may have."""
         said = "must be a plain listener such as tcp:443: the edge reads TLS itself, not behind haproxy:"
@@ -132,6 +143,20 @@ class PlaceTests(ConfigCase):
             "8: reserved_domains[4].domain: a.b.shop.example overlaps reserved_domains[0].domain, "
             "which belongs to another account (ERR_NGROK_417)",
         )
+
+    def test_overlaps(self) -> None:
+        """Domains of two accounts share no name, whichever of them is declared first."""
+        overlaps = [("*.a.b", "x.a.b"), ("*.a.b", "a.b"), ("*.a.b", "*.x.a.b"), ("a.b", "x.a.b"), ("a.b", "*.x.a.b")]
+        apart = [("x.a.b", "y.a.b"), ("a.b", "xa.b"), ("*.a.b", "*.xa.b"), ("*.a.b", "x.b")]
+        for first, second in overlaps + apart:
+            for one, other in ((first, second), (second, first)):
+                found = self.problems(
+                    f"accounts: [{{name: blue}}]\nreserved_domains:\n- {{domain: '{one}'}}\n"
+                    f"- {{domain: '{other}', account: blue}}\n"
+                )
+                said = f"4: reserved_domains[1].domain: {other} overlaps reserved_domains[0].domain, which belongs to "
+                wanted = [f"{said}another account (ERR_NGROK_417)"] if (first, second) in overlaps else []
+                self.assertEqual(found, wanted)
 
     def test_addresses(self) -> None:
         """Addresses have the server's TCP host, a port of its range, and are declared once."""

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ngrok_twisted.control.config import AuthorizedKey, Listen, PortRange
 from ngrok_twisted.control.load import ipv6_loopback, load
 from ngrok_twisted.errors import InvalidConfig
-from tests.control.declaring import KEY, OTHER_KEY, ConfigCase, make_pair
+from tests.control.declaring import KEY, OTHER_KEY, ConfigCase, make_host_key, make_pair
 
 #: Section 3 of the contract, without what is not built.
 FULL = """\
@@ -154,11 +154,20 @@ class LoadTests(ConfigCase):
         config = self.load("domain: Example.COM.")
         self.assertEqual((config.domain, config.tcp.host), ("example.com", "tcp.example.com"))
 
+    def test_bad_host_key(self) -> None:
+        """A host key that cannot be served is refused with its line, and nothing of it is repeated."""
+        key = make_host_key()
+        (self.folder / "host").write_text("# my key\n" + key)
+        [problem] = self.problems("ssh:\n  host_keys: host\n")
+        self.assertTrue(problem.startswith("2: ssh.host_keys[0]: there is text before the private key"), problem)
+        self.assertFalse(any(line in problem for line in key.splitlines()[1:-1]))
+
     def test_host_keys(self) -> None:
         """Host keys may be paths, files or texts; all end as texts."""
-        (self.folder / "host").write_text(self.key)
-        config = self.load("ssh: {host_keys: [host, file:host, env:HOST]}", {"HOST": self.key})
-        self.assertEqual(config.ssh.host_keys, (self.key, self.key, self.key))
+        key = make_host_key()
+        (self.folder / "host").write_text(key)
+        config = self.load("ssh: {host_keys: [host, file:host, env:HOST]}", {"HOST": key})
+        self.assertEqual(config.ssh.host_keys, (key, key, key))
         (self.folder / "host.pub").write_text(KEY)
         self.assertProblem(
             "ssh:\n  host_keys:\n  - host.pub\n  - missing\n",

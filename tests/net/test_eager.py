@@ -9,6 +9,7 @@ import socket
 import struct
 from typing import Any
 
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPullProducer, IPushProducer, ITCPTransport
 from twisted.internet.protocol import ClientFactory
@@ -18,6 +19,7 @@ from zope.interface.verify import verifyObject
 
 from ngrok_twisted.interfaces import IBatchTransport, IFillable
 from ngrok_twisted.net import eager
+from ngrok_twisted.net.eager import plain_address
 from tests.net.loop import LoopCase, Recorder
 
 BIG = os.urandom(8 << 20)
@@ -497,3 +499,17 @@ class RestTests(SynchronousTestCase):
         for sent in range(6):
             self.assertEqual(eager._after(buffers, 0, sent), b"abcdef"[sent:])
         self.assertEqual(eager._after(buffers, 2, 1), b"def")
+
+
+class AddressTests(SynchronousTestCase):
+    """Where a peer is."""
+
+    def test_mapped(self) -> None:
+        """An IPv4 peer of an IPv6 listener is an IPv4 peer."""
+        self.assertEqual(plain_address(("::ffff:192.0.2.1", 5, 0, 0)), IPv4Address("TCP", "192.0.2.1", 5))
+
+    def test_others(self) -> None:
+        """Other addresses stay what they are."""
+        self.assertEqual(plain_address(("192.0.2.1", 5)), IPv4Address("TCP", "192.0.2.1", 5))
+        self.assertEqual(plain_address(("2001:db8::1", 5, 0, 0)), IPv6Address("TCP", "2001:db8::1", 5))
+        self.assertEqual(plain_address(("::ffff:1", 5, 0, 0)), IPv6Address("TCP", "::ffff:1", 5))

@@ -74,3 +74,7 @@ class ProblemTests(SynchronousTestCase):
             (Problem("edges", "no", 3), "edges: no"),
         ):
             self.assertEqual(str(problem), text)
+
+    def test_terminal(self) -> None:
+        """Words that came from outside do not write to the operator's terminal as they like."""
+        self.assertEqual(str(Problem("\x1b[31m", "a\rb\u202ec", 3, "é.yaml")), "é.yaml:3: ?[31m: a?b?c")

@@ -73,6 +73,14 @@ class CertificatesTests(SynchronousTestCase):
         """What is shown for a name."""
         return self.certificates.pair_for(name)
 
+    def test_nameless(self) -> None:
+        """A visitor that names nobody gets the uploaded certificate of the base domain or of its wildcard, if there is one."""
+        for domain in ("*.base.example", "base.example"):
+            pair = self.upload(f"cert {domain}")
+            self.reserve(domain, f"cert {domain}")
+            self.assertEqual(self.certificates.pair_for(None), pair)
+        self.assertEqual(self.issuer.issued, [])
+
     def test_base(self) -> None:
         """The base domain, the names directly below it, and visitors without a name share one certificate."""
         for name in ("a.base.example", "B.base.example.", "base.example", None, "", "192.0.2.1", "not a name"):

@@ -101,7 +101,7 @@ class SSHTransport(KeyExchange):
         if self._closing:
             return
         self._log.info(
-            "ssh {peer}: disconnecting, reason {code}: {text}", peer=self.transport.getPeer(), code=code, text=text
+            "ssh {peer}: disconnecting, reason {code}: {text}", peer=self._peer(), code=code, text=text
         )
         message = text.encode("utf-8", "replace")
         self._writer.send_now(struct.pack(">BI", MSG_DISCONNECT, code) + NS(message) + NS(b""))
@@ -159,7 +159,7 @@ class SSHTransport(KeyExchange):
         except PacketError as error:
             self.disconnect(error.code, str(error))
         except Exception:
-            self._log.failure("ssh {peer}: a message could not be served", peer=self.transport.getPeer())
+            self._log.failure("ssh {peer}: a message could not be served", peer=self._peer())
             self.disconnect(PROTOCOL_ERROR, "internal error")
 
     def _identify(self, data: bytes) -> None:
@@ -239,10 +239,14 @@ class SSHTransport(KeyExchange):
         if opener is not None:
             self.send(struct.pack(">BI", MSG_UNIMPLEMENTED, opener.sequence - 1 & 0xFFFFFFFF))
 
+    def _peer(self) -> str:
+        peer = self.transport.getPeer()
+        return f"{getattr(peer, 'host', peer)}:{getattr(peer, 'port', 0)}"
+
     def ssh_DISCONNECT(self, packet: bytes) -> None:
         """The peer leaves."""
-        text = bytes(packet[8:208])
-        self._log.debug("ssh {peer}: client disconnected: {text!r}", peer=self.transport.getPeer(), text=text)
+        text = getNS(packet[4:])[0][:200].decode("ascii", "backslashreplace") if len(packet) >= 8 else ""
+        self._log.debug("ssh {peer}: client disconnected: {text}", peer=self._peer(), text=text)
         self._close()
 
     def ssh_SERVICE_REQUEST(self, packet: bytes) -> None:
@@ -271,7 +275,7 @@ class SSHTransport(KeyExchange):
         if self._full:
             self._unread += len(message)
         if self._unread + writer.queued > self.limits.max_unread:
-            self._log.warn("ssh {peer}: the client does not read", peer=self.transport.getPeer())
+            self._log.warn("ssh {peer}: the client does not read", peer=self._peer())
             self._abort()
 
     def sendPacket(self, messageType: int, payload: bytes) -> None:
@@ -357,7 +361,7 @@ class SSHTransport(KeyExchange):
         else:
             self._silences += 1
             if self._silences > self.limits.keepalive_misses:
-                self._log.info("ssh {peer}: the client is gone", peer=self.transport.getPeer())
+                self._log.info("ssh {peer}: the client is gone", peer=self._peer())
                 self._abort()
                 return
             connection.keepalive()
