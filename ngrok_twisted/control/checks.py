@@ -76,9 +76,11 @@ def _refusal(path: str, check: Callable[..., Any], *arguments: Any) -> Problems:
 def _server(config: Config) -> Problems:
     refused = list(_refusal("domain", normalise, config.domain, RESERVATION_CODES))
     yield from refused
+    # The one may follow from the other.
     for path, place in (("state", config.state), ("access_log", config.access_log)):
         if "\0" in place:
             yield Problem(path, "holds a NUL character, which no path has")
+            break
     if is_wildcard(config.domain):
         yield Problem("domain", "must be a name without a star: the names under it are made by the server")
     if config.public_port is not None and not 1 <= config.public_port <= 65535:

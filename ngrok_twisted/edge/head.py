@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from ngrok_twisted.errors import BadRequest, HeaderTooLarge, VersionNotSupported
 from ngrok_twisted.upstream.headers import without_named
-from ngrok_twisted.upstream.memo import Memo
+from ngrok_twisted.upstream.memo import Memo, size_of
 from ngrok_twisted.upstream.syntax import (
     Fields,
     MalformedMessage,
@@ -225,8 +225,13 @@ def _read_section(section: bytes, minor: int) -> _Section:
     return said
 
 
-# A visitor's requests have the same fields again and again; what is said of them by RFC 9112 is worked out once.
-_SECTIONS = Memo(lambda section: (_read_section(section, 1), len(section)))
+def _remember(section: bytes) -> tuple[_Section, int]:
+    said = _read_section(section, 1)
+    return said, len(section) + size_of(said.fields)
+
+
+# A visitor's requests have the same fields again and again: what they say in HTTP/1.1 is worked out once.
+_SECTIONS = Memo(_remember)
 
 
 def _length(value: bytes) -> int:

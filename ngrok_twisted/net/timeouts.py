@@ -122,11 +122,10 @@ class _Wheel:
         current = int(now / TICK)
         for due in sorted(due for due in self._buckets if due <= current):
             for watch in tuple(self._buckets.get(due, ())):
-                self._look_at(watch, now)
+                if watch in self._buckets.get(due, ()):  # else an earlier callback of this tick stopped it, or moved it
+                    self._look_at(watch, now)
 
     def _look_at(self, watch: IdleWatch, now: float) -> None:
-        if not watch._due:
-            return  # an earlier callback of this tick stopped it
         if watch._last + watch.timeout + TICK > now:
             self._take_out(watch)
             self.file(watch)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, Iterable, Sequence
 
-from ngrok_twisted.upstream.memo import Memo
+from ngrok_twisted.upstream.memo import Memo, size_of
 from ngrok_twisted.upstream.syntax import Fields, MalformedMessage, tokens
 
 # What is done with a field of a request, by its lower-case name.
@@ -77,7 +77,7 @@ class _Passed:
 
 def _pass_on(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[_Passed, int]:
     passed = _Passed(fields)
-    return passed, sum(len(name) + len(value) for name, value in fields)
+    return passed, size_of(fields) + len(passed.block)
 
 
 _PASSED = Memo(_pass_on)
@@ -154,7 +154,7 @@ def _lines(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[bytes, int]:
     block = b"".join([b"\r\n" + name + b": " + value for name, value in fields])
     if block.count(b"\n") != len(fields) or block.count(b"\r") != len(fields):
         raise MalformedMessage("line end in a field")
-    return block, len(block)
+    return block, size_of(fields) + len(block)
 
 
 FIELD_LINES = Memo(_lines)

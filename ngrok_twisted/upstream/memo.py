@@ -7,22 +7,33 @@ the same ones. What was found to be strict once is so for the same bytes every t
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, Iterable
 
 KILOBYTE = 1024
 
-# Results that are kept. With more in use than this, they are all forgotten and the common ones are soon back.
+# Results that are kept. With more in use than this, all are forgotten, and the common ones are soon back.
 MAX_ENTRIES = 512
 
-# What belongs to a larger argument or result is worked out each time. Together: 2 MB at most for one memo's arguments.
-MAX_BYTES = 4 * KILOBYTE
+# What takes more is worked out each time. A browser's header with its cookies takes half of it. Together: 4 MB for a memo.
+MAX_BYTES = 8 * KILOBYTE
+
+# A pair and the two ``bytes`` objects in it, without their text, so that many tiny fields do not pass for a small header.
+_FIELD_BYTES = 56 + 2 * 34
+
+
+def size_of(fields: Iterable[tuple[bytes, bytes]]) -> int:
+    """
+    :return: how many bytes of memory fields take, about.
+    """
+    return sum(_FIELD_BYTES + len(name) + len(value) for name, value in fields)
 
 
 class Memo(dict[Any, Any]):
     """
     ``memo[argument]`` is what the function says of it. A look-up of something known is one dictionary read.
 
-    Whatever the function returns is shared by everyone who asks: it must be immutable.
+    The argument is the whole question, byte for byte, so that nobody can be given what belongs to another's message. Whatever
+    the function returns is shared by everyone who asks the same: it must not be changed.
     """
 
     __slots__ = ("_function",)

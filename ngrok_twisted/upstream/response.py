@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 
 from ngrok_twisted.upstream.headers import without_named
-from ngrok_twisted.upstream.memo import Memo
+from ngrok_twisted.upstream.memo import Memo, size_of
 from ngrok_twisted.upstream.syntax import (
     Fields,
     MalformedMessage,
@@ -133,8 +133,13 @@ def _read(head: bytes) -> _Said:
     return said
 
 
-# Services answer many requests with the same head; what it says is worked out once.
-_HEADS = Memo(lambda head: (_read(head), len(head)))
+def _remember(head: bytes) -> tuple[_Said, int]:
+    said = _read(head)
+    return said, len(head) + size_of(said.fields)
+
+
+# Services answer many requests with the same head: what it says is worked out once.
+_HEADS = Memo(_remember)
 
 
 def _connection(value: bytes, persistent: bool, fields: Fields) -> tuple[bool, Fields]:

@@ -59,7 +59,8 @@ class ServerTests(ConfigCase):
     def test_paths(self) -> None:
         """A path that no file system has is refused."""
         said = "holds a NUL character, which no path has"
-        self.assertProblem('state: "a\\0b"\naccess_log: "\\0"\n', f"1: state: {said}", f"2: access_log: {said}")
+        self.assertProblem('state: "a\\0b"\n', f"1: state: {said}")
+        self.assertProblem('\naccess_log: "\\0"\n', f"2: access_log: {said}")
 
     def test_wrapped_listeners(self) -> None:
         """TLS is read from the socket itself, so an https listener has nothing around it; others may have."""

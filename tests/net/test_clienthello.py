@@ -59,6 +59,7 @@ def real_hello(name: str | None) -> bytes:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # Debian's Python would offer older ones
     context.set_alpn_protocols(["h2", "http/1.1"])
     outgoing = ssl.MemoryBIO()
     connection = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -103,6 +105,21 @@ class IdleWatchTests(SynchronousTestCase):
         first._on_idle = lambda: (other.stop(), self.fired.append(1))  # type: ignore[func-returns-value]
         self.run_for(20)
         self.assertEqual(self.fired, [1])
+
+    def test_a_callback_may_move_the_last_other(self) -> None:
+        """A callback may give the only other watch, due in the same tick, another timeout: only the new one counts."""
+        watches: list[IdleWatch] = []
+
+        def move_the_other(own: int) -> None:
+            self.fired.append(self.clock.seconds())
+            if len(self.fired) == 1:
+                watches[1 - own].change(20)
+
+        for own in range(2):  # which of the two comes first is not ours to choose
+            watches.append(IdleWatch(self.clock, 5, partial(move_the_other, own)))
+        self.run_for(60)
+        self.assertEqual(len(self.fired), 2)
+        self.assertGreaterEqual(self.fired[1] - self.fired[0], 20)
 
     def test_a_failing_callback_is_logged(self) -> None:
         """An exception in one callback is logged and the others still come."""

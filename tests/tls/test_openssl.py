@@ -25,7 +25,11 @@ class TuneTests(SynchronousTestCase):
         reached = openssl.tune(server)
         for group, agreed in (("prime256v1", True), ("secp384r1", True), ("X25519", True), ("secp521r1", not reached)):
             client = client_context(made.pem)
-            client.set_ecdh_curve(group)
+            try:
+                client.set_ecdh_curve(group)
+            except ssl.SSLError:  # before 3.11.3 Python knows only the NIST curves by name
+                self.assertEqual(group, "X25519")
+                continue
             if agreed:
                 handshake(server, client, "a.example")
             else:

@@ -117,7 +117,8 @@ def bind(wish: Wish, command: Command, settings: GatewaySettings, now: float) ->
             ),
         )
     if verb == "tcp":
-        return (_tcp(common, _address_name(address, settings), wish.port, command.options, settings),)
+        name = _address_name(address, settings)
+        return (_tcp(common, name and _tcp_name(name, settings), wish.port, command.options, settings),)
     return _web(common, _address_name(address, settings), wish.port, command, verb, settings)
 
 
@@ -340,7 +341,15 @@ def _tcp(common: Claim, bound: _Name | None, port: int, options: Mapping[str, An
                 f"'{shown(bound.host)}' needs its port in -R too: a reserved address is host:port.",
             )
         return replace(common, host=bound.host, port=port)
+    if chosen and settings.tcp_host.encode() in NO_NAME:
+        # The host cannot be told from none, so that the port alone may mean a reserved address: the reservations know.
+        return replace(common, host=settings.tcp_host, port=port)
     return replace(common, port=port) if chosen and _may_choose(port, settings) else common
+
+
+def _tcp_name(name: _Name, settings: GatewaySettings) -> _Name:
+    """A short name that is the host of TCP addresses means that host, and none under the base domain."""
+    return _Name(settings.tcp_host) if name.label == settings.tcp_host else name
 
 
 def _may_choose(port: int, settings: GatewaySettings) -> bool:
@@ -368,7 +377,7 @@ def _flagged_address(options: Mapping[str, Any], settings: GatewaySettings) -> t
         return remote, "remote-addr"
     if port is None:
         raise Refused(18003, f"'{shown(options['url'])}' has no port: write it as tcp://host:port.")
-    address = _name(host, settings).host, port
+    address = _tcp_name(_name(host, settings), settings).host, port
     if remote and remote != address:
         raise Refused(HOSTNAME_AND_SUBDOMAIN, "--url and --remote-addr name different addresses. Use one of them.")
     return address, "url"

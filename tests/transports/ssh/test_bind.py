@@ -23,7 +23,12 @@ SETTINGS = GatewaySettings(
     tcp_host="tcp.example.com",
     public_ports={"https": 8443, "http": 8080, "tls": 8443},
 )
-OPEN = GatewaySettings(base_domain="example.com", allow_requested_ports=True, module_kinds=frozenset(["basic_auth"]))
+OPEN = GatewaySettings(
+    base_domain="example.com",
+    tcp_host="tcp.example.com",
+    allow_requested_ports=True,
+    module_kinds=frozenset(["basic_auth"]),
+)
 
 
 def claims(
@@ -205,6 +210,23 @@ class NameTests(SynchronousTestCase):
         ]:
             (claim,) = claims(port, command, address)
             self.assertEqual((claim.host, claim.port), expected, (address, port, command))
+
+    def test_short_tcp_host(self) -> None:
+        """Where the TCP host is a single label, it is meant by that label; where it is localhost, by no name too."""
+        for host, address, port, command, expected in [
+            ("localhost", b"localhost", 20000, "tcp", ("localhost", 20000)),
+            ("localhost", b"", 20000, "", ("localhost", 20000)),
+            ("localhost", b"localhost", 0, "tcp", (None, None)),
+            ("localhost", b"localhost", 443, "tcp", (None, None)),
+            ("localhost", b"", 0, "tcp --url tcp://localhost:20000", ("localhost", 20000)),
+            ("localhost", b"", 0, "tcp --remote-addr localhost:20000", ("localhost", 20000)),
+            ("edge", b"Edge", 20000, "tcp", ("edge", 20000)),
+            ("edge", b"", 0, "tcp --url edge:20000", ("edge", 20000)),
+            ("edge", b"db", 20000, "tcp", ("db.example.com", 20000)),
+        ]:
+            settings = GatewaySettings(base_domain="example.com", tcp_host=host)
+            (claim,) = claims(port, command, address, settings)
+            self.assertEqual((claim.host, claim.port), expected, (host, address, port, command))
 
     def test_urls(self) -> None:
         """A URL that is none, or holds more than it may, is refused with the code of its fault."""
