@@ -81,7 +81,7 @@ def _endpoint_edge(key: Key, members: tuple[Endpoint, ...], plane: Any, context:
         return StreamEdge(name, proto, backend, plane, context)
     if proto == "http" and members[0].force_https:
         return HTTPEdge(name, ToHTTPS(context.public_ports["https"]))
-    resource = Forward(backend, context.runtime.reactor, context.pool)
+    resource = Forward(backend, context.runtime.reactor, context.pool, idle_timeout=context.limits.idle)
     if proto == "http":
         return HTTPEdge(name, resource)
     return HTTPSEdge(name, resource, Entry(), plane, context)

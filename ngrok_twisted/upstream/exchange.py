@@ -46,16 +46,29 @@ class UpstreamConnection(RequestSender):
     """
 
     __slots__ = (
-        *("idle_since", "reused", "_pool", "_buffer", "_left", "_decoder", "_persistent", "_informed", "_raw"),
+        *(
+            "idle_since",
+            "reused",
+            "_idle_timeout",
+            "_pool",
+            "_buffer",
+            "_left",
+            "_decoder",
+            "_persistent",
+            "_informed",
+            "_raw",
+        ),
         "__weakref__",  # a tunnel that closes remembers its streams by it
     )
 
-    def __init__(self, target: Any, clock: Any, pool: Any) -> None:
+    def __init__(self, target: Any, clock: Any, pool: Any, idle_timeout: float = IDLE_TIMEOUT) -> None:
         """
         :param target: an `ITarget`; it has an ``upstream`` or is taken for a plain one.
         :param pool: the `Pool` to wait in between requests; ``None``: close after the first.
+        :param idle_timeout: seconds without a byte in either direction until it is given up.
         """
         super().__init__(target, clock)
+        self._idle_timeout = idle_timeout
         self.idle_since = 0.0
         self.reused = False
         self._pool = pool
@@ -72,7 +85,7 @@ class UpstreamConnection(RequestSender):
         """IProtocol."""
         self.transport = transport
         self._batch = hasattr(transport, "writeBatch")
-        self._watch = IdleWatch(self._clock, IDLE_TIMEOUT, self._idle)
+        self._watch = IdleWatch(self._clock, self._idle_timeout, self._idle)
         transport.registerProducer(Upload(self), True)
 
     def connectionMade(self) -> None:
@@ -222,7 +235,7 @@ class UpstreamConnection(RequestSender):
         self._watch.stop()
         self.request = None
         self.transport.unregisterProducer()
-        self._raw = Upgraded(request, self._clock, IDLE_TIMEOUT)
+        self._raw = Upgraded(request, self._clock, self._idle_timeout)
         self._raw.join(response.head, self.transport, data)
 
     # -- ends

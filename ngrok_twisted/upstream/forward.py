@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from ngrok_twisted.errors import EdgeError, EndpointOffline, UpstreamTimeout, UpstreamUnreachable
 from ngrok_twisted.records.endpoint import Upstream
-from ngrok_twisted.upstream.exchange import UpstreamConnection
+from ngrok_twisted.upstream.exchange import IDLE_TIMEOUT, UpstreamConnection
 from ngrok_twisted.upstream.opening import ConnectionFactory, opened
 from ngrok_twisted.upstream.pool import Pool
 
@@ -47,16 +47,25 @@ class Forward:
 
     isLeaf = True
 
-    def __init__(self, backend: Any, clock: Any, pool: Pool | None = None, dial_timeout: float = DIAL_TIMEOUT) -> None:
+    def __init__(
+        self,
+        backend: Any,
+        clock: Any,
+        pool: Pool | None = None,
+        dial_timeout: float = DIAL_TIMEOUT,
+        idle_timeout: float = IDLE_TIMEOUT,
+    ) -> None:
         """
         :param clock: an `IReactorTime`.
         :param pool: idle connections, shared with other edges; its own if ``None``.
-        :param dial_timeout: seconds.
+        :param dial_timeout: seconds for one target to connect.
+        :param idle_timeout: seconds without a byte from the service, or in an upgraded stream, until it is given up.
         """
         self.backend = backend
         self._clock = clock
         self._pool = Pool(clock) if pool is None else pool
         self._dial_timeout = dial_timeout
+        self._idle_timeout = idle_timeout
 
     def getChildWithDefault(self, name: bytes, request: Any) -> Any:
         """Never called: the resource is a leaf."""
@@ -93,7 +102,11 @@ class Forward:
             else:
                 self._dial(request, target, candidates)
             return
-        raise error or EndpointOffline()
+        if error is None:
+            raise EndpointOffline.named(flow.host)
+        last = flow.tried[-1] if flow.tried else None
+        flow.tunnel = last if hasattr(last, "observe") else None  # its owner sees what became of the request
+        raise error
 
     def _start(self, connection: UpstreamConnection, request: Any, target: Any, candidates: Iterator[Any]) -> None:
         def failed(connection: UpstreamConnection, error: EdgeError, replayable: bool) -> None:
@@ -164,7 +177,8 @@ class Forward:
         """
         upstream = getattr(target, "upstream", _PLAIN)
         # a connection that was opened in one visitor's name is not for another
-        connection = UpstreamConnection(target, self._clock, None if upstream.proxy_protocol else self._pool)
+        pool = None if upstream.proxy_protocol else self._pool
+        connection = UpstreamConnection(target, self._clock, pool, self._idle_timeout)
         connecting = opened(target, upstream, request, self._clock).connect(ConnectionFactory(request.flow, connection))
         connecting.addTimeout(self._dial_timeout, self._clock)
         try:

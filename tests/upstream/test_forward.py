@@ -32,9 +32,9 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 class ForwardTestCase(SynchronousTestCase):
     """One visitor, some services."""
 
-    def start(self, *targets: Any) -> Visitor:
+    def start(self, *targets: Any, **options: Any) -> Visitor:
         self.clock = Clock()
-        self.forward = Forward(Backend(*targets), self.clock)
+        self.forward = Forward(Backend(*targets), self.clock, **options)
         return self.another_visitor()
 
     def another_visitor(self) -> Visitor:
@@ -303,6 +303,7 @@ class FailureTests(ForwardTestCase):
         answer = visitor.take()
         self.assertEqual(statuses(answer), [404])
         self.assertIn(b"ERR_NGROK_3200", answer)
+        self.assertIn(b"The endpoint a.example is offline.", answer)
         self.assertEqual(visitor.flows[0].error.code, 3200)
 
     def test_dial_failures(self) -> None:
@@ -325,6 +326,15 @@ class FailureTests(ForwardTestCase):
         self.assertEqual(statuses(answer), [502])
         self.assertIn(b"No such port.", answer)
         self.assertIn(b"ERR_NGROK_8012", answer)
+
+    def test_owner_sees_the_failure(self) -> None:
+        """The tunnel whose service could not be reached is told of the request and its status."""
+        service = Service(error=UpstreamUnreachable("No such port."))
+        observed: list[Any] = []
+        service.observe = observed.append  # type: ignore[attr-defined]
+        visitor = self.start(service)
+        visitor.send(GET)
+        self.assertEqual([flow.status for flow in observed], [502])
 
     def test_tls_failures(self) -> None:
         """A service whose TLS or certificate cannot be used is told apart from one that is not there."""
@@ -420,6 +430,14 @@ class FailureTests(ForwardTestCase):
         self.clock.pump([1] * 6)
         self.assertEqual(statuses(visitor.take()), [504])
         self.assertTrue(service.connection.wire.aborted)
+
+    def test_shorter_idle_timeout(self) -> None:
+        """The operator may be less patient."""
+        service = Service()
+        visitor = self.start(service, idle_timeout=10.0)
+        visitor.send(GET)
+        self.clock.pump([1] * 14)
+        self.assertEqual(statuses(visitor.take()), [504])
 
     def test_failing_filter(self) -> None:
         """A module that fails over a response breaks the visitor's connection, and not the service's."""
