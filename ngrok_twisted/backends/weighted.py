@@ -10,8 +10,13 @@ from typing import Any, Iterator, Mapping
 from zope.interface import implementer, provider
 
 from ngrok_twisted.backend import BackendContext
+from ngrok_twisted.errors import InvalidConfig
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IBackend, IBackendKind
+from ngrok_twisted.records.base import Problem
+
+#: ngrok's bound of a weight.
+WEIGHT_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +26,17 @@ class WeightedConfig:
     """
 
     backends: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """
+        :raises InvalidConfig: with every weight that is out of range.
+        """
+        message = f"a weight is from 0 to {WEIGHT_MAX} (ERR_NGROK_6512)"
+        found = [
+            Problem(f"backends.{id}", message) for id, weight in self.backends.items() if not 0 <= weight <= WEIGHT_MAX
+        ]
+        if found:
+            raise InvalidConfig(found)
 
 
 class _Share:

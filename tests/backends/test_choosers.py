@@ -14,6 +14,7 @@ from ngrok_twisted.backends.failover import Failover, FailoverConfig
 from ngrok_twisted.backends.http_response import HTTPResponse, HTTPResponseConfig
 from ngrok_twisted.backends.tunnel_group import TunnelGroup, TunnelGroupConfig
 from ngrok_twisted.backends.weighted import Weighted, WeightedConfig
+from ngrok_twisted.errors import InvalidConfig
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IBackend, IBackendKind
 from ngrok_twisted.tunnels import Tunnels
@@ -108,6 +109,12 @@ class ChooserTests(SynchronousTestCase):
         """A backend that has nobody loses its turn to the next."""
         weighted = Weighted(WeightedConfig(backends={"none": 50, "b": 50}), self.context)
         self.assertEqual([next(weighted.candidates(self.flow)) for _ in range(10)], ["b1"] * 10)
+
+    def test_weights(self) -> None:
+        """A weight is from 0 to 10,000; each other one is a problem of its own."""
+        WeightedConfig(backends={"a": 0, "b": 10_000})
+        error = self.assertRaises(InvalidConfig, WeightedConfig, backends={"a": -1, "b": 10_001, "c": 1})
+        self.assertEqual([problem.path for problem in error.problems], ["backends.a", "backends.b"])
 
     def test_unknown_backend(self) -> None:
         """A reference to nothing is found when the backend is made, not when traffic comes."""

@@ -51,6 +51,11 @@ def make_key(path: Path, kind: str = "ed25519") -> Path:
     return path
 
 
+def _hears_interrupts() -> None:
+    """A suite that a shell runs in the background ignores SIGINT, and so would whatever it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Edge:
     """
     :ivar directory: holds ``config.yaml``, the keys, the log and ``state/``; removed by `remove`.
@@ -146,6 +151,7 @@ class Edge:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                preexec_fn=_hears_interrupts,
                 preexec_fn=self._limit if self.files else None,
                 start_new_session=True,
             )
