@@ -51,11 +51,6 @@ def make_key(path: Path, kind: str = "ed25519") -> Path:
     return path
 
 
-def _hears_interrupts() -> None:
-    """A suite that a shell runs in the background ignores SIGINT, and so would whatever it starts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 class Edge:
     """
     :ivar directory: holds ``config.yaml``, the keys, the log and ``state/``; removed by `remove`.
@@ -151,8 +146,7 @@ class Edge:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_hears_interrupts,
-                preexec_fn=self._limit if self.files else None,
+                preexec_fn=self._prepare,
                 start_new_session=True,
             )
         return self.process
@@ -228,9 +222,11 @@ class Edge:
         assert match is not None, f"no {name} in the process's status"
         return int(match[1])
 
-    def _limit(self) -> None:
-        assert self.files is not None
-        resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
+    def _prepare(self) -> None:
+        # a suite that a shell runs in the background ignores SIGINT, and so would whatever it starts
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if self.files is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
 
     def _ready(self) -> bool:
         assert self.alive, f"the edge ended by itself; its log:\n{self.log()}"

@@ -208,3 +208,8 @@ class LoweredTests(EdgeTestCase):
             connection.sendall(f"GET / HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
             time.sleep(0.5)
         self.eventually(ended.is_set, "end of the connection to the service")
+
+    def test_never_answers(self) -> None:
+        """A service that never answers is given up after the idle time, with 504 and a code."""
+        answer = self.get(self.publish(self.serve(Service(silent))))
+        self.assertEqual((answer.status, answer.headers.get("ngrok-error-code")), (504, "ERR_NGROK_8012"))

@@ -66,12 +66,15 @@ def _account() -> int | None:
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+    import psycopg
+
     deadline = time.monotonic() + START_TIMEOUT
     while process.poll() is None and time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
+        try:
+            psycopg.connect(f"postgresql://tester@127.0.0.1:{port}/postgres").close()
+            return
+        except psycopg.OperationalError:  # nobody listens yet, or it is still starting up
+            time.sleep(0.05)
     raise SkipTest("the PostgreSQL server did not start here")
 
 
