@@ -155,6 +155,7 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
     )
     sessions = Sessions()
     control.subscribe(sessions.update)
+    control.subscribe(reservations.recheck)
     reloader = Reloader(config, path, control, reactor)
     checker = SSHKeyChecker(lambda: control.records, reactor, reloader.fresh_keys)
     portal = Portal(Realm(lambda: control.records), [checker])

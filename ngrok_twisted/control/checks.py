@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping
 
 from twisted.internet.endpoints import serverFromString
@@ -81,6 +82,8 @@ def _server(config: Config) -> Problems:
         if "\0" in place:
             yield Problem(path, "holds a NUL character, which no path has")
             break
+    else:
+        yield from _access_log(Path(config.access_log), Path(config.state))
     if is_wildcard(config.domain):
         yield Problem("domain", "must be a name without a star: the names under it are made by the server")
     if config.public_port is not None and not 1 <= config.public_port <= 65535:
@@ -95,6 +98,14 @@ def _server(config: Config) -> Problems:
     known = kinds.discover("ngrok_twisted.control.stores", IStoreKind)
     if scheme not in known or ("://" in config.store) != (scheme == "postgresql"):
         yield Problem("store", f"must be sqlite, memory, or a postgresql:// URL{suggestion(scheme, known)}")
+
+
+def _access_log(file: Path, state: Path) -> Problems:
+    """The state directory is made at the start; any other folder must be there."""
+    if file.is_dir() and file.name:
+        yield Problem("access_log", f"{file} is a folder; name a file, or 'off'")
+    elif file.parent != state and not file.parent.is_dir():
+        yield Problem("access_log", f"there is no folder {file.parent}; make it, or name a file elsewhere")
 
 
 def _numbers(config: Config) -> Problems:

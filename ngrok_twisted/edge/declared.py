@@ -117,5 +117,7 @@ def _built(record: Any, snapshot: Snapshot, plane: Any, context: EdgeContext) ->
 
 def _route(route: records.HTTPSEdgeRoute, backends: Backends, context: EdgeContext) -> tuple[str, str, Any]:
     chain = Chain(route.modules, context.module_kinds, context.runtime)
-    forward = Forward(backends.of(route.backend), context.runtime.reactor, context.pool, idle_timeout=context.limits.idle)
+    forward = Forward(
+        backends.of(route.backend), context.runtime.reactor, context.pool, idle_timeout=context.limits.idle
+    )
     return route.match_type, route.match, chain.around_resource(forward)

@@ -27,6 +27,11 @@ from ngrok_twisted.net.eager import EagerConnector, EagerPort, EagerServer
 class LeanEPollReactor(EPollReactor):
     """See the module."""
 
+    def stop(self) -> None:
+        """IReactorCore. A second stop while the first is under way, such as another Ctrl-C, changes nothing."""
+        if not (self._started and self._stopped):
+            super().stop()
+
     def doPoll(self, timeout: float | None) -> None:
         """Wait for events, at most ``timeout`` seconds (``None``: for ever), and serve them."""
         try:

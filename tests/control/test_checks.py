@@ -62,6 +62,14 @@ class ServerTests(ConfigCase):
         self.assertProblem('state: "a\\0b"\n', f"1: state: {said}")
         self.assertProblem('\naccess_log: "\\0"\n', f"2: access_log: {said}")
 
+    def test_access_log(self) -> None:
+        """A log that could not be written is found before the start, not by the lines that are missing."""
+        self.assertProblem(
+            "access_log: /nonsuch/access.log\n",
+            "1: access_log: there is no folder /nonsuch; make it, or name a file elsewhere",
+        )
+        self.assertProblem("access_log: /tmp\n", "1: access_log: /tmp is a folder; name a file, or 'off'")
+
     def test_wrapped_listeners(self) -> None:
         """TLS is read from the socket itself, so an https listener has nothing around it; others may have."""
         said = "must be a plain listener such as tcp:443: the edge reads TLS itself, not behind haproxy:"

@@ -144,6 +144,7 @@ class LoadTests(ConfigCase):
 
     def test_paths(self) -> None:
         """Paths are relative to the file, or to the home."""
+        (self.folder / "home").mkdir(exist_ok=True)
         config = self.load("state: ../state\naccess_log: ~/log")
         self.assertEqual(config.state, str(self.folder / "../state"))
         self.assertEqual(config.access_log, str(self.folder / "home" / "log"))

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.error import ConnectionDone, ConnectionFdescWentAway, UnsupportedAddressFamily
+from twisted.internet.error import ConnectionDone, ConnectionFdescWentAway, ReactorNotRunning, UnsupportedAddressFamily
 from twisted.internet.interfaces import IReactorSocket, IReactorTCP
 from zope.interface.verify import verifyObject
 
@@ -156,3 +156,15 @@ class LeanEPollReactorTests(LoopCase):
         ours.close()
         theirs.sendall(b"hello")
         self.until(lambda: protocol.received == b"hello")
+
+
+class StopTests(LoopCase):
+    """Ending."""
+
+    def test_twice(self) -> None:
+        """Another stop while the first is under way is no error; before the start it still is one."""
+        self.assertRaises(ReactorNotRunning, self.reactor.stop)
+        self.reactor._started, self.reactor._stopped = True, False
+        self.reactor.stop()
+        self.reactor.stop()
+        self.assertTrue(self.reactor._stopped)

@@ -33,6 +33,10 @@ _KINDS: dict[str, Any] = {
 }
 
 
+class UnusableKey(ValueError):
+    """A host key that cannot be served; the message is a sentence that holds nothing of it."""
+
+
 def load_or_make(directory: FilePath[str], paths: Sequence[FilePath[str]] = ()) -> list[Key]:
     """
     The keys in a directory, made on the first start, and those the operator names, which come first.
@@ -48,10 +52,23 @@ def load_or_make(directory: FilePath[str], paths: Sequence[FilePath[str]] = ()) 
         try:
             keys.append(_load(path))
         except (OSError, ValueError, BadKeyError, EncryptedKeyError) as error:
-            problems.append(Problem(path=path.path, message=f"this SSH host key cannot be used: {error}"))
+            problems.append(Problem(path=path.path, message=f"this SSH host key cannot be used: {reason(error)}"))
     if problems:
         raise InvalidConfig(problems)
     return keys
+
+
+def reason(error: Exception) -> str:
+    """
+    Why a key cannot be used. Conch's own words may hold the key.
+    """
+    if isinstance(error, EncryptedKeyError):
+        return "it has a passphrase, and nobody is there to type it"
+    if isinstance(error, OSError):
+        return error.strerror or "it cannot be read"
+    if isinstance(error, UnusableKey):
+        return str(error)
+    return "it is damaged, or no private key"
 
 
 def _made(directory: FilePath[str]) -> list[FilePath[str]]:
@@ -83,14 +100,14 @@ def _write(path: FilePath[str], data: bytes) -> None:
 def _load(path: FilePath[str]) -> Key:
     mode = os.stat(path.path).st_mode
     if not stat.S_ISREG(mode):
-        raise ValueError("it is not a file")
+        raise UnusableKey("it is not a file")
     if mode & _OTHERS:
-        raise ValueError(f"others may read or write it (mode {stat.S_IMODE(mode):04o}); set it to 0600")
+        raise UnusableKey(f"others may read or write it (mode {stat.S_IMODE(mode):04o}); set it to 0600")
     key = Key.fromString(path.getContent())
     if key.isPublic():
-        raise ValueError("it is a public key")
+        raise UnusableKey("it is a public key")
     if key.type() == "RSA" and key.size() < 2048:
-        raise ValueError(f"an RSA key of {key.size()} bits is too weak")
+        raise UnusableKey(f"an RSA key of {key.size()} bits is too weak")
     if key.sshType() not in (b"ssh-ed25519", b"ssh-rsa", b"ecdsa-sha2-nistp256"):
-        raise ValueError("only ed25519, RSA and ECDSA (nistp256) keys are served")
+        raise UnusableKey("only ed25519, RSA and ECDSA (nistp256) keys are served")
     return key

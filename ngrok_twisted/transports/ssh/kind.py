@@ -265,7 +265,11 @@ def host_keys(configured: Iterable[str], state: FilePath[str]) -> list[Key]:
             try:
                 inline.append(Key.fromString(text))
             except (BadKeyError, EncryptedKeyError, ValueError) as error:
-                problems.append(Problem(path=f"ssh.host_keys[{number}]", message=f"this key cannot be used: {error}"))
+                problems.append(
+                    Problem(
+                        path=f"ssh.host_keys[{number}]", message=f"this key cannot be used: {hostkeys.reason(error)}"
+                    )
+                )
     if problems:
         raise InvalidConfig(problems)
     return inline if inline and not paths else inline + hostkeys.load_or_make(state.child("ssh"), paths)

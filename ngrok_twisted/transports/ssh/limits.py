@@ -35,7 +35,7 @@ class SSHLimits:
     :ivar max_unread: bytes of answers to a client that does not read its socket.
     :ivar rekey_bytes: bytes in either direction under one set of keys (RFC 4253 section 9).
     :ivar rekey_seconds: seconds under one set of keys.
-    :ivar unauthenticated_total: connections that have not logged in, all together.
+    :ivar unauthenticated_total: connections that have not logged in, all together: a storm of agents that come back fits in.
     :ivar unauthenticated_per_network: the same for one IPv4 /24 or IPv6 /48; loopback is exempt, since a front that
         relays arrives from there.
     """
@@ -56,5 +56,5 @@ class SSHLimits:
     max_unread: int = 1 * MEBIBYTE
     rekey_bytes: int = 1 * GIBIBYTE
     rekey_seconds: float = 1 * HOUR
-    unauthenticated_total: int = 100
-    unauthenticated_per_network: int = 10
+    unauthenticated_total: int = 1000
+    unauthenticated_per_network: int = 100

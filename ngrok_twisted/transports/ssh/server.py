@@ -100,9 +100,7 @@ class SSHTransport(KeyExchange):
         """`KeyExchange`."""
         if self._closing:
             return
-        self._log.info(
-            "ssh {peer}: disconnecting, reason {code}: {text}", peer=self._peer(), code=code, text=text
-        )
+        self._log.info("ssh {peer}: disconnecting, reason {code}: {text}", peer=self._peer(), code=code, text=text)
         message = text.encode("utf-8", "replace")
         self._writer.send_now(struct.pack(">BI", MSG_DISCONNECT, code) + NS(message) + NS(b""))
         self._close()
@@ -245,8 +243,8 @@ class SSHTransport(KeyExchange):
 
     def ssh_DISCONNECT(self, packet: bytes) -> None:
         """The peer leaves."""
-        text = getNS(packet[4:])[0][:200].decode("ascii", "backslashreplace") if len(packet) >= 8 else ""
-        self._log.debug("ssh {peer}: client disconnected: {text}", peer=self._peer(), text=text)
+        text = getNS(packet[4:])[0][:200].decode("utf-8", "replace") if len(packet) >= 8 else ""
+        self._log.debug("ssh {peer}: client disconnected: {text!r}", peer=self._peer(), text=text)
         self._close()
 
     def ssh_SERVICE_REQUEST(self, packet: bytes) -> None:

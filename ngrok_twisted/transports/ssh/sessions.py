@@ -30,9 +30,6 @@ EXTENDED_DATA_STDERR = 1
 # Bytes of output that wait for a terminal that does not read; what comes on top is dropped.
 MAX_OUTPUT = 256 * 1024
 
-# Bytes of a command (spec 5.1).
-MAX_COMMAND = 64 * 1024
-
 # Variables that are passed on, and bytes of a name or value.
 MAX_ENV = 32
 MAX_ENV_SIZE = 8 * 1024
@@ -241,8 +238,7 @@ class SessionChannel(Channel):
         return self._start(None)
 
     def _exec(self, fields: Fields) -> bool:
-        command = fields.string()
-        return len(command) <= MAX_COMMAND and self._start(command)
+        return self._start(fields.string())
 
     def _start(self, command: bytes | None) -> bool:
         if self._started:
