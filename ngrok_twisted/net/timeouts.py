@@ -47,7 +47,7 @@ class IdleWatch:
         :param on_idle: called without arguments, once. The watch is stopped by then; an exception is logged.
         """
         self.timeout = timeout
-        self._on_idle = on_idle
+        self._on_idle: Callable[[], object] | None = on_idle
         self._wheel = _wheel_of(clock)
         self._last = clock.seconds()
         self._due = 0
@@ -64,18 +64,27 @@ class IdleWatch:
 
     def change(self, timeout: float) -> None:
         """
-        Set another limit, counted from now, and start again if the watch was stopped or has fired.
+        Set another limit, counted from now, and start again if the watch has fired. Harmless on a stopped watch.
 
         :param timeout: seconds.
         """
-        self.stop()
+        if self._on_idle is None:
+            return
+        if self._due:
+            self._wheel.discard(self)
         self.timeout = timeout
         self._wheel = _wheel_of(self._wheel.clock)
         self._last = self._wheel.clock.seconds()
         self._wheel.file(self)
 
     def stop(self) -> None:
-        """The callback will not come any more. Harmless when repeated."""
+        """
+        The callback will not come any more, for good. Harmless when repeated.
+
+        The watch lets go of it: a connection that holds its watch, and is held by it, would stay in memory, TLS state and
+        all, until the garbage collector comes by.
+        """
+        self._on_idle = None
         if self._due:
             self._wheel.discard(self)
 
@@ -131,8 +140,10 @@ class _Wheel:
             self.file(watch)
             return
         self.discard(watch)
+        on_idle = watch._on_idle
+        assert on_idle is not None  # a stopped watch is in no bucket
         try:
-            watch._on_idle()
+            on_idle()
         except Exception:
             self._log.failure("an idle callback failed")
 

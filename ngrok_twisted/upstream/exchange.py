@@ -277,6 +277,8 @@ class UpstreamConnection(RequestSender):
     def _idle(self) -> None:
         if self._state == IDLE:
             self.close()
+        elif self._state == HEAD and not self._uploaded and not self._full:
+            self._watch.change(self._idle_timeout)  # the visitor stopped in the middle, and has a timeout of its own
         else:
             self._broken(UpstreamTimeout())
 

@@ -44,6 +44,7 @@ class RequestSender:
         "_consumed",
         "_answered",
         "_paused",
+        "_full",
     )
 
     def __init__(self, target: Any, clock: Any) -> None:
@@ -61,6 +62,7 @@ class RequestSender:
         self._consumed = False
         self._answered = False
         self._paused = False
+        self._full = False
 
     def start(self, request: Any, upstream: Any, failed: Any) -> None:
         """
@@ -181,11 +183,13 @@ class Upload:
 
     def pauseProducing(self) -> None:
         """IPushProducer."""
+        self._connection._full = True
         if self._connection.request is not None:
             self._connection.request.pause_body()
 
     def resumeProducing(self) -> None:
         """IPushProducer."""
+        self._connection._full = False
         if self._connection.request is not None:
             self._connection.request.resume_body()
 

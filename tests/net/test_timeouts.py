@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from functools import partial
+from weakref import ref
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -65,6 +67,34 @@ class IdleWatchTests(SynchronousTestCase):
         self.run_for(30)
         self.assertEqual(self.fired, [])
         self.assertFalse(watch.running)
+
+    def test_stopped_watch_leaves_no_cycle(self) -> None:
+        """Who holds a watch that calls it back is gone with the last other reference, once the watch is stopped."""
+
+        class Connection:
+            def __init__(self, clock: Clock) -> None:
+                self.watch = IdleWatch(clock, 5, self.idle)
+
+            def idle(self) -> None:
+                """Never called."""
+
+        gc.disable()
+        self.addCleanup(gc.enable)
+        connection = Connection(self.clock)
+        gone = ref(connection)
+        connection.watch.stop()
+        del connection
+        self.assertIsNone(gone())
+
+    def test_stopped_watch_stays_stopped(self) -> None:
+        """Another limit does not bring a stopped watch back."""
+        watch = self.watch(5)
+        watch.stop()
+        watch.change(1)
+        self.run_for(30)
+        self.assertFalse(watch.running)
+        self.assertEqual(self.fired, [])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_no_timer_without_watches(self) -> None:
         """The clock is left alone once the last watch is stopped or has fired."""

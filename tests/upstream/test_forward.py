@@ -439,6 +439,16 @@ class FailureTests(ForwardTestCase):
         self.clock.pump([1] * 14)
         self.assertEqual(statuses(visitor.take()), [504])
 
+    def test_silent_visitor(self) -> None:
+        """A service that waits for the rest of the body is not blamed for the visitor that does not send it."""
+        service = Service()
+        visitor = self.start(service, idle_timeout=10.0)
+        visitor.send(b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 9\r\n\r\nstart")
+        self.clock.pump([1] * 299)
+        self.assertEqual(visitor.take(), b"")
+        self.clock.pump([1] * 6)
+        self.assertEqual(statuses(visitor.take()), [408])
+
     def test_failing_filter(self) -> None:
         """A module that fails over a response breaks the visitor's connection, and not the service's."""
 
