@@ -23,6 +23,9 @@ from ngrok_twisted.upstream.syntax import MalformedMessage
 
 HEAD, BODY, REPLY, DRAIN, RAW, LINGER, GONE = range(7)
 
+# Chunks in one read above which they are joined: a body of tiny ones would cost the upstream's side a write for each.
+MANY_PIECES = 32
+
 # Why reading from the visitor is paused: several reasons may hold at once.
 BACKLOG, UNWANTED = 1, 2
 
@@ -91,6 +94,8 @@ class RequestBodies(ResponseWriter):
             return
         request = self._request
         if receiver is not None:
+            if len(pieces) > MANY_PIECES:
+                pieces = [b"".join(pieces)]
             for piece in pieces:
                 request.flow.bytes_in += len(piece)
                 receiver.bodyReceived(piece)

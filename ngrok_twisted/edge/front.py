@@ -96,7 +96,11 @@ class _Peek(Protocol):
         transport: Any = self.transport
         peer = transport.getPeer()
         address = VisitorAddress(peer.host, peer.port, server_name)
-        protocol = self._front.plane.secure_owner(server_name).buildProtocol(address)
+        try:
+            protocol = self._front.plane.secure_owner(server_name).buildProtocol(address)
+        except OSError as error:  # no descriptor left to read a certificate through
+            self._refuse(f"no TLS context: {error.strerror}", b"")
+            return
         if protocol is None:
             transport.abortConnection()
         else:

@@ -82,7 +82,9 @@ class HTTPChannel(RequestBodies):
     def dataReceived(self, data: bytes) -> None:
         """IProtocol."""
         state = self._state
-        if state == HEAD:
+        if state == HEAD and self._choked:
+            self._keep(data)  # nobody reads the answers: no more requests than may wait
+        elif state == HEAD:
             if self._buffer:
                 self._buffer = bytearray(self._buffer) if isinstance(self._buffer, bytes) else self._buffer
                 self._buffer += data
@@ -153,6 +155,7 @@ class HTTPChannel(RequestBodies):
         if self._request is not None:
             self._request.unchoke()
         elif self._state == HEAD and not self._pumping:
+            self._release(BACKLOG)
             self._pump()
 
     def stopProducing(self) -> None:

@@ -142,6 +142,9 @@ class EdgeRequest(IncomingBody):
                 flow=self.flow.number,
             )
             error = EdgeError(status=500)
+        error.__traceback__ = (
+            None  # its frames hold this request: a cycle, which only the garbage collector would break
+        )
         self.flow.error = error
         if self.started:
             self.abort()

@@ -146,6 +146,8 @@ class UpstreamConnection(RequestSender):
             if end < 0 or end + 4 > MAX_HEAD:
                 if len(data) > MAX_HEAD or not b"HTTP/1.".startswith(bytes(data[:7])):
                     raise MalformedMessage("not a response head")
+                if data.count(b"\n") != data.count(b"\r\n"):
+                    raise MalformedMessage("bare line end")  # more would not make it good
                 self._buffer = data if isinstance(data, bytearray) else bytearray(data)
                 return
             self._buffer = b""
@@ -242,6 +244,8 @@ class UpstreamConnection(RequestSender):
 
     def _complete(self) -> None:
         """The response is all there: keep the connection if both messages are, or close it."""
+        if not self._uploaded and self.request.receiver is self and not self.request.expects_continue:
+            self.request.receiver = None  # nobody reads the rest: the channel must know before it writes the head
         # the visitor may fall behind while it is given the end, and must not hold back whoever gets the connection next
         self.request.unregisterProducer()
         self.request = None

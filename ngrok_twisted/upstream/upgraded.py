@@ -27,7 +27,9 @@ class Upgraded:
         """
         self._request = request
         self._flow = request.flow
-        self._watch = IdleWatch(clock, idle, self.close)
+        self._watch = IdleWatch(clock, idle, self._idle)
+        self._timeout = idle
+        self._left: list[Any] = []
         self._ended_sides: set[str] = set()
         self._over = False
         self._upstream: Any = None
@@ -58,7 +60,7 @@ class Upgraded:
 
     def connectionLost(self, reason: Failure) -> None:
         """The upstream is gone."""
-        self._end(self._visitor)
+        self._lost(self._upstream, self._visitor)
 
     # -- from the visitor
 
@@ -80,11 +82,31 @@ class Upgraded:
 
     def visitor_lost(self) -> None:
         """The visitor is gone."""
-        self._end(self._upstream)
+        self._lost(self._visitor, self._upstream)
 
     # -- ends
 
+    def _lost(self, gone: Any, other: Any) -> None:
+        if not self._over:
+            self._end(other)
+            return
+        if gone in self._left:
+            self._left.remove(gone)
+        if not self._left:
+            self._watch.stop()
+
+    def _idle(self) -> None:
+        """Nothing moved for long: close, and if the last bytes are not taken either, insist."""
+        if not self._over:
+            self.close()
+            return
+        left, self._left = self._left, []
+        for transport in left:
+            transport.abortConnection()
+
     def _ended(self, side: str, other: Any) -> None:
+        if self._over:
+            return
         self._ended_sides.add(side)
         half_close = getattr(other, "loseWriteConnection", None)
         if len(self._ended_sides) == 2 or half_close is None:
@@ -105,11 +127,11 @@ class Upgraded:
         if self._over:
             return
         self._over = True
-        self._watch.stop()
-        for transport in closing:
-            if transport is not None:
-                transport.unregisterProducer()
-                transport.loseConnection()
+        self._left = [transport for transport in closing if transport is not None]
+        self._watch.change(self._timeout)
+        for transport in tuple(self._left):
+            transport.unregisterProducer()
+            transport.loseConnection()
         self._request.ended()
 
 

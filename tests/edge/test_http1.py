@@ -233,6 +233,20 @@ class RequestTests(SynchronousTestCase):
         visitor.channel.resumeProducing()
         self.assertEqual(len(visitor.site.requests), 1)
 
+    def test_waiting_requests_are_bounded(self) -> None:
+        """Whoever sends requests without reading the answers is not read any more, until it does."""
+        limits = HTTPLimits(backlog_bytes=1000)
+        visitor = Visitor(Render(lambda request: b"ok"), limits)
+        visitor.channel.pauseProducing()
+        sent = 0
+        while not visitor.wire.paused:
+            visitor.send(GET)
+            sent += 1
+            self.assertLess(sent * len(GET), 3 * limits.backlog_bytes)
+        visitor.channel.resumeProducing()
+        self.assertFalse(visitor.wire.paused)
+        self.assertEqual(len(visitor.site.requests), sent)
+
     def test_many_pipelined(self) -> None:
         """Thousands of pipelined requests are answered without recursion."""
         visitor = Visitor(Render(lambda request: b"ok"))

@@ -420,6 +420,14 @@ class FailureTests(ForwardTestCase):
         service.connection.send(b"zz\r\n")
         self.assertTrue(visitor.wire.aborted)
 
+    def test_bare_line_ends(self) -> None:
+        """A head with bare line feeds is refused at once: no more bytes could make it good."""
+        service = Service()
+        visitor = self.start(service)
+        visitor.send(GET)
+        service.connection.send(b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok")
+        self.assertEqual(statuses(visitor.take()), [502])
+
     def test_silent_service(self) -> None:
         """Five minutes without an answer are 504."""
         service = Service()
@@ -629,7 +637,9 @@ class EarlyAnswerTests(ForwardTestCase):
         visitor = self.start(service)
         visitor.send(POST.replace(b"5", b"99999999") + b"he")
         service.connection.send(OK)
-        self.assertEqual(visitor.take(), OK)
+        answer = visitor.take()
+        self.assertEqual(statuses(answer), [200])
+        self.assertIn(b"\r\nConnection: close\r\n", answer)
         self.assertTrue(visitor.wire.half_closed)
         self.assertFalse(visitor.wire.disconnecting)
         visitor.send(b"more" * 1000)
