@@ -9,6 +9,7 @@ number, unlike in YAML 1.1. Only text, numbers, true, false and null exist; a du
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, Iterator
 
 import yaml
@@ -69,7 +70,7 @@ class Positions:
 
     def locate(self, problem: Problem) -> Problem:
         """The same problem with its file and line."""
-        return Problem(problem.path, problem.message, problem.line or self.line(problem.path), self.file)
+        return replace(problem, line=problem.line or self.line(problem.path), file=self.file)
 
 
 def load_yaml(text: str | bytes, file: str = "") -> tuple[Any, Positions]:

@@ -21,20 +21,19 @@ from twisted.internet.interfaces import (
 
 
 class IModuleKind(Interface):
-    """
-    A module kind: one file in ``modules/``, from which come the YAML key, the API path and the runtime.
-    """
+    """A module kind: one file in ``modules/``, from which come the YAML key, the API path and the runtime."""
 
     name = Attribute("``str``: the key in YAML, in API paths and in logs.")
     Config = Attribute("A frozen dataclass that `schema.parse` fills.")
     phase = Attribute("`Phase`: the place in the onion, outermost first.")
     attaches = Attribute("``frozenset[str]``, a subset of ``route``, ``https``, ``tls``, ``tcp``.")
 
-    def __call__(config, runtime):
+    def __call__(config, context):
         """
-        :param config: an instance of ``Config``.
-        :param runtime: the `Runtime`, all that a kind may reach.
+        :param config: an instance of ``Config``; references in it are ids.
+        :param context: a `ngrok_twisted.module.ModuleContext`: the `Runtime`, and the records that references mean.
         :return: a provider of one or more of `IHTTPModule`, `IConnectionModule`, `ITLSModule`.
+        :raises LookupError: a reference leads nowhere; the message names it.
         """
 
 
@@ -85,9 +84,7 @@ class IResponseFilter(Interface):
         """
 
     def finish():
-        """
-        :return: the last bytes to send.
-        """
+        """:return: the last bytes to send."""
 
 
 # -- backends and targets ----------------------------------------------------------------------------------------------
@@ -151,9 +148,7 @@ class ITunnel(ITarget, IStreamClientEndpoint):
         """
 
     def observe(flow):
-        """
-        Be told of a flow that ended and was answered by this tunnel. Cheap; never raises.
-        """
+        """Be told of a flow that ended and was answered by this tunnel. Cheap; never raises."""
 
 
 class IFlowFactory(IProtocolFactory):
@@ -205,9 +200,7 @@ class IFillable(IProtocol):
         """
 
     def filled(count):
-        """
-        :param count: how many bytes, at least one, were written at the start of the last `fillable` buffer.
-        """
+        """:param count: how many bytes, at least one, were written at the start of the last `fillable` buffer."""
 
 
 # -- transports --------------------------------------------------------------------------------------------------------
@@ -293,9 +286,7 @@ class IStore(Interface):
         """
 
     def get(cls, id):
-        """
-        :return: a Deferred that fires with the `Record`, or ``None``.
-        """
+        """:return: a Deferred that fires with the `Record`, or ``None``."""
 
     def find(cls, **fields):
         """
@@ -313,9 +304,7 @@ class IStore(Interface):
         """
 
     def snapshot():
-        """
-        :return: a Deferred that fires with the newest `Snapshot`.
-        """
+        """:return: a Deferred that fires with the newest `Snapshot`."""
 
     def subscribe(listener):
         """
@@ -324,9 +313,7 @@ class IStore(Interface):
         """
 
     def close():
-        """
-        :return: a Deferred that fires when everything is durable and the store is shut.
-        """
+        """:return: a Deferred that fires when everything is durable and the store is shut."""
 
 
 class IStoreKind(Interface):
@@ -347,14 +334,33 @@ class IEdgePlane(Interface):
     """What the control plane knows of the data plane."""
 
     def check(snapshot):
-        """
-        :return: a list of `ngrok_twisted.records.base.Problem`; empty when the snapshot can be served.
-        """
+        """:return: a list of `ngrok_twisted.records.base.Problem`; empty when the snapshot can be served."""
 
     def apply(snapshot):
+        """Serve this snapshot from the next connection on; connections in flight keep the edge they met."""
+
+
+class IRecordRules(Interface):
+    """What must hold for the records of one family among the others: one file in ``control/rules/``."""
+
+    name = Attribute("``str``: the family.")
+
+    def problems(record, around):
         """
-        Serve this snapshot from the next connection on; connections in flight keep the edge they met.
+        :param record: a `Record` of the family. Its shape is right already.
+        :param around: a `ngrok_twisted.control.around.Around`.
+        :return: an iterator of `ngrok_twisted.records.base.Problem`; paths name the record's fields as the API calls them,
+            and codes are ngrok's.
         """
+
+
+class IAPIResource(Interface):
+    """A resource of the management API: one file in ``control/api/resources/``."""
+
+    name = Attribute("``str``: what ngrok calls it, such as ``reserved_domains``.")
+
+    def methods():
+        """:return: an iterator of `ngrok_twisted.control.api.method.Method`."""
 
 
 # -- small kinds -------------------------------------------------------------------------------------------------------
@@ -373,19 +379,13 @@ class ICertificateIssuer(Interface):
 
 
 class IRequestBody(Interface):
-    """
-    The receiver of a streamed request body; see `ngrok_twisted.edge.request.EdgeRequest.deliver_body`.
-    """
+    """The receiver of a streamed request body; see `ngrok_twisted.edge.request.EdgeRequest.deliver_body`."""
 
     def bodyReceived(data):
-        """
-        :param data: the next bytes; a bytes-like object valid only during the call.
-        """
+        """:param data: the next bytes; a bytes-like object valid only during the call."""
 
     def bodyFinished(trailers):
-        """
-        :param trailers: a list of ``(name, value)`` byte pairs, usually empty.
-        """
+        """:param trailers: a list of ``(name, value)`` byte pairs, usually empty."""
 
     def bodyFailed(reason):
         """

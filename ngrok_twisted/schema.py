@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping as AbstractMapping
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Callable, Iterable, Literal, Mapping, TypeVar, Union, get_args, get_origin
 
@@ -79,8 +79,8 @@ class _Reading:
         self._reveal = reveal
         self._stored = stored
 
-    def problem(self, path: str, message: str) -> Any:
-        self.problems.append(Problem(path, message))
+    def problem(self, path: str, message: str, kind: str = "shape") -> Any:
+        self.problems.append(Problem(path, message, kind=kind))
         return _FAILED
 
     def read(self, hint: Any, marks: tuple[Any, ...], data: Any, path: str, secret: bool) -> Any:
@@ -197,7 +197,7 @@ class _Reading:
 
     def _unknown(self, path: str, key: Any, known: Iterable[str], word: str = "key") -> None:
         close = suggestion(key, known) or f"; known here: {', '.join(sorted(known)) or 'none'}"
-        self.problem(path, f"is not a known {word}{close}")
+        self.problem(path, f"is not a known {word}{close}", "unknown")
 
     def _dataclass(self, cls: Any, data: Any, path: str, secret: bool, also: tuple[str, ...]) -> Any:
         if not isinstance(data, AbstractMapping):
@@ -228,7 +228,7 @@ class _Reading:
             inner, item = join(path, spec.name), data.get(spec.name)
             if item is None and not (spec.name in data and _takes_null(spec.hint)):
                 if spec.required:
-                    self.problem(inner, "is required")
+                    self.problem(inner, "is required", "missing")
             elif READ_ONLY in spec.marks and not self._stored:
                 self.problem(inner, "is set by the server; take it out")
             else:
@@ -249,7 +249,7 @@ class _Reading:
             return cls(**values)
         except InvalidConfig as error:
             for inner in error.problems:
-                self.problem(join(path, inner.path) if inner.path else path, inner.message)
+                self.problems.append(replace(inner, path=join(path, inner.path) if inner.path else path))
             return _FAILED
         except ValueError as error:
             return self.problem(path, str(error))

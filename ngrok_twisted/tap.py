@@ -138,16 +138,10 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
 
     # The control plane.
     store_kind = kinds.discover("ngrok_twisted.control.stores", IStoreKind)[config.store.partition(":")[0]]
-    control = Control(store_kind(config.store, runtime), plane, declared(config), reactor)
+    settings = _reservation_settings(config, public_ports)
+    control = Control(store_kind(config.store, runtime), plane, declared(config), reactor, settings)
     reservations = Reservations(
-        ReservationSettings(
-            base_domain=config.domain,
-            tcp_host=config.tcp.host,
-            tcp_ports=range(config.tcp.ports.first, config.tcp.ports.last + 1),
-            public_ports={**public_ports, "tls": public_ports["https"]},
-            allow_requested_ports=config.tcp.allow_requested_ports,
-            open_account_ids=frozenset({account_id(DEFAULT_ACCOUNT)}),
-        ),
+        settings,
         lambda: control.records,
         control.publish,
         reactor,
@@ -196,6 +190,17 @@ def _public_ports(config: Config) -> dict[str, int]:
 
 def _first_port(descriptions: Iterable[str], default: int) -> int:
     return next((port for description in descriptions if (port := port_of(description))), default)
+
+
+def _reservation_settings(config: Config, public_ports: dict[str, int]) -> ReservationSettings:
+    return ReservationSettings(
+        base_domain=config.domain,
+        tcp_host=config.tcp.host,
+        tcp_ports=range(config.tcp.ports.first, config.tcp.ports.last + 1),
+        public_ports={**public_ports, "tls": public_ports["https"]},
+        allow_requested_ports=config.tcp.allow_requested_ports,
+        open_account_ids=frozenset({account_id(DEFAULT_ACCOUNT)}),
+    )
 
 
 def _gateway_settings(config: Config, public_ports: dict[str, int]) -> GatewaySettings:

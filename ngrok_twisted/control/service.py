@@ -4,15 +4,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Iterable, Mapping
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from ngrok_twisted.control.around import Around, all_problems
+from ngrok_twisted.control.ownership import ReservationSettings
 from ngrok_twisted.errors import InvalidConfig, Refused
-from ngrok_twisted.records.base import Put, Record, Snapshot
+from ngrok_twisted.records.base import Delete, Problem, Put, Record, Snapshot
 from ngrok_twisted.records.endpoint import Endpoint
 
 
@@ -45,13 +47,18 @@ class Control(Service):
 
     _log = Logger()
 
-    def __init__(self, store: Any, plane: Any, declared: Iterable[Record], clock: Any) -> None:
+    def __init__(
+        self, store: Any, plane: Any, declared: Iterable[Record], clock: Any, settings: ReservationSettings
+    ) -> None:
         """
         :param store: an `IStore`, not yet open.
         :param plane: the `IEdgePlane`.
         :param declared: the records of ``config.yaml``.
         :param clock: an ``IReactorTime``.
+        :param settings: the server's own names, ports and rights.
         """
+        self._settings = settings
+        self._changing = DeferredLock()
         self._store = store
         self._plane = plane
         self._clock = clock
@@ -95,6 +102,48 @@ class Control(Service):
         :raises InvalidConfig: the edge cannot serve them; the old ones stay in force.
         """
         self._replace(self._durable, tuple(declared))
+
+    @property
+    def live(self) -> Mapping[str, Endpoint]:
+        """The endpoints of agents that are online, by id."""
+        return self._live
+
+    async def change(self, build: Callable[[Snapshot], Iterable[Put | Delete]]) -> Snapshot:
+        """
+        Change stored records: one change after the other, each on top of the one before, so that none is lost.
+
+        :param build: called with `records` when it is this change's turn; says what to write. What it raises is passed on,
+            and nothing is written.
+        :return: the records after it, in force.
+        :raises InvalidConfig: a record could not be served; nothing was written.
+        :raises Refused: a record is declared in ``config.yaml``.
+        :raises StoreUnusable: it could not be made durable.
+        """
+        await self._changing.acquire()
+        try:
+            changes = tuple(build(self.records))
+            if changes:
+                self._check(changes)
+                await self._store.write(changes, self._durable.revision)
+            return self.records
+        finally:
+            self._changing.release()
+
+    def _check(self, changes: tuple[Put | Delete, ...]) -> None:
+        for change in changes:
+            cls, id = (type(change.record), change.record.id) if isinstance(change, Put) else (change.cls, change.id)
+            before = self.records.get(cls, id)
+            if before is not None and before.declared:
+                raise Refused(None, f"{id} is declared in the server's configuration file: change it there.")
+        after = self.records.with_changes(changes)
+        problems = self._judge(after, [change.record for change in changes if isinstance(change, Put)])
+        problems = problems or self._plane.check(self._with_live(after, self._live))
+        if problems:
+            raise InvalidConfig(problems)
+
+    def _judge(self, after: Snapshot, written: list[Record]) -> list[Problem]:
+        around = Around(records=after, settings=self._settings, live=self._live)
+        return [problem for _, problem in all_problems(written, around)]
 
     def publish(self, put: Endpoint | None = None, delete: Endpoint | None = None) -> Deferred[None]:
         """

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any, Mapping
 
 from ngrok_twisted.interfaces import IConnectionModule, IHTTPModule, ITLSModule
-from ngrok_twisted.runtime import Runtime
+from ngrok_twisted.module import ModuleContext
 from ngrok_twisted.tls.options import TLSOptions
 
 
@@ -18,14 +18,15 @@ class Chain:
     :ivar connection_modules: those that look at connections, as pairs of kind's name and config.
     """
 
-    def __init__(self, configs: Mapping[str, Any], kinds: Mapping[str, Any], runtime: Runtime) -> None:
+    def __init__(self, configs: Mapping[str, Any], kinds: Mapping[str, Any], context: ModuleContext) -> None:
         """
         :param configs: module kinds' names to their configs.
         :param kinds: the module kinds there are, by name.
+        :param context: given to each of them.
         :raises KeyError: a name that is not among the kinds; `schema.parse` has refused it before.
         """
         chosen = sorted((kinds[name] for name in configs), key=lambda kind: (kind.phase, kind.name))
-        self._modules = [kind(configs[kind.name], runtime) for kind in chosen]
+        self._modules = [kind(configs[kind.name], context) for kind in chosen]
         self.connection_modules = tuple(
             (kind.name, configs[kind.name])
             for kind, module in zip(chosen, self._modules)

@@ -17,6 +17,7 @@ from ngrok_twisted.edge.streams import StreamEdge
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.hostnames import split_hostport
 from ngrok_twisted.interfaces import IBackend
+from ngrok_twisted.module import ModuleContext
 from ngrok_twisted.records import edge as records
 from ngrok_twisted.records.backend import Backend
 from ngrok_twisted.records.base import Record, Snapshot
@@ -103,10 +104,11 @@ def build(record: Any, snapshot: Snapshot, plane: Any, context: EdgeContext) -> 
 
 def _built(record: Any, snapshot: Snapshot, plane: Any, context: EdgeContext) -> tuple[tuple[Record, ...], Any]:
     backends = Backends(record.account_id, snapshot, context)
-    chain = Chain(record.modules, context.module_kinds, context.runtime)
+    inside = ModuleContext(runtime=context.runtime, account_id=record.account_id, records=snapshot, used=backends.used)
+    chain = Chain(record.modules, context.module_kinds, inside)
     name = record.name or record.id
     if isinstance(record, records.HTTPSEdge):
-        resource = RoutesResource([_route(route, backends, context) for route in record.routes])
+        resource = RoutesResource([_route(route, backends, inside, context) for route in record.routes])
         entry = Entry(options=chain.amended(TLSOptions()), modules=chain.connection_modules)
         edge: Any = HTTPSEdge(name, chain.around_resource(resource), entry, plane, context, chain.around_factory)
     else:
@@ -115,8 +117,10 @@ def _built(record: Any, snapshot: Snapshot, plane: Any, context: EdgeContext) ->
     return (record, *backends.used), edge
 
 
-def _route(route: records.HTTPSEdgeRoute, backends: Backends, context: EdgeContext) -> tuple[str, str, Any]:
-    chain = Chain(route.modules, context.module_kinds, context.runtime)
+def _route(
+    route: records.HTTPSEdgeRoute, backends: Backends, inside: ModuleContext, context: EdgeContext
+) -> tuple[str, str, Any]:
+    chain = Chain(route.modules, context.module_kinds, inside)
     forward = Forward(
         backends.of(route.backend), context.runtime.reactor, context.pool, idle_timeout=context.limits.idle
     )

@@ -12,11 +12,13 @@ class Principal:
     """
     :ivar account_id: the account that everything it makes belongs to.
     :ivar account_name: for consoles.
-    :ivar credential_id: the credential it showed, ``sshcr_…`` or ``cr_…``.
+    :ivar credential_id: the credential it showed, ``sshcr_…``, ``cr_…`` or ``ak_…``.
     :ivar acl: the credential's rules; empty is unrestricted.
+    :ivar owner_id: the user or service user that the credential belongs to, ``usr_…`` or ``service_…``; may be empty.
     """
 
     account_id: str
     account_name: str
     credential_id: str
     acl: tuple[str, ...] = ()
+    owner_id: str = ""

@@ -63,16 +63,21 @@ class Problem:
     :ivar message: what is wrong, and the remedy.
     :ivar line: the line in the file, from 1; 0 where there is none.
     :ivar file: the file's name, empty where there is none.
+    :ivar code: ngrok's number for it, under which its documentation explains it; 0 where there is none.
+    :ivar kind: what the schema found: ``unknown`` (there is no such key), ``missing`` or ``shape``; else empty.
     """
 
     path: str
     message: str
     line: int = 0
     file: str = ""
+    code: int = 0
+    kind: str = ""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""
         said = f"{place}{self.path}: {self.message}" if self.path else f"{place}{self.message}"
+        said += f" (ERR_NGROK_{self.code})" if self.code else ""
         # Part of it may be the outside data's own words, which must not write to a terminal as they like.
         return said if said.isprintable() else "".join(letter if letter.isprintable() else "?" for letter in said)
 

@@ -20,6 +20,8 @@ LENGTH = 27
 
 _TIME_BITS = 32
 _RANDOM_BYTES = 16
+#: Steps within a second are of up to 96 bits: 2**31 of them fit above the first, and none can be guessed.
+_STEP_SHIFT = 31
 #: In the order of ASCII, so that the text sorts as the number does.
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -32,9 +34,39 @@ def new_id(prefix: str, clock_seconds: float, random_bytes: Callable[[int], byte
     :param clock_seconds: now, in seconds since the Unix epoch. Times outside the range of the format are clamped.
     :param random_bytes: gives that many unguessable bytes.
     """
-    second = min(max(int(clock_seconds) - KSUID_EPOCH, 0), (1 << _TIME_BITS) - 1)
-    number = second << (8 * _RANDOM_BYTES) | int.from_bytes(random_bytes(_RANDOM_BYTES), "big")
+    number = _second(clock_seconds) << (8 * _RANDOM_BYTES) | int.from_bytes(random_bytes(_RANDOM_BYTES), "big")
     return f"{prefix}_{_base62(number)}"
+
+
+class NewIds:
+    """
+    Ids that sort in the order they were given, also within a second.
+
+    In a new second the random bits are drawn anew; within it each id is the one before plus a random step, so that knowing
+    one tells nothing of the next.
+    """
+
+    def __init__(self, seconds: Callable[[], float], random_bytes: Callable[[int], bytes] = urandom) -> None:
+        """
+        :param seconds: gives the seconds since the Unix epoch.
+        :param random_bytes: gives that many unguessable bytes.
+        """
+        self._seconds = seconds
+        self._random_bytes = random_bytes
+        self._last = 0
+
+    def __call__(self, prefix: str) -> str:
+        """
+        :param prefix: what kind of thing it is, such as ``rd``.
+        """
+        second = _second(self._seconds())
+        # The topmost bit is left free, so that steps do not carry into the next second.
+        drawn = int.from_bytes(self._random_bytes(_RANDOM_BYTES), "big") >> 1
+        fresh = second << (8 * _RANDOM_BYTES) | drawn
+        if second <= self._last >> (8 * _RANDOM_BYTES):
+            fresh = self._last + 1 + (drawn >> _STEP_SHIFT)
+        self._last = fresh
+        return f"{prefix}_{_base62(fresh)}"
 
 
 def declared_id(prefix: str, kind: str, name: str) -> str:
@@ -47,6 +79,11 @@ def declared_id(prefix: str, kind: str, name: str) -> str:
     """
     digest = sha256(f"{kind}\0{name}".encode()).digest()
     return f"{prefix}_{_base62(int.from_bytes(digest[:20], 'big'))}"
+
+
+def _second(clock_seconds: float) -> int:
+    """Seconds since the epoch of KSUIDs, within the range of the format."""
+    return min(max(int(clock_seconds) - KSUID_EPOCH, 0), (1 << _TIME_BITS) - 1)
 
 
 def _base62(number: int) -> str:

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from ngrok_twisted.control.ownership import ReservationSettings
 from ngrok_twisted.control.service import Control
 from ngrok_twisted.errors import InvalidConfig, Refused
 from ngrok_twisted.records.base import Problem, Put, Record, Snapshot
@@ -57,6 +58,9 @@ class RecordingPlane:
         self.applied.append(snapshot)
 
 
+SETTINGS = ReservationSettings(base_domain="example.com", tcp_host="tcp.example.com", tcp_ports=range(1, 2))
+
+
 def endpoint(id: str) -> Endpoint:
     """An https endpoint."""
     return Endpoint(id=id, proto="https", host=f"{id}.example.com", port=443)
@@ -74,7 +78,7 @@ class ControlTests(SynchronousTestCase):
         self.clock = Clock()
         self.plane = RecordingPlane()
         self.store = OneSnapshot([domain("stored")])
-        self.control = Control(self.store, self.plane, [domain("declared")], self.clock)
+        self.control = Control(self.store, self.plane, [domain("declared")], self.clock, SETTINGS)
         self.successResultOf(Deferred.fromCoroutine(self.control.open()))
 
     def ids(self, cls: type[Any]) -> set[str]:

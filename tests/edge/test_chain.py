@@ -13,6 +13,7 @@ from zope.interface import implementer
 
 from ngrok_twisted.edge.chain import Chain
 from ngrok_twisted.interfaces import IConnectionModule, IHTTPModule, ITLSModule
+from ngrok_twisted.module import ModuleContext
 from ngrok_twisted.runtime import Runtime
 from ngrok_twisted.tls.options import TLSOptions
 from ngrok_twisted.wrapper import Phase
@@ -78,7 +79,7 @@ class ChainTests(SynchronousTestCase):
     """Modules wrap what they protect."""
 
     def chain(self, **configs: Any) -> Chain:
-        return Chain(configs, KINDS, RUNTIME)
+        return Chain(configs, KINDS, ModuleContext(runtime=RUNTIME))
 
     def test_order(self) -> None:
         """The earlier phase is outermost; within one the name decides, whatever the configuration's order."""

@@ -1,0 +1,64 @@
+"""
+Lists: the newest first, a page at a time, with the URL of the next page.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterable
+from urllib.parse import urlencode
+
+from ngrok_twisted.control.api.call import Call
+from ngrok_twisted.control.api.filters import compile_filter
+from ngrok_twisted.control.api.method import PAGE_MAX
+
+
+def page(
+    call: Call,
+    path: str,
+    list_key: str,
+    items: Iterable[Any],
+    shown: Callable[[Any], dict[str, Any]],
+    filterable: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """
+    The body of a list's answer.
+
+    :param path: of the collection.
+    :param items: everything that the caller may see, each with an ``id``; in any order.
+    :param shown: what the caller sees of one item.
+    :param filterable: what a filter may ask for.
+    :raises APIError: 250, the filter cannot be used.
+    """
+    query = call.query
+    wanted = compile_filter(query.filter, filterable, call.parts.now()) if query.filter else None
+    before = _age(query.before_id)
+    found: list[dict[str, Any]] = []
+    for item in sorted(items, key=lambda item: _age(item.id), reverse=True):
+        if before and _age(item.id) >= before:
+            continue
+        data = shown(item)
+        if wanted is None or wanted(data):
+            found.append(data)
+            if len(found) > query.limit:
+                break
+    more = len(found) > query.limit
+    found = found[: query.limit]
+    return {
+        list_key: found,
+        "uri": call.uri(path),
+        "next_page_uri": call.uri(path) + "?" + _next(call, found[-1]["id"]) if more else None,
+    }
+
+
+def _age(id: str) -> str:
+    """The part of an id that sorts by age, whatever its prefix."""
+    return id.rpartition("_")[2]
+
+
+def _next(call: Call, last: str) -> str:
+    parts = {"before_id": last}
+    if call.query.limit != PAGE_MAX:
+        parts["limit"] = str(call.query.limit)
+    if call.query.filter:
+        parts["filter"] = call.query.filter
+    return urlencode(parts)
