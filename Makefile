@@ -44,4 +44,4 @@ $(TEST_READY): $(READY)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-tools .cache build dist *.egg-info _trial_temp*
+	rm -rf $(VENV) .venv-tools .venv-ngrok-api .cache build dist *.egg-info _trial_temp*

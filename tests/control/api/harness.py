@@ -23,6 +23,7 @@ from ngrok_twisted.iam.sessions import Sessions
 from ngrok_twisted.records.account import Account
 from ngrok_twisted.records.base import Problem, Record, Snapshot
 from ngrok_twisted.records.ids import NewIds, declared_id
+from ngrok_twisted.records.user import default_user
 from ngrok_twisted.tunnels import Tunnels
 
 #: The moment at which tests begin: 2026-01-01 in UTC.
@@ -77,8 +78,9 @@ class APIHarness:
         self.clock = Clock()
         self.clock.advance(START)
         accounts = [Account(id=id, name=name, declared=True) for id, name in ((ACCOUNT, "default"), (OTHER, "other"))]
+        users = [default_user(account) for account in accounts]
         self.plane = WillingPlane() if plane is None else plane
-        self.control = Control(MemoryStore(), self.plane, [*accounts, *declared], self.clock, SETTINGS)
+        self.control = Control(MemoryStore(), self.plane, [*accounts, *users, *declared], self.clock, SETTINGS)
         opened: list[Any] = []
         Deferred.fromCoroutine(self.control.open()).addBoth(opened.append)
         assert opened == [None], opened
