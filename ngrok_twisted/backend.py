@@ -19,9 +19,13 @@ class BackendContext:
     :ivar find: ``find(backend_id)`` gives another `ngrok_twisted.interfaces.IBackend`, for the kinds that nest; it raises
         `LookupError` for an unknown id or a ring.
     :ivar random: for choices between equals; not for secrets.
+    :ivar reactor: for the kinds that dial.
+    :ivar nested: another backend asks this one, and has more to try when it fails.
     """
 
     tunnels: Tunnels
     account_id: str
     find: Callable[[str], Any]
     random: Random
+    reactor: Any = None
+    nested: bool = False

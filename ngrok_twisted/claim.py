@@ -21,7 +21,7 @@ class Claim:
     :ivar host: the wanted name or TCP host, lower-case A-label form; ``None`` for a random one.
     :ivar label: a single label to be put under the base domain (``--subdomain``, short names), or ``None``.
     :ivar port: the wanted public TCP port; ``None`` for the default of the protocol or a random one.
-    :ivar binding: ``public`` or ``internal``.
+    :ivar binding: ``public``, ``internal`` or ``kubernetes``.
     :ivar labels: pairs of a labelled tunnel.
     :ivar pooling: may share its URL with other pooled endpoints of the account.
     :ivar takeover: ``auto`` (a dead session of the same credential loses), ``always`` (a live one too), ``never``.
@@ -31,6 +31,7 @@ class Claim:
     :ivar description: at most 255 bytes.
     :ivar metadata: at most 4096 bytes, opaque.
     :ivar upstream: how to speak to the local service.
+    :ivar forwards_to: what the agent says of the local service, for listings; may be empty.
     :ivar force_https: an ``http`` URL that answers 307 to https.
     :ivar expires_at: seconds since the epoch when the endpoint closes, or ``None``.
     :ivar modules: what edge modules are to do for the endpoint: module kind to flag name to value. A transport fills it
@@ -50,6 +51,7 @@ class Claim:
     description: str = ""
     metadata: str = ""
     upstream: Upstream = Upstream()
+    forwards_to: str = ""
     force_https: bool = False
     expires_at: float | None = None
     modules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)

@@ -10,18 +10,23 @@ from __future__ import annotations
 
 from zope.interface import Attribute, Interface
 
-from twisted.internet.interfaces import (
-    IProtocol,
-    IProtocolFactory,
-    IStreamClientEndpoint,
-    ITransport,
-)
+from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
+
+from ngrok_twisted.byte_transports import IBatchReceiver as IBatchReceiver
+from ngrok_twisted.byte_transports import IBatchTransport as IBatchTransport
+from ngrok_twisted.byte_transports import IFillable as IFillable
 
 # -- modules -----------------------------------------------------------------------------------------------------------
 
 
 class IModuleKind(Interface):
-    """A module kind: one file in ``modules/``, from which come the YAML key, the API path and the runtime."""
+    """
+    A module kind: one file in ``modules/``, from which come the YAML key, the API path and the runtime.
+
+    Three attributes are optional: ``configs`` maps some of ``attaches`` to config classes that stand there in place of
+    ``Config``; ``codes`` maps fields of the config to the number of ngrok's error for a bad value; ``needs_termination`` is
+    true for what makes sense only where TLS ends at the edge.
+    """
 
     name = Attribute("``str``: the key in YAML, in API paths and in logs.")
     Config = Attribute("A frozen dataclass that `schema.parse` fills.")
@@ -91,7 +96,12 @@ class IResponseFilter(Interface):
 
 
 class IBackendKind(Interface):
-    """A backend kind: one file in ``backends/``."""
+    """
+    A backend kind: one file in ``backends/``.
+
+    Two attributes are optional: ``codes`` maps fields of the config to the number of ngrok's error for a bad value;
+    ``carries_streams`` is false for what answers requests only.
+    """
 
     name = Attribute("``str``: the key in YAML and in API paths, such as ``tunnel_group``.")
     Config = Attribute("A frozen dataclass that `schema.parse` fills.")
@@ -139,6 +149,8 @@ class ITunnel(ITarget, IStreamClientEndpoint):
     upstream = Attribute("`ngrok_twisted.records.endpoint.Upstream`: how to speak to the service.")
     session_id = Attribute("``str``: the agent session that brought it.")
     started_at = Attribute("``float``: seconds since the epoch.")
+    metadata = Attribute("``str``: opaque, as its user gave it; at most 4096 bytes.")
+    forwards_to = Attribute("``str``: what the agent says of the local service; may be empty.")
 
     def close(reason):
         """
@@ -155,52 +167,6 @@ class IFlowFactory(IProtocolFactory):
     """A protocol factory that was made for one flow."""
 
     flow = Attribute("the `ngrok_twisted.flow.Flow`.")
-
-
-# -- byte transports ---------------------------------------------------------------------------------------------------
-
-
-class IBatchReceiver(IProtocol):
-    """
-    A protocol that takes several buffers in one call, without a copy.
-
-    A transport that has decrypted many packets at once calls ``batchReceived`` where the protocol provides this
-    interface, and ``dataReceived`` with joined ``bytes`` where it does not.
-    """
-
-    def batchReceived(buffers):
-        """
-        :param buffers: a list of bytes-like objects, none empty. **They are valid only during the call**: what is kept
-            longer is copied.
-        """
-
-
-class IBatchTransport(ITransport):
-    """A transport that takes several buffers in one call, without a copy where the kernel takes them at once."""
-
-    def writeBatch(buffers):
-        """
-        :param buffers: a list of bytes-like objects. When the call returns they are free to be reused: whatever could
-            not be sent at once has been copied.
-        """
-
-
-class IFillable(IProtocol):
-    """
-    A protocol that owns the buffer its transport reads into (the stream counterpart of asyncio's ``BufferedProtocol``).
-
-    An eager transport reads with ``recv_into``; any other transport calls ``dataReceived``, which the protocol must
-    serve too.
-    """
-
-    def fillable():
-        """
-        :return: a writable, non-empty ``memoryview``. It may be shared by all connections of the process, since it is
-            used only until `filled` returns.
-        """
-
-    def filled(count):
-        """:param count: how many bytes, at least one, were written at the start of the last `fillable` buffer."""
 
 
 # -- transports --------------------------------------------------------------------------------------------------------
@@ -228,6 +194,11 @@ class IAgentSession(Interface):
     id = Attribute("``str``: ``ts_…``.")
     principal = Attribute("`ngrok_twisted.iam.principal.Principal`.")
     peer_host = Attribute("``str``: the agent's IP address.")
+    transport = Attribute("``str``: how it came, ``ssh`` or ``ngrok/2``.")
+    agent_version = Attribute("``str``: what the agent calls itself and its version; may be empty.")
+    os = Attribute("``str``: the agent's operating system; empty where it did not say.")
+    metadata = Attribute("``str``: of the session, opaque, as its user gave it.")
+    started_at = Attribute("``float``: seconds since the epoch.")
 
     def probe():
         """
@@ -247,9 +218,20 @@ class IAgentSession(Interface):
 
     def close(reason):
         """
-        End the session (its credential was deleted or may do less, or somebody stops it). It gives its grants back.
+        End the session (its credential was deleted or may do less). It gives its grants back.
 
         :param reason: a ``str`` the agent's user may read.
+        """
+
+    def order(command, version):
+        """
+        Somebody of the account tells the agent to do something.
+
+        :param command: ``stop``, ``restart`` or ``update``.
+        :param version: for ``update``: the version to move to; empty for the newest.
+        :return: a Deferred that fires with ``None`` once the agent has the order. It fails with
+            `ngrok_twisted.errors.Refused`: 804, 805 and 806 if this agent takes no such order, 807, 808 and 809 if it could
+            not follow it, 810 if it was lost; SSH clients have 1122 and 1121 of their own.
         """
 
 

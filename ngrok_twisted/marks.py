@@ -42,13 +42,11 @@ class ByName:
     :ivar types: a callable that gives the types by key; called at each use, since kinds are found late.
     :ivar word: what such a key is called in messages.
     :ivar planned: keys that exist in ngrok's API but are not built into this version.
-    :ivar switched: each value may say ``enabled: false``, and is left out then.
     """
 
     types: Callable[[], Mapping[str, Any]]
     word: str = "key"
     planned: frozenset[str] = frozenset()
-    switched: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,23 +177,13 @@ class _Reading:
             if key in mark.planned and key not in types_:
                 self.problem(inner, f"this {mark.word} is not built into this version; take it out")
             elif key not in types_:
-                self._unknown(inner, key, (*types_, *also), f"key or {mark.word}" if also else mark.word)
+                word = f"key or {mark.word}" if also and mark.word != "key" else mark.word
+                self._unknown(inner, key, (*types_, *also), word)
             elif item is not None:
-                enabled, item = self._switch(mark, types_[key], item, inner)
                 value = self.read(types_[key], (), item, inner, False)
-                if enabled and value is not _FAILED:
+                if value is not _FAILED:
                     items[key] = value
         return items
-
-    def _switch(self, mark: ByName, hint: Any, item: Any, path: str) -> tuple[bool, Any]:
-        """Take ``enabled`` out of a module's settings, unless its own config has such a field."""
-        if not mark.switched or not isinstance(item, dict) or "enabled" not in item:
-            return True, item
-        enabled = item["enabled"]
-        if not isinstance(enabled, bool):
-            self._wrong("true or false", enabled, join(path, "enabled"))
-        own = is_dataclass(hint) and any(spec.name == "enabled" for spec in specs(hint))  # type: ignore[arg-type]
-        return enabled is not False, item if own else {key: item[key] for key in item if key != "enabled"}
 
     def _unknown(self, path: str, key: Any, known: Iterable[str], word: str = "key") -> None:
         close = suggestion(key, known) or f"; known here: {', '.join(sorted(known)) or 'none'}"

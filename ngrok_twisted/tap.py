@@ -12,30 +12,36 @@ from typing import Any, Iterable, NoReturn
 
 from twisted.application.service import IService
 from twisted.cred.portal import Portal
+from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.filepath import FilePath
 
 from ngrok_twisted import __version__, kinds
-from ngrok_twisted.control.config import Config
+from ngrok_twisted.control.config import Config, reservation_settings
+from ngrok_twisted.control.first_key import make_first_key
 from ngrok_twisted.control.load import load
 from ngrok_twisted.control.names import DEFAULT_ACCOUNT, account_id
-from ngrok_twisted.control.ownership import ReservationSettings
 from ngrok_twisted.control.reload import Reloader
 from ngrok_twisted.control.reservations import Reservations
-from ngrok_twisted.control.seed import declared
+from ngrok_twisted.control.seed import with_first_key
 from ngrok_twisted.control.service import Control
 from ngrok_twisted.control.state import StateDirectory
 from ngrok_twisted.edge.context import EdgeContext
 from ngrok_twisted.edge.plane import EdgePlane
 from ngrok_twisted.edge.site import HTTPLimits
 from ngrok_twisted.errors import InvalidConfig, StoreUnusable
+from ngrok_twisted.iam.certificate_checker import SSHCertificateChecker
 from ngrok_twisted.iam.checkers import SSHKeyChecker
+from ngrok_twisted.iam.host_certificates import HostCertificates
+from ngrok_twisted.iam.last_use import LastUse
 from ngrok_twisted.iam.realm import Realm
 from ngrok_twisted.iam.sessions import Sessions
 from ngrok_twisted.interfaces import IBackendKind, IModuleKind, IStoreKind
+from ngrok_twisted.management import api_notes, api_resource
 from ngrok_twisted.net import reactor as lean_reactor
-from ngrok_twisted.net.listening import Listener, port_of
+from ngrok_twisted.net.listening import Listener
 from ngrok_twisted.observability.access import AccessLog
+from ngrok_twisted.places import SSH_PORT, api_host, first_port, public_ports
 from ngrok_twisted.runtime import Runtime
 from ngrok_twisted.server import Server
 from ngrok_twisted.tls.certificates import Certificates
@@ -46,7 +52,7 @@ from ngrok_twisted.tunnels import Tunnels
 from ngrok_twisted.upstream.pool import Pool
 from ngrok_twisted.welcome import say, welcome
 
-HTTPS_PORT, HTTP_PORT, SSH_PORT = 443, 80, 22
+_log = Logger()
 
 
 class Options(usage.Options):
@@ -108,11 +114,12 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
     os.umask(0o077)  # whatever the server writes is its own; what others may read is opened to them by name
     state = StateDirectory(FilePath(config.state))
     state.open()
+    if path is None:
+        config = with_first_key(config, make_first_key(Path(config.state), os.urandom))
     runtime = Runtime(reactor=reactor, random=Random(), state=state.path)
     tunnels = Tunnels()
     pool = Pool(reactor)
     tunnels.subscribe(lambda what, tunnel: pool.forget(tunnel) if what == "offline" else None)
-    public_ports = _public_ports(config)
 
     # The data plane.
     issuer = LocalIssuer.open(state.path, reactor)
@@ -130,7 +137,7 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
         ),
         stream_idle=config.timeouts.stream_idle,
         observers=tuple(access_logs),
-        public_ports=public_ports,
+        public_ports=public_ports(config),
         module_kinds=kinds.discover("ngrok_twisted.modules", IModuleKind),
         backend_kinds=kinds.discover("ngrok_twisted.backends", IBackendKind),
     )
@@ -138,8 +145,9 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
 
     # The control plane.
     store_kind = kinds.discover("ngrok_twisted.control.stores", IStoreKind)[config.store.partition(":")[0]]
-    settings = _reservation_settings(config, public_ports)
-    control = Control(store_kind(config.store, runtime), plane, declared(config), reactor, settings)
+    settings = reservation_settings(config, public_ports(config))
+    store, declared = store_kind(config.store, runtime), config.declared
+    control = Control(store, plane, declared.records, reactor, settings, declared.origins)
     reservations = Reservations(
         settings,
         lambda: control.records,
@@ -152,11 +160,26 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
     control.subscribe(reservations.recheck)
     reloader = Reloader(config, path, control, reactor)
     checker = SSHKeyChecker(lambda: control.records, reactor, reloader.fresh_keys)
-    portal = Portal(Realm(lambda: control.records), [checker])
+    last_use = LastUse(lambda: control.records, control.change, reactor)
+    portal = Portal(Realm(lambda: control.records, reactor, last_use.used), [checker])
+    if config.ssh.user_certificates:
+        portal.registerChecker(SSHCertificateChecker(lambda: control.records, reactor))
+    host_certificates = HostCertificates(lambda: control.records, reactor, account_id(DEFAULT_ACCOUNT))
+
+    # The management API.
+    api = api_resource(config, settings, control, tunnels, sessions, last_use, reactor)
+    plane.host(api_host(config), api)
 
     # The way in for agents.
     ssh = ssh_service(
-        config.ssh, _gateway_settings(config, public_ports), portal, reservations, tunnels, sessions, runtime
+        config.ssh,
+        _gateway_settings(config),
+        portal,
+        reservations,
+        tunnels,
+        sessions,
+        runtime,
+        host_certificates,
     )
 
     return Server(
@@ -165,14 +188,22 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
         control=control,
         plane=plane,
         transports=[ssh],
-        parts=[*access_logs, reloader],
+        parts=[*access_logs, reloader, last_use],
         listeners=[
             *_listeners(reactor, "https", config.listen.https, plane.secure_front, path),
             *_listeners(reactor, "http", config.listen.http, plane.plain_front, path),
             *_listeners(reactor, "ssh", config.listen.ssh, ssh.factory, path),
+            *_listeners(reactor, "api", config.listen.api, plane.service_front("api", api), path),
         ],
-        ready=lambda: say(welcome(config, path)),
+        ready=lambda: _ready(config, path, control),
     )
+
+
+def _ready(config: Config, path: str | None, control: Control) -> None:
+    """Everything accepts: say so, and what an operator should know."""
+    say(welcome(config, path))
+    for note in api_notes(config, control.records):
+        _log.warn("{note}", note=note)
 
 
 def _listeners(reactor: Any, what: str, descriptions: Iterable[str], factory: Any, path: str | None) -> list[Listener]:
@@ -180,36 +211,13 @@ def _listeners(reactor: Any, what: str, descriptions: Iterable[str], factory: An
     return [Listener(reactor, what, description, factory, optional=path is None) for description in descriptions]
 
 
-def _public_ports(config: Config) -> dict[str, int]:
-    """What visitors dial, which is what URLs show."""
-    return {
-        "https": config.public_port or _first_port(config.listen.https, HTTPS_PORT),
-        "http": _first_port(config.listen.http, HTTP_PORT),
-    }
-
-
-def _first_port(descriptions: Iterable[str], default: int) -> int:
-    return next((port for description in descriptions if (port := port_of(description))), default)
-
-
-def _reservation_settings(config: Config, public_ports: dict[str, int]) -> ReservationSettings:
-    return ReservationSettings(
-        base_domain=config.domain,
-        tcp_host=config.tcp.host,
-        tcp_ports=range(config.tcp.ports.first, config.tcp.ports.last + 1),
-        public_ports={**public_ports, "tls": public_ports["https"]},
-        allow_requested_ports=config.tcp.allow_requested_ports,
-        open_account_ids=frozenset({account_id(DEFAULT_ACCOUNT)}),
-    )
-
-
-def _gateway_settings(config: Config, public_ports: dict[str, int]) -> GatewaySettings:
-    local = config.domain.endswith(".localhost")
+def _gateway_settings(config: Config) -> GatewaySettings:
+    local, ports = config.domain.endswith(".localhost"), public_ports(config)
     return GatewaySettings(
         base_domain=config.domain,
         connect_host="localhost" if local else f"connect.{config.domain}",
-        connect_port=_first_port(config.listen.ssh, SSH_PORT),
-        public_ports={**public_ports, "tls": public_ports["https"]},
+        connect_port=first_port(config.listen.ssh, SSH_PORT),
+        public_ports={**ports, "tls": ports["https"]},
         tcp_host=config.tcp.host,
         tcp_ports=(config.tcp.ports.first, config.tcp.ports.last),
         allow_requested_ports=config.tcp.allow_requested_ports,

@@ -12,9 +12,9 @@ from twisted.logger import LoggingFile
 
 from ngrok_twisted import __version__
 from ngrok_twisted.control.config import Config
-from ngrok_twisted.net.listening import port_of
-
-_SSH_PORT = 22
+from ngrok_twisted.control.first_key import FILE as KEY_FILE
+from ngrok_twisted.records.ssh_credential import SSHCredential
+from ngrok_twisted.places import SSH_PORT, first_port, nearest_api_url
 
 
 def welcome(config: Config, path: str | None) -> str:
@@ -29,6 +29,10 @@ def welcome(config: Config, path: str | None) -> str:
         f"  names are made under:      {config.domain}",
         f"  CA of the certificates:    {shown(Path(config.state) / 'ca.pem')}",
     ]
+    url = nearest_api_url(config)
+    if url:
+        key = f", its key is in {shown(Path(config.state) / KEY_FILE)}" if path is None else ""
+        lines.append(f"  management API:            {url}{key}")
     lines += [f"  note: {note}" for note in _notes(config, path)]
     return "\n".join(lines) + "\n"
 
@@ -51,7 +55,8 @@ def shown(path: Path) -> str:
 def _notes(config: Config, path: str | None) -> Iterator[str]:
     yield from config.warnings
     # Without a file the defaults say so themselves, with the folder that was searched.
-    if path is not None and config.listen.ssh and not config.keys and not config.ssh_credentials:
+    keys = any(isinstance(record, SSHCredential) for record in config.declared.records)
+    if path is not None and config.listen.ssh and not keys:
         yield (
             "no SSH key may connect yet: make one with ssh-keygen -t ed25519, and put its public half into a file that "
             "ssh.authorized_keys names, where new keys count at once"
@@ -60,7 +65,7 @@ def _notes(config: Config, path: str | None) -> Iterator[str]:
 
 def ssh_line(config: Config) -> str:
     """The command that opens a first tunnel to port 3000."""
-    port = next((port for description in config.listen.ssh if (port := port_of(description))), _SSH_PORT)
-    option = "" if port == _SSH_PORT else f"-p {port} "
+    port = first_port(config.listen.ssh, SSH_PORT)
+    option = "" if port == SSH_PORT else f"-p {port} "
     host = "localhost" if config.domain.endswith(".localhost") else f"connect.{config.domain}"
     return f"ssh {option}-R 443:localhost:3000 {host}"

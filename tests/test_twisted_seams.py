@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from twisted.application.app import ApplicationRunner
+from twisted.conch.ssh.transport import SSHServerTransport
 from twisted.internet import abstract, epollreactor, main, posixbase, tcp
 from twisted.internet.base import ReactorBase
 from twisted.scripts import twistd
@@ -181,3 +182,21 @@ class ServerSeams(SynchronousTestCase):
         text = source(ApplicationRunner.startReactor)
         self.assertLess(text.index("runReactorWithLogging("), text.index("self._exitSignal = reactor._exitSignal"))
         self.assertIn("if runner._exitSignal is not None", source(twistd.runApp))
+
+
+class ExchangeSeams(SynchronousTestCase):
+    """What ``transports/ssh/exchange.py`` relies on."""
+
+    def test_host_keys(self) -> None:
+        """Every key exchange asks _getHostKeys, and of what it gives it uses blob and sign only."""
+        exchanges = (
+            SSHServerTransport._ssh_KEX_ECDH_INIT,
+            SSHServerTransport._ssh_KEX_HYBRID_INIT,
+            SSHServerTransport.ssh_KEX_DH_GEX_INIT,
+        )
+        for exchange in exchanges:
+            text = source(exchange)
+            self.assertIn("pubHostKey, privHostKey = self._getHostKeys(self.keyAlg)", text)
+            used = set(re.findall(r"(?:pub|priv)HostKey\.\w+\([^)]*\)", text))
+            wanted = {"pubHostKey.blob()", "privHostKey.sign(exchangeHash, signatureType=self.keyAlg)"}
+            self.assertEqual(used, wanted)

@@ -39,7 +39,8 @@ class EmbeddedTests(ConfigCase):
             "\n"
             "  publish a local service:   ssh -p 2222 -R 443:localhost:3000 localhost\n"
             "  names are made under:      ngrok.localhost\n"
-            "  CA of the certificates:    var/ca.pem\n",
+            "  CA of the certificates:    var/ca.pem\n"
+            "  management API:            http://127.0.0.1:4040, its key is in var/api-key\n",
         )
 
     def test_without_key(self) -> None:
@@ -62,6 +63,7 @@ class ConfiguredTests(ConfigCase):
         text = welcome(config, "/etc/ngrok.yaml")
         self.assertIn("is ready (/etc/ngrok.yaml)\n", text)
         self.assertIn("ssh -R 443:localhost:3000 connect.example.com\n", text)
+        self.assertIn("  management API:            https://api.example.com\n", text)
         self.assertIn(f"  note: {config.warnings[0]}\n", text)
         self.assertNotIn("ssh-keygen", text)
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Iterator, Mapping
 
 from zope.interface import implementer, provider
@@ -18,23 +18,32 @@ from ngrok_twisted.records.base import Problem
 #: ngrok's bound of a weight.
 WEIGHT_MAX = 10_000
 
+#: Backends of one weighted one (specification of edges, section 3.1).
+CHILDREN_MAX = 25
+
+#: ngrok's numbers for too many backends, or none, and for a weight that is out of range.
+_COUNT, _WEIGHT = 6511, 6512
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightedConfig:
     """
-    :ivar backends: ids of other backends to their weights, 0 to 10,000; 0 takes no share.
+    :ivar backends: ids of 1 to 25 other backends to their weights, 0 to 10,000; 0 takes no share.
     """
 
-    backends: Mapping[str, int] = field(default_factory=dict)
+    backends: Mapping[str, int]
 
     def __post_init__(self) -> None:
         """
         :raises InvalidConfig: with every weight that is out of range.
         """
-        message = f"a weight is from 0 to {WEIGHT_MAX} (ERR_NGROK_6512)"
         found = [
-            Problem(f"backends.{id}", message) for id, weight in self.backends.items() if not 0 <= weight <= WEIGHT_MAX
+            Problem(f"backends.{id}", f"a weight is from 0 to {WEIGHT_MAX}", code=_WEIGHT)
+            for id, weight in self.backends.items()
+            if not 0 <= weight <= WEIGHT_MAX
         ]
+        if not 1 <= len(self.backends) <= CHILDREN_MAX:
+            found.append(Problem("backends", f"must name 1 to {CHILDREN_MAX} backends", code=_COUNT))
         if found:
             raise InvalidConfig(found)
 
@@ -54,24 +63,42 @@ class _Share:
 @implementer(IBackend)
 class Weighted:
     """
-    Smooth weighted round robin: over any run of as many flows as the weights add up to, each backend gets exactly its
-    share, spread out evenly. A backend without candidates is passed over in favour of the one that is owed most.
+    Smooth weighted round robin: over any run of as many flows as the weights add up to, each backend is asked first exactly
+    as often as its share says, spread out evenly.
+
+    If nobody of it can be reached, the others are drawn by their weights. A weighted backend inside another one leaves that
+    to the outer: it is the outer that says what comes next.
     """
 
     name = "weighted"
     Config = WeightedConfig
+    codes = {"backends": _COUNT}
 
     def __init__(self, config: WeightedConfig, context: BackendContext) -> None:
-        self._shares = [_Share(context.find(id), weight) for id, weight in config.backends.items() if weight > 0]
+        self._shares = [_Share(context.find(id), weight) for id, weight in config.backends.items()]
+        self._shares = [share for share in self._shares if share.weight]
         self._total = sum(share.weight for share in self._shares)
+        self._random = context.random
+        self._nested = context.nested
 
     def candidates(self, flow: Flow) -> Iterator[Any]:
         """IBackend."""
         if not self._shares:
             return
+        first = self._next()
+        yield from first.backend.candidates(flow)
+        if self._nested:
+            return
+        rest = [share for share in self._shares if share is not first]
+        while rest:
+            (share,) = self._random.choices(rest, [share.weight for share in rest])
+            rest.remove(share)
+            yield from share.backend.candidates(flow)
+
+    def _next(self) -> _Share:
+        """The one that is owed most."""
         for share in self._shares:
             share.credit += share.weight
-        order = sorted(self._shares, key=lambda share: -share.credit)
-        order[0].credit -= self._total
-        for share in order:
-            yield from share.backend.candidates(flow)
+        first = max(self._shares, key=lambda share: share.credit)
+        first.credit -= self._total
+        return first

@@ -2,7 +2,8 @@
 `Config`: everything that ``config.yaml`` can say, as one frozen value. Its defaults are those of a server that was given no
 file at all.
 
-`ngrok_twisted.control.load` makes it; `ngrok_twisted.control.seed` turns what it declares into records.
+`ngrok_twisted.control.load` makes it. What is declared in its lists is read by `ngrok_twisted.control.lists` and made into
+records by `ngrok_twisted.control.seed`.
 """
 
 from __future__ import annotations
@@ -11,20 +12,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Mapping
 
 from ngrok_twisted import kinds
-from ngrok_twisted.control.items import (
-    AccountItem,
-    AddrItem,
-    CertificateItem,
-    DomainItem,
-    Edges,
-    SSHCredentialItem,
-    backend_items,
-)
+from ngrok_twisted.control.lists import list_types
+from ngrok_twisted.control.names import DEFAULT_ACCOUNT, account_id
+from ngrok_twisted.control.origins import Declared
+from ngrok_twisted.control.ownership import ReservationSettings
 from ngrok_twisted.interfaces import ITransportKind
-from ngrok_twisted.marks import EXTERNAL, ONE_OR_MANY, READ_ONLY, ByName
-
-#: The names under the base domain that are the service's own.
-SERVICE_LABELS = ("connect", "api", "idp", "dashboard")
+from ngrok_twisted.marks import EXTERNAL, ONE_OR_MANY, READ_ONLY, REST, ByName
 
 Listeners = Annotated[tuple[str, ...], ONE_OR_MANY]
 
@@ -64,17 +57,20 @@ class PortRange:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listen:
     """
-    Each listener is a Twisted endpoint string, or a list of them. Without the key ``listen`` all three are on loopback, on
-    the ports 8443, 8080 and 2222; with it only those that it names are opened.
+    Each listener is a Twisted endpoint string, or a list of them. Without the key ``listen`` all four are on loopback, on
+    the ports 8443, 8080, 2222 and 4040; with it only those that it names are opened.
 
     :ivar https: HTTPS and TLS endpoints; under their own names also the service's pages.
     :ivar http: http endpoints, and redirects to https.
     :ivar ssh: where agents connect with ``ssh``.
+    :ivar api: the management API in plain HTTP, for clients on this machine or in a trusted network. It is also on the https
+        listener, under ``api.`` and the domain.
     """
 
     https: Listeners = ()
     http: Listeners = ()
     ssh: Listeners = ()
+    api: Listeners = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,10 +111,15 @@ class Limits:
     """
     :ivar http_head_bytes: bytes of the head of one request; more is answered 431.
     :ivar http_fields: header fields of one request; more is answered 431.
+    :ivar api_requests_per_minute: API requests of one account in any minute; more is answered 429. 0 is no limit.
+    :ivar api_failures_per_minute: API requests with a wrong key from one address in any minute; then requests from there are
+        answered 429, unless their key was used before. 0 is no limit.
     """
 
     http_head_bytes: int = 1024 * 1024
     http_fields: int = 1000
+    api_requests_per_minute: int = 6000
+    api_failures_per_minute: int = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +133,21 @@ class Timeouts:
     http_first_head: float = 60.0
     http_idle: float = 300.0
     stream_idle: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountItem:
+    """
+    :ivar name: what other items call it.
+    :ivar description: at most 255 bytes, for people.
+    :ivar email: the address of its default user, who owns what names no other owner.
+    :ivar suspended: nobody may connect or call the API with its credentials; what is configured is served all the same.
+    """
+
+    name: str
+    description: str = ""
+    email: str = ""
+    suspended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,13 +186,10 @@ class Config:
     :ivar limits: bounds of what visitors may send.
     :ivar timeouts: how long is waited for visitors.
     :ivar accounts: owners beside the default account, so that one server serves several.
-    :ivar ssh_credentials: keys that may connect.
-    :ivar reserved_domains: names that belong to an account.
-    :ivar reserved_addrs: TCP addresses that belong to an account.
-    :ivar tls_certificates: certificates from elsewhere.
-    :ivar backends: who answers, one list for each backend kind.
-    :ivar edges: public names and addresses with modules and backends.
+    :ivar lists: what is declared, by the key of the list. `load` reads the items one by one, and leaves none here.
+    :ivar declared: the records that the lists, the accounts and the keys declare.
     :ivar keys: what was found in ``ssh.authorized_keys``.
+    :ivar first_key: the token of the API key in the state directory; only a server without a config file has one.
     :ivar warnings: what an operator should know, though the server can run.
     """
 
@@ -192,13 +205,25 @@ class Config:
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
     accounts: tuple[AccountItem, ...] = ()
-    ssh_credentials: tuple[SSHCredentialItem, ...] = ()
-    reserved_domains: tuple[DomainItem, ...] = ()
-    reserved_addrs: tuple[AddrItem, ...] = ()
-    tls_certificates: tuple[CertificateItem, ...] = ()
-    backends: Annotated[
-        Mapping[str, Any], ByName(backend_items, word="backend kind", planned=frozenset({"static"}))
-    ] = field(default_factory=dict)
-    edges: Edges = Edges()
+    lists: Annotated[Mapping[str, Any], ByName(list_types), REST] = field(default_factory=dict)
+    declared: Annotated[Any, READ_ONLY] = field(default=Declared(), repr=False)
     keys: Annotated[tuple[AuthorizedKey, ...], READ_ONLY] = ()
+    first_key: Annotated[str, READ_ONLY] = field(default="", repr=False)
     warnings: Annotated[tuple[str, ...], READ_ONLY] = ()
+
+
+def reservation_settings(config: Config, public_ports: Mapping[str, int] | None = None) -> ReservationSettings:
+    """
+    What everyone who judges records and claims must know of a config.
+
+    :param public_ports: what visitors dial, by ``https`` and ``http``; not needed to judge.
+    """
+    ports = {"https": 443, "http": 80} if public_ports is None else public_ports
+    return ReservationSettings(
+        base_domain=config.domain,
+        tcp_host=config.tcp.host,
+        tcp_ports=range(config.tcp.ports.first, config.tcp.ports.last + 1),
+        public_ports={**ports, "tls": ports["https"]},
+        allow_requested_ports=config.tcp.allow_requested_ports,
+        open_account_ids=frozenset({account_id(DEFAULT_ACCOUNT)}),
+    )

@@ -8,37 +8,33 @@ from __future__ import annotations
 import socket
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
 from ngrok_twisted import schema
 from ngrok_twisted.control.authorized_keys import read_authorized_keys
 from ngrok_twisted.control.checks import problems as config_problems
 from ngrok_twisted.control.config import AuthorizedKey, Config, Listen
 from ngrok_twisted.control.files import Files
+from ngrok_twisted.control.first_key import read_first_key
 from ngrok_twisted.control.host_keys import check_host_key, is_inline
+from ngrok_twisted.control.lists import Read, read_items, take_lists
+from ngrok_twisted.control.seed import declare
 from ngrok_twisted.document import Positions, load_yaml
 from ngrok_twisted.errors import InvalidConfig, Refused
 from ngrok_twisted.hostnames import normalise
 from ngrok_twisted.records.base import Problem
 
 #: The ports of a server without a config, in the order of `Listen`'s fields: anyone may open them.
-DEFAULT_PORTS = {"https": 8443, "http": 8080, "ssh": 2222}
+DEFAULT_PORTS = {"https": 8443, "http": 8080, "ssh": 2222, "api": 4040}
 
 _NOT_BUILT = "is not built into this version; take it out"
 
 #: What ngrok's API, or the plan of this product, has and this version does not, with what to do about it.
 NOT_BUILT: Mapping[str, str] = {
     "acme": f"{_NOT_BUILT}, and declare certificates under tls_certificates",
-    "api_keys": f"{_NOT_BUILT}: there is no API yet",
-    "credentials": f"{_NOT_BUILT}: agents connect with ssh, and their keys are declared under ssh_credentials",
-    "certificate_authorities": _NOT_BUILT,
-    "ip_policies": _NOT_BUILT,
-    "endpoints": f"{_NOT_BUILT}: there are no cloud endpoints yet; use edges",
-    "listen.api": _NOT_BUILT,
     "listen.agent": f"{_NOT_BUILT}: agents connect with ssh",
     "ssh.share_https_port": _NOT_BUILT,
     "ssh.password_authtoken": _NOT_BUILT,
-    "ssh.user_certificates": _NOT_BUILT,
     "ssh.direct_tcpip": _NOT_BUILT,
     "ssh.random_name_memory_seconds": _NOT_BUILT,
 }
@@ -66,20 +62,23 @@ def load(
     if path is None:
         files = Files(Path(folder).absolute(), environ, Path(home))
         config, warnings = _embedded_keys(Files(Path(home) / ".ssh", environ, Path(home)))
-        return _checked(_filled(config, files, ipv6, warnings), Positions())
+        return _checked(_with_first_key(_filled(config, files, ipv6, warnings)), Positions())
     data, positions = _read(Path(path))
     files = Files(Path(path).absolute().parent, environ, Path(home))
     found: list[Problem] = []
     wanted = _without_unbuilt(data, found)
+    wanted, lists = take_lists(wanted) if isinstance(wanted, dict) else (wanted, {})
+    read = read_items(lists, files.external)
     try:
         config = schema.parse(Config, wanted, external=files.external)
     except InvalidConfig as error:
-        raise _located([*found, *error.problems], positions) from None
+        # Without the server's own settings nothing can be said of what is declared but that it is well written.
+        raise _located([*found, *error.problems, *read.problems], positions) from None
     keys, warnings = _declared_keys(config, files, found)
     host_keys = _host_keys(config, files, found)
     config = replace(config, keys=tuple(keys), ssh=replace(config.ssh, host_keys=host_keys))
     listen = None if wanted.get("listen") is None else config.listen
-    return _checked(_filled(config, files, ipv6, warnings, listen), positions, found)
+    return _checked(_filled(config, files, ipv6, warnings, listen), positions, found, read)
 
 
 def read_keys(
@@ -154,6 +153,13 @@ def _embedded_keys(ssh: Files) -> tuple[Config, list[str]]:
     return Config(keys=tuple(keys)), warnings
 
 
+def _with_first_key(config: Config) -> Config:
+    try:
+        return replace(config, first_key=read_first_key(Path(config.state)))
+    except ValueError as error:
+        raise InvalidConfig([Problem("", str(error))]) from None
+
+
 def _declared_keys(config: Config, files: Files, found: list[Problem]) -> tuple[list[AuthorizedKey], list[str]]:
     keys: list[AuthorizedKey] = []
     warnings: list[str] = []
@@ -216,11 +222,13 @@ def _host_keys(config: Config, files: Files, found: list[Problem]) -> tuple[str,
     return tuple(texts)
 
 
-def _checked(config: Config, positions: Positions, found: list[Problem] | None = None) -> Config:
-    everything = [*(found or ()), *config_problems(config)]
+def _checked(config: Config, positions: Positions, found: Iterable[Problem] = (), read: Read | None = None) -> Config:
+    read = Read() if read is None else read
+    declared, wrong = declare(config, read, positions)
+    everything = [*found, *read.problems, *config_problems(config), *wrong]
     if everything:
         raise _located(everything, positions)
-    return config
+    return replace(config, declared=declared)
 
 
 def _located(found: list[Problem], positions: Positions) -> InvalidConfig:

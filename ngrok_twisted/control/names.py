@@ -1,58 +1,32 @@
 """
-`Names`: what each declared thing is called, its id and its owner, so that a name serves wherever an id is expected.
+`Names`: what declared things are called, so that a name serves wherever an id of that kind is expected.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping as AbstractMapping
-from dataclasses import dataclass, is_dataclass, replace
-from typing import Any, Callable, Iterator, Mapping
+from dataclasses import dataclass, field, is_dataclass, replace
+from functools import lru_cache
+from typing import Any, Callable, Iterable, Mapping
 
-from ngrok_twisted.control.config import Config
-from ngrok_twisted.control.items import Item
+from ngrok_twisted.control.lists import Item
 from ngrok_twisted.document import join
-from ngrok_twisted.hostnames import normalise
-from ngrok_twisted.errors import Refused
 from ngrok_twisted.marks import REST, specs
 from ngrok_twisted.records.account import Account
-from ngrok_twisted.records.backend import PREFIXES, Backend
-from ngrok_twisted.records.edge import HTTPSEdge, TCPEdge, TLSEdge
+from ngrok_twisted.records.base import Problem
 from ngrok_twisted.records.ids import declared_id
-from ngrok_twisted.records.reserved_addr import ReservedAddr
-from ngrok_twisted.records.reserved_domain import ReservedDomain
-from ngrok_twisted.records.tls_certificate import TLSCertificate
+from ngrok_twisted.records.references import references
+from ngrok_twisted.schema import suggestion
 
 #: The account that owns what names no other.
 DEFAULT_ACCOUNT = "default"
 
-#: The fields that hold ids, in any config, by the list of the items they mean. A list of ids, or the keys of a mapping,
-#: count too. The names are those of ngrok's API.
-REFERENCES: Mapping[str, str] = {
-    "backend_id": "backends",
-    "backends": "backends",
+#: Fields that hold ids though their names do not say of which family.
+_FAMILIES: Mapping[str, str] = {
     "certificate_id": "tls_certificates",
-    "certificate_authority_ids": "certificate_authorities",
-    "ip_policy_ids": "ip_policies",
+    "destination_ids": "event_destinations",
+    "owner_id": "service_users",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
-    """
-    One declared thing.
-
-    :ivar list: its list, such as ``backends``.
-    :ivar path: where it stands in the config.
-    :ivar item: what is said of it.
-    :ivar id: its public id.
-    :ivar kind: the backend kind or edge type, else empty.
-    """
-
-    list: str
-    path: str
-    item: Any
-    id: str
-    kind: str = ""
 
 
 def account_id(name: str) -> str:
@@ -60,43 +34,17 @@ def account_id(name: str) -> str:
     return declared_id(Account.prefix, "accounts", name or DEFAULT_ACCOUNT)
 
 
-def declared_items(config: Config) -> Iterator[Named]:
-    """Everything with an id that a config declares, except keys, in order."""
-    yield from _listed("tls_certificates", TLSCertificate.prefix, config.tls_certificates, _no_key)
-    yield from _listed("reserved_domains", ReservedDomain.prefix, config.reserved_domains, _domain_key)
-    yield from _listed("reserved_addrs", ReservedAddr.prefix, config.reserved_addrs, lambda item: item.addr)
-    for kind, items in config.backends.items():
-        yield from _listed("backends", PREFIXES.get(kind, Backend.prefix), items, _no_key, kind)
-    yield from _listed("edges", HTTPSEdge.prefix, config.edges.https, _edge_key, "https")
-    yield from _listed("edges", TLSEdge.prefix, config.edges.tls, _edge_key, "tls")
-    yield from _listed("edges", TCPEdge.prefix, config.edges.tcp, _edge_key, "tcp")
+@dataclass(slots=True)
+class Resolving:
+    """
+    What came of looking references up.
 
+    :ivar problems: references that lead nowhere.
+    :ivar places: what each reference means, by its path; ``None`` where that is a problem.
+    """
 
-def _listed(
-    list_: str, prefix: str, items: tuple[Any, ...], natural: Callable[[Any], str], kind: str = ""
-) -> Iterator[Named]:
-    """An item's id comes from its name, else from what it is about, else from its place in the list."""
-    collection = f"{list_}.{kind}" if kind else list_
-    for number, item in enumerate(items):
-        # A name and a thing of the same text are not the same.
-        source, key = ("", item.name) if item.name else (":", natural(item) or str(number))
-        id = declared_id(prefix, collection + source, key)
-        yield Named(list=list_, path=join(collection, number), item=item, id=id, kind=kind)
-
-
-def _no_key(item: Item) -> str:
-    return ""
-
-
-def _domain_key(item: Any) -> str:
-    try:
-        return normalise(item.domain)
-    except Refused:
-        return str(item.domain)
-
-
-def _edge_key(item: Any) -> str:
-    return item.hostports[0] if item.hostports else ""
+    problems: list[Problem] = field(default_factory=list)
+    places: dict[str, Item | None] = field(default_factory=dict)
 
 
 class Names:
@@ -104,38 +52,67 @@ class Names:
     Looks up what a reference means.
     """
 
-    def __init__(self, config: Config) -> None:
-        self._found: dict[tuple[str, str], Named] = {}
-        for named in declared_items(config):
-            for name in (named.id, named.item.name):
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._found: dict[tuple[str, str], dict[str, Item]] = {}
+        for item in items:
+            for name in (item.id, item.name):
                 if name:
-                    self._found.setdefault((named.list, name), named)
+                    known = self._found.setdefault((family_of(item), name), {})
+                    known.setdefault(item.account or DEFAULT_ACCOUNT, item)
 
-    def get(self, list_: str, name: str) -> Named | None:
-        """What an id or a name means, or ``None``."""
-        return self._found.get((list_, name))
-
-    def all(self, list_: str) -> list[str]:
-        """The names of a list, for messages."""
-        return [name for known, name in self._found if known == list_ and self._found[known, name].item.name == name]
-
-    def resolved(self, value: Any) -> Any:
+    def get(self, family: str, name: str, account: str = "") -> Item | None:
         """
-        The same value with ids where it had names; unknown names stay.
+        What an id or a name means, or ``None``.
+
+        :param account: the name of the account whose things go first.
+        """
+        known = self._found.get((family, name), {})
+        return known.get(account or DEFAULT_ACCOUNT) or next(iter(known.values()), None)
+
+    def all(self, family: str) -> list[str]:
+        """The names in a family, for messages."""
+        return [name for (known, name), found in self._found.items() if known == family and name not in _ids(found)]
+
+    def resolved(self, item: Item, resolving: Resolving) -> Any:
+        """
+        :param resolving: takes what is found on the way.
+        :return: the body of an item, with ids where it had names. What leads nowhere stays as it is.
         """
 
-        def to_id(reference: str, list_: str, path: str) -> str:
-            named = self.get(list_, reference)
-            return reference if named is None else named.id
+        def to_id(reference: str, family: str, path: str) -> str:
+            other = self.get(family, reference, item.account)
+            problem = self._problem(reference, family, path, item, other)
+            resolving.places[path] = None if problem else other
+            if problem:
+                resolving.problems.append(problem)
+            return other.id if other is not None and other.id else reference
 
-        return rewrite(value, "", to_id)
+        return rewrite(item.body, item.path, to_id)
+
+    def _problem(self, reference: str, family: str, path: str, item: Item, other: Item | None) -> Problem | None:
+        if other is None:
+            close = suggestion(reference, self.all(family))
+            return Problem(path, f"there is nothing of this name or id in {family}{close}")
+        if (other.account or DEFAULT_ACCOUNT) != (item.account or DEFAULT_ACCOUNT):
+            return Problem(path, f"{other.path} belongs to another account")
+        return None
+
+
+def family_of(item: Item) -> str:
+    """The family of the record that an item becomes."""
+    family: str = item.list.resource.record.family
+    return family
+
+
+def _ids(found: Mapping[str, Item]) -> set[str]:
+    return {item.id for item in found.values()}
 
 
 def rewrite(value: Any, path: str, change: Callable[[str, str, str], str]) -> Any:
     """
     Put other texts in the place of every reference inside a value.
 
-    :param change: called with the reference, the list that it means, and its path.
+    :param change: called with the reference, the family that it means, and its path.
     """
     if is_dataclass(value) and not isinstance(value, type):
         return _rewrite_fields(value, path, change)
@@ -149,21 +126,27 @@ def rewrite(value: Any, path: str, change: Callable[[str, str, str], str]) -> An
 def _rewrite_fields(value: Any, path: str, change: Callable[[str, str, str], str]) -> Any:
     changed = {}
     cls: Any = type(value)
-    for spec in specs(cls):
-        before = getattr(value, spec.name)
-        inner = path if REST in spec.marks else join(path, spec.name)
-        list_ = REFERENCES.get(spec.name)
-        after = rewrite(before, inner, change) if list_ is None else _references(before, inner, list_, change)
+    for name, is_rest, family in _fields(cls):
+        before = getattr(value, name)
+        inner = path if is_rest else join(path, name)
+        after = _references(before, inner, family, change) if family else rewrite(before, inner, change)
         if after is not before and after != before:
-            changed[spec.name] = after
+            changed[name] = after
     return replace(value, **changed) if changed else value
 
 
-def _references(value: Any, path: str, list_: str, change: Callable[[str, str, str], str]) -> Any:
+@lru_cache(maxsize=None)
+def _fields(cls: type) -> tuple[tuple[str, bool, str], ...]:
+    """Each field's name, whether it has no key of its own, and the family that it refers to."""
+    families = {**_FAMILIES, **{reference.field: reference.family for reference in references(cls)}}
+    return tuple((spec.name, REST in spec.marks, families.get(spec.name, "")) for spec in specs(cls))
+
+
+def _references(value: Any, path: str, family: str, change: Callable[[str, str, str], str]) -> Any:
     if isinstance(value, str):
-        return change(value, list_, path) if value else value
+        return change(value, family, path) if value else value
     if isinstance(value, tuple):
-        return tuple(change(item, list_, join(path, number)) for number, item in enumerate(value))
+        return tuple(change(item, family, join(path, number)) for number, item in enumerate(value))
     if isinstance(value, AbstractMapping):
-        return {change(key, list_, join(path, key)): item for key, item in value.items()}
+        return {change(key, family, join(path, key)): item for key, item in value.items()}
     return value

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Iterator, Mapping
+from functools import cached_property
+from typing import Any, Iterator, Mapping
 
 from ngrok_twisted.errors import Refused
-from ngrok_twisted.hostnames import covers, is_below, is_wildcard, parents, wildcards
+from ngrok_twisted.hostnames import is_below, is_wildcard, parents, wildcards
 from ngrok_twisted.records.base import Snapshot
 from ngrok_twisted.records.endpoint import Endpoint
 from ngrok_twisted.records.reserved_addr import ReservedAddr
@@ -36,6 +37,7 @@ class ReservationSettings:
     :ivar allow_requested_ports: a free port of the range may be had by asking for it.
     :ivar takeover_timeout: seconds an old session has to show that it is alive.
     :ivar open_account_ids: accounts that may bind wildcards and nested names below the base domain unreserved.
+    :ivar region: what the API calls the one region that there is. ngrok's clients ask for ``us`` unless told otherwise.
     """
 
     base_domain: str
@@ -46,6 +48,7 @@ class ReservationSettings:
     allow_requested_ports: bool = False
     takeover_timeout: float = 3.0
     open_account_ids: frozenset[str] = frozenset()
+    region: str = "us"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Place:
     """
     What only one endpoint, or one pool, can have.
 
-    :ivar namespace: empty for what the world sees, the account's id for internal endpoints.
+    :ivar namespace: empty for what the world sees, the account's id for internal endpoints; see `place_of`.
     :ivar host: the normalised name, possibly a wildcard; or the TCP host.
     :ivar port: the logical port.
     """
@@ -64,16 +67,45 @@ class Place:
 
 
 class Ownership:
-    """What one snapshot says, indexed."""
+    """
+    What one snapshot says, indexed. Where a name or an address is reserved twice, which nothing in force ever is, the
+    earlier one counts.
+    """
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self._domains = {record.domain: record.account_id for record in snapshot.all(ReservedDomain)}
-        self._addresses = {(record.host, record.port): record.account_id for record in snapshot.all(ReservedAddr)}
+        self._domains: dict[str, ReservedDomain] = {}
+        for domain in snapshot.all(ReservedDomain):
+            self._domains.setdefault(domain.domain, domain)
+        self._addresses: dict[tuple[str, int], ReservedAddr] = {}
+        for address in snapshot.all(ReservedAddr):
+            self._addresses.setdefault((address.host, address.port), address)
         self._edges = frozenset(_edge_places(snapshot))
         self._cloud: dict[Place, list[Endpoint]] = defaultdict(list)
         for endpoint in snapshot.all(Endpoint):
             if endpoint.type == "cloud":
                 self._cloud[place_of(endpoint)].append(endpoint)
+
+    @cached_property
+    def _below(self) -> Mapping[str, list[ReservedDomain]]:
+        """The domains strictly below each name."""
+        found: dict[str, list[ReservedDomain]] = defaultdict(list)
+        for record in self._domains.values():
+            for parent in parents(record.domain):
+                found[parent].append(record)
+        return found
+
+    @cached_property
+    def _ages(self) -> Mapping[str, int]:
+        """The domains by their ids, the earliest having the lowest number."""
+        return {record.id: number for number, record in enumerate(self._domains.values())}
+
+    def domain(self, name: str) -> ReservedDomain | None:
+        """The reservation of exactly this name."""
+        return self._domains.get(name)
+
+    def address(self, host: str, port: int) -> ReservedAddr | None:
+        """The reservation of this address."""
+        return self._addresses.get((host, port))
 
     def is_reserved(self, name: str) -> bool:
         """Whether exactly this name is reserved by anyone."""
@@ -85,7 +117,8 @@ class Ownership:
 
     def owns_address(self, account_id: str, host: str, port: int) -> bool:
         """Whether the account has reserved this address."""
-        return self._addresses.get((host, port)) == account_id
+        record = self.address(host, port)
+        return record is not None and record.account_id == account_id
 
     def is_edge(self, place: Place) -> bool:
         """Whether an edge has this host and port."""
@@ -100,16 +133,42 @@ class Ownership:
         The account that owns a name: by reserving it, a wildcard over it, or a name above it. The nearest counts.
         """
         for domain in _claims_on(name):
-            account = self._domains.get(domain)
-            if account is not None:
-                return account
+            record = self._domains.get(domain)
+            if record is not None:
+                return record.account_id
+        return None
+
+    def domain_for(self, account_id: str, name: str) -> ReservedDomain | None:
+        """
+        The account's reservation that gives it a name: of the name itself, or else the nearest wildcard over it.
+        """
+        for domain in (name, *wildcards(name)):
+            record = self._domains.get(domain)
+            if record is not None and record.account_id == account_id:
+                return record
         return None
 
     def permits(self, account_id: str, name: str) -> bool:
         """Whether the account has reserved this name, or a wildcard over it."""
-        if self._domains.get(name) == account_id:
-            return True
-        return any(self._domains.get(wildcard) == account_id for wildcard in wildcards(name))
+        return self.domain_for(account_id, name) is not None
+
+    def rivals(self, record: ReservedDomain) -> Iterator[ReservedDomain]:
+        """
+        The earlier reservations of other accounts that share names with this one: a domain owns all names below it.
+        """
+        for other in self._related(record.domain.removeprefix("*.")):
+            if other.account_id != record.account_id and self._ages[other.id] < self._ages.get(
+                record.id, len(self._ages)
+            ):
+                yield other
+
+    def _related(self, exact: str) -> Iterator[ReservedDomain]:
+        above = (domain for parent in parents(exact) for domain in (parent, f"*.{parent}"))
+        for domain in (exact, *above):
+            record = self._domains.get(domain)
+            if record is not None:
+                yield record
+        yield from self._below.get(exact, ())
 
     def check_name(self, account_id: str, name: str, settings: ReservationSettings) -> None:
         """
@@ -129,10 +188,9 @@ class Ownership:
         """
         :raises Refused: the account may not bind this TCP address.
         """
-        owner = self._addresses.get((host, port))
-        if owner == account_id:
+        if self.owns_address(account_id, host, port):
             return
-        if owner is not None:
+        if self.is_reserved_address(host, port):
             raise Refused(309, f"The address '{host}:{port}' belongs to another account.")
         if host != settings.tcp_host:
             raise Refused(307, f"The address '{host}:{port}' is not reserved. Reserve it, or ask for a random one.")
@@ -144,10 +202,10 @@ class Ownership:
 
     def _check_wildcard(self, account_id: str, name: str, settings: ReservationSettings) -> None:
         """A wildcard also gets the traffic of names below it, so none of them may be another account's."""
-        for domain, owner in self._domains.items():
-            if owner != account_id and covers(name, domain):
-                raise Refused(320, f"'{name}' covers '{domain}', which belongs to another account.")
-        if self._domains.get(name) == account_id:
+        for below in self._below.get(name[2:], ()):
+            if below.account_id != account_id:
+                raise Refused(320, f"'{name}' covers '{below.domain}', which belongs to another account.")
+        if name in self._domains:
             return
         if account_id in settings.open_account_ids and is_below(name[2:], settings.base_domain):
             return
@@ -156,10 +214,19 @@ class Ownership:
         raise Refused(318, f"The wildcard '{name}' is not reserved. Reserve it first.")
 
 
+def ownership(around: Any) -> Ownership:
+    """
+    For rules: ``around.index(ownership)`` is made once for all records that are judged together.
+
+    :param around: a `ngrok_twisted.control.around.Around`.
+    """
+    return Ownership(around.records)
+
+
 def place_of(endpoint: Endpoint) -> Place:
-    """Where an endpoint is."""
-    namespace = endpoint.account_id if endpoint.binding == "internal" else ""
-    return Place(namespace, endpoint.host, endpoint.port)
+    """Where an endpoint is. A name within clusters is another than the same name inside the account."""
+    namespaces = {"internal": endpoint.account_id, "kubernetes": f"{endpoint.account_id} kubernetes"}
+    return Place(namespaces.get(endpoint.binding, ""), endpoint.host, endpoint.port)
 
 
 def _claims_on(name: str) -> Iterator[str]:
@@ -175,17 +242,24 @@ def _edge_places(snapshot: Snapshot) -> Iterator[Place]:
         for edge in snapshot.tables.get(family, {}).values():
             for hostport in edge.hostports:  # type: ignore[attr-defined]
                 host, _, port = hostport.rpartition(":")
-                yield Place("", host, int(port))
+                if port.isascii() and port.isdigit():  # what is no hostport yet is refused by the rules for edges
+                    yield Place("", host, int(port))
+
+
+def is_service_name(name: str, settings: ReservationSettings) -> bool:
+    """Whether a name or wildcard is one of the service's own, or below one. The base domain itself is not meant."""
+    base, exact = settings.base_domain, name.removeprefix("*.")
+    own = [f"{label}.{base}" for label in SERVICE_LABELS]
+    if is_below(settings.tcp_host, base):
+        own.append(settings.tcp_host)
+    if exact == settings.tcp_host != base:
+        return True
+    return any(exact == service or is_below(exact, service) for service in own)
 
 
 def _refuse_service_name(name: str, settings: ReservationSettings) -> None:
     """The service keeps its own names, and whatever is below them."""
-    base = settings.base_domain
-    own = [f"{label}.{base}" for label in SERVICE_LABELS]
-    if is_below(settings.tcp_host, base):
-        own.append(settings.tcp_host)
-    exact = name[2:] if is_wildcard(name) and name[2:] != base else name
-    if exact in (base, settings.tcp_host) or any(exact == service or is_below(exact, service) for service in own):
+    if name == settings.base_domain or is_service_name(name, settings):
         raise Refused(320, f"'{name}' belongs to this service itself. Choose another name.")
 
 

@@ -8,15 +8,20 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, TypeVar
 
 from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from ngrok_twisted.control.config import Config
 from ngrok_twisted.control.load import load, read_keys
-from ngrok_twisted.control.seed import declared
+from ngrok_twisted.control.origins import Declared
+from ngrok_twisted.control.seed import with_keys
 from ngrok_twisted.errors import InvalidConfig
+
+T = TypeVar("T")
 
 #: What a running server keeps: listeners are open, the state is locked, the parts were made with these values.
 _FIXED = (
@@ -47,12 +52,14 @@ class Reloader(Service):
         :param path: its file, or ``None``.
         :param control: the `ngrok_twisted.control.service.Control`.
         """
-        self._started_with = config
-        self._config = config
+        # The records are in force elsewhere; where they came from is much to remember, and of no more use.
+        self._started_with = replace(config, declared=Declared())
+        self._config = replace(config, declared=config.declared.without_lines())
         self._path = path
         self._control = control
         self._reactor = reactor
         self._before: Any = None
+        self._reloading = DeferredLock()
 
     def startService(self) -> None:
         """Listen for SIGHUP."""
@@ -64,27 +71,37 @@ class Reloader(Service):
         super().stopService()
         signal.signal(signal.SIGHUP, self._before or signal.SIG_DFL)
 
-    def reload(self) -> bool:
+    def reload(self) -> Deferred[bool]:
         """
-        Read everything again.
+        Read everything again. A large file takes seconds, which are spent in a thread while the server goes on.
 
-        :return: whether it is in force now. If not, the log has every problem, and the old state stays.
+        :return: a Deferred that fires with whether it is in force now; it never fails. If it is not, the log has every
+            problem, and the old state stays. A second call waits for the first.
         """
+        return self._reloading.run(lambda: Deferred.fromCoroutine(self._reload()))
+
+    async def _reload(self) -> bool:
         try:
-            config = load(self._path, os.environ, Path.home())
-            self._control.declare(declared(config))
+            config = await self._in_thread(load, self._path, dict(os.environ), Path.home())
+            await self._control.redeclare(config.declared.records, config.declared.origins, self._in_thread)
         except InvalidConfig as error:
             for problem in error.problems:
                 self._log.error("not reloaded: {problem}", problem=problem)
+            return False
+        except Exception:
+            self._log.failure("not reloaded")
             return False
         for name in _FIXED:
             if _fixed(self._started_with, name) != _fixed(config, name):
                 self._log.warn("{name} was changed; that takes effect at the next start", name=name)
         for warning in config.warnings:
             self._log.warn("{note}", note=warning)
-        self._config = config
+        self._config = replace(config, declared=config.declared.without_lines())
         self._log.info("configuration reloaded from {path}", path=self._path or "the built-in defaults")
         return True
+
+    def _in_thread(self, work: Callable[..., T], *arguments: Any) -> Deferred[T]:
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work, *arguments)
 
     def fresh_keys(self) -> None:
         """
@@ -98,9 +115,9 @@ class Reloader(Service):
         fresh = tuple(key for key in found if key.public_key not in known)
         if not fresh:
             return
-        config = replace(self._config, keys=self._config.keys + fresh)
         try:
-            self._control.declare(declared(config))
+            config = with_keys(self._config, fresh)
+            self._control.declare(config.declared.records, config.declared.origins)
         except InvalidConfig as error:
             self._log.error("new keys are not used: {error}", error=str(error))
         else:

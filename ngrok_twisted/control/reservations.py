@@ -244,10 +244,11 @@ class Reservations:
         """
         One name is one account's on all its ports: a page on ``http:`` could set cookies for that on ``https:``.
         """
-        for port in (443, 80):
-            for holding in self._at.get(Place("", place.host, port), ()):
-                if holding.session.principal.account_id != account_id and port != place.port:
-                    raise Refused(320, f"The name '{place.host}' is in use by another account.")
+        for other in (Place("", place.host, port) for port in (443, 80) if port != place.port):
+            accounts = {holding.session.principal.account_id for holding in self._at.get(other, ())}
+            accounts |= {endpoint.account_id for endpoint in self._owned().cloud_endpoints(other)}
+            if accounts - {account_id}:
+                raise Refused(320, f"The name '{place.host}' is in use by another account.")
 
     def _is_own(self, account_id: str, proto: str, place: Place) -> bool:
         """Whether the account itself has reserved this place, which it may have got by chance before."""
@@ -355,6 +356,8 @@ class Reservations:
             credential_id=session.principal.credential_id,
             upstream=claim.upstream,
             force_https=claim.force_https,
+            owner_id=session.principal.owner_id,
+            forwards_to=claim.forwards_to,
         )
 
     # -- random places -----------------------------------------------------------------------------------------------

@@ -1,135 +1,245 @@
 """
-From a config to the records it declares. Their ids follow from names, so that they are the same after every restart.
+From a config to the records it declares: names become ids, each resource of the API makes its records, and every record is
+judged among the others. Nothing is read and nothing is random, so that all is the same after every restart.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Iterator
+from typing import Any, Iterable, Iterator
 
-from ngrok_twisted.control.addresses import chosen_ports
-from ngrok_twisted.control.authorized_keys import canonical
-from ngrok_twisted.control.config import Config
-from ngrok_twisted.control.names import DEFAULT_ACCOUNT, Named, Names, account_id, declared_items
-from ngrok_twisted.hostnames import normalise, split_hostport
+from ngrok_twisted.control.addresses import with_ports
+from ngrok_twisted.control.api.call import Making
+from ngrok_twisted.control.api.collection import Made
+from ngrok_twisted.control.around import Around, all_problems
+from ngrok_twisted.control.config import AccountItem, AuthorizedKey, Config, reservation_settings
+from ngrok_twisted.control.first_key import first_key_id
+from ngrok_twisted.control.lists import Item, Read, lists
+from ngrok_twisted.control.names import DEFAULT_ACCOUNT, Names, Resolving, account_id
+from ngrok_twisted.control.origins import KEYS_PATH, Declared, Origins, inside, once
+from ngrok_twisted.document import Positions, join
+from ngrok_twisted.errors import InvalidConfig, Refused
+from ngrok_twisted.iam.tokens import declared_hash
 from ngrok_twisted.records.account import Account
-from ngrok_twisted.records.backend import Backend
-from ngrok_twisted.records.base import Record
-from ngrok_twisted.records.edge import HTTPSEdge, HTTPSEdgeRoute, TCPEdge, TLSEdge
+from ngrok_twisted.records.api_key import APIKey
+from ngrok_twisted.records.base import Problem, Put, Record, Snapshot
 from ngrok_twisted.records.ids import declared_id
-from ngrok_twisted.records.reserved_addr import ReservedAddr
-from ngrok_twisted.records.reserved_domain import ReservedDomain
-from ngrok_twisted.records.ssh_credential import SSHCredential
-from ngrok_twisted.records.tls_certificate import TLSCertificate
+from ngrok_twisted.records.user import default_user
+from ngrok_twisted.schema import suggestion
 
-#: The start of the ids of routes, as in ngrok's API.
-ROUTE_PREFIX = "edghtsrt"
+#: Bytes of a description; the comment of a key in ``authorized_keys`` may be longer.
+DESCRIPTION_MAX = 255
 
 
-def declared(config: Config) -> list[Record]:
+def declare(config: Config, read: Read, positions: Positions) -> tuple[Declared, list[Problem]]:
     """
-    Every record that a config declares, accounts first. Nothing is read and nothing is random.
+    Make every record, and judge it.
 
-    :param config: as `ngrok_twisted.control.load.load` gave it: checked.
+    :param config: the server's own settings, accounts and keys.
+    :param read: the items of the lists.
+    :param positions: the lines of the file.
+    :return: the records, accounts first, and everything that is wrong with them.
     """
-    names = Names(config)
-    ports = {id(item): port for item, port in chosen_ports(config)}
-    records: list[Record] = [*_accounts(config), *_credentials(config)]
-    for named in declared_items(config):
-        records.append(_MAKERS[named.list](config, named, names.resolved(named.item), ports.get(id(named.item))))
-    return records
+    seed = _Seed(config, positions)
+    seed.accounts(config)
+    seed.first_key(config.first_key)
+    seed.items(read)
+    seed.keys(config.keys)
+    found = [*seed.problems, *seed.judged()]
+    return Declared(tuple(seed.made), Origins(seed.paths, positions)), found
 
 
-def _accounts(config: Config) -> Iterator[Account]:
-    items = {DEFAULT_ACCOUNT: "", **{item.name: item.description for item in config.accounts}}
-    for name, description in items.items():
-        yield Account(id=account_id(name), name=name, description=description, declared=True)
+def with_keys(config: Config, keys: Iterable[AuthorizedKey]) -> Config:
+    """
+    The config with more keys from ``authorized_keys`` files, and their records.
+
+    :raises InvalidConfig: something is wrong with them.
+    """
+    keys = tuple(keys)
+    seed = _Seed(config, Positions())
+    seed.again(config.declared)
+    seed.keys(keys)
+    if seed.problems:
+        raise InvalidConfig(seed.problems)
+    declared = Declared(tuple(seed.made), replace(config.declared.origins, paths=seed.paths))
+    return replace(config, keys=config.keys + keys, declared=declared)
 
 
-def _credentials(config: Config) -> Iterator[SSHCredential]:
-    seen = set()
-    for item in config.ssh_credentials:
-        key, comment = canonical(item.public_key)
-        seen.add(key)
-        yield SSHCredential(
-            **_common(item, item.description or _short(comment)), id=_key_id(key), public_key=key, acl=item.acl
-        )
-    for found in config.keys:
-        if found.public_key not in seen:
-            seen.add(found.public_key)
-            yield SSHCredential(
-                id=_key_id(found.public_key),
-                account_id=account_id(""),
-                description=_short(found.comment),
+def with_first_key(config: Config, token: str) -> Config:
+    """
+    The config with the API key in the state directory, and its record.
+    """
+    seed = _Seed(config, Positions())
+    seed.again(config.declared)
+    seed.first_key(token)
+    return replace(config, first_key=token, declared=replace(config.declared, records=tuple(seed.made)))
+
+
+class _Seed:
+    """
+    The records so far.
+
+    :ivar made: every record, in order.
+    :ivar paths: where each comes from, by its id.
+    :ivar problems: what stood in the way of making one.
+    """
+
+    def __init__(self, config: Config, positions: Positions) -> None:
+        self.made: list[Record] = []
+        self.paths: dict[str, str] = {}
+        self.problems: list[Problem] = []
+        self._settings = reservation_settings(config)
+        self._positions = positions
+        self._tables: dict[str, dict[str, Record]] = {}
+        # One value for all: it is only looked at, and grows with the records.
+        self._records = Snapshot(tables=self._tables)
+        self._doubtful: set[str] = set()
+
+    def add(self, record: Record, path: str) -> None:
+        """Take a record in."""
+        self.made.append(record)
+        self.paths[record.id] = path
+        self._tables.setdefault(record.family, {})[record.id] = record
+
+    def again(self, declared: Declared) -> None:
+        """Take records in that were made before."""
+        for record in declared.records:
+            self.add(record, declared.origins.paths.get(record.id, ""))
+
+    def accounts(self, config: Config) -> None:
+        """The default account and the others, each with its default user."""
+        items = {DEFAULT_ACCOUNT: ("", AccountItem(name=DEFAULT_ACCOUNT))}
+        for number, item in enumerate(config.accounts):
+            items[item.name] = join("accounts", number), item
+        for name, (path, item) in items.items():
+            account = Account(
+                id=account_id(name),
+                name=name,
+                description=item.description,
+                suspended=item.suspended,
                 declared=True,
-                public_key=found.public_key,
             )
+            self.add(account, path)
+            self.add(default_user(account, item.email), path)
+
+    def first_key(self, token: str) -> None:
+        """The API key of a server without a config file; empty for none."""
+        if token and first_key_id() not in self.paths:
+            key = APIKey(
+                id=first_key_id(),
+                account_id=account_id(""),
+                description="made at the first start",
+                declared=True,
+                token_hash=declared_hash(token),
+            )
+            self.add(key, "")
+
+    def items(self, read: Read) -> None:
+        """Every item that could be read."""
+        self._doubtful |= read.doubtful
+        items = with_ports(read.items, self._settings, self.problems)
+        names, resolving = Names(items), Resolving()
+        self.problems += self._owners(items)
+        self.problems += _same_names(items)
+        for item in items:
+            if item.body is not None:
+                body = names.resolved(item, resolving)
+                self._make(item, self._free_id(item), body)
+        self.problems += resolving.problems
+        # Whoever refers to something broken is not to blame.
+        for path, other in resolving.places.items():
+            if other is None or other.id not in self.paths:
+                self._doubtful.add(path)
+
+    def keys(self, keys: Iterable[AuthorizedKey]) -> None:
+        """The keys of ``authorized_keys`` files; one that is declared too keeps its rules."""
+        list_ = lists()["ssh_credentials"]
+        for key in keys:
+            body = list_.body(public_key=key.public_key, description=_short(key.comment))
+            id = list_.resource.declared_id("", body, 0)
+            known = self._tables.get(list_.resource.record.family, {}).get(id)
+            if known is None:
+                self._make(Item(list=list_, path=KEYS_PATH, id=id, body=body), id, body)
+            elif known.account_id != account_id(""):
+                owner = self._records.get(Account, known.account_id)
+                owner_name = "of somebody else" if owner is None else owner.name
+                said = (
+                    f"the key in {key.source} is declared by {self.paths[id]} for the account {owner_name}; "
+                    "take it out of one"
+                )
+                self.problems.append(Problem(KEYS_PATH, said, code=610))
+
+    def _owners(self, items: Iterable[Item]) -> Iterator[Problem]:
+        known = {record.name for record in self._records.all(Account)}
+        for item in items:
+            if item.account and item.account not in known:
+                self._doubtful.add(item.path)
+                close = suggestion(item.account, known) or "; declare it under 'accounts'"
+                yield Problem(join(item.path, "account"), f"there is no account of this name{close}")
+
+    def _free_id(self, item: Item) -> str:
+        """The item's id; where another one has it already, be it of another account or a mistake, one that nobody has."""
+        prefix, place = item.list.resource.prefix, item.list.place
+        other = declared_id(prefix, f"{place}@{item.account}", item.id)
+        choices = (item.id, other, declared_id(prefix, place + "#", item.path))
+        return next(id for id in choices if id not in self.paths)
+
+    def _make(self, item: Item, id: str, body: Any) -> None:
+        making = Making(
+            id=id,
+            account_id=account_id(item.account),
+            declared=True,
+            name=item.name,
+            records=self._records,
+            settings=self._settings,
+            inner_id=lambda prefix, key: declared_id(prefix, id, key),
+            random_bytes=_nothing_random,
+        )
+        try:
+            made = item.list.resource.make(making, body)
+        except Refused as refused:
+            self.problems.append(Problem(item.path, refused.message, code=refused.code or 0))
+        except InvalidConfig as error:
+            self.problems += [replace(each, path=inside(item.path, each.path)) for each in error.problems]
+        else:
+            made = made if isinstance(made, Made) else Made(made)
+            self.add(made.record, item.path)
+            for change in made.also:
+                if isinstance(change, Put):
+                    self.add(change.record, inside(item.path, made.places.get(change.record.id, "")))
+
+    def judged(self) -> Iterator[Problem]:
+        """Everything that is wrong with a record among the others."""
+        around = Around(records=self._records, settings=self._settings)
+        origins = Origins(self.paths, self._positions)
+        for record, problem in once(all_problems(self.made, around), self.made):
+            located = origins.locate(record.id, problem)
+            if not self._is_doubtful(located.path):
+                yield located
+
+    def _is_doubtful(self, path: str) -> bool:
+        """Whether something at this path, or around it, is wrong already."""
+        while path:
+            if path in self._doubtful:
+                return True
+            path = path[: max(path.rfind("."), path.rfind("["), 0)]
+        return False
 
 
-def _key_id(public_key: str) -> str:
-    return declared_id(SSHCredential.prefix, SSHCredential.family, public_key)
+def _same_names(items: Iterable[Item]) -> Iterator[Problem]:
+    """Items of one name. Where the API has a name of its own, the rules of its records count."""
+    seen: dict[tuple[str, str], str] = {}
+    for item in items:
+        if item.name and not item.list.names_itself:
+            other = seen.setdefault((item.list.space, item.name), item.path)
+            if other != item.path:
+                yield Problem(join(item.path, "name"), f"is the name of {other} already; names are unique in a list")
 
 
 def _short(comment: str) -> str:
-    """A comment as a description, which has at most 255 bytes."""
-    return comment.encode("utf-8")[:255].decode("utf-8", "ignore")
+    """A comment as a description."""
+    return comment.encode("utf-8")[:DESCRIPTION_MAX].decode("utf-8", "ignore")
 
 
-def _common(item: Any, description: str) -> dict[str, Any]:
-    """The fields that every record has."""
-    return {
-        "account_id": account_id(item.account),
-        "description": description,
-        "metadata": item.metadata,
-        "declared": True,
-    }
-
-
-def _certificate(config: Config, named: Named, item: Any, port: int | None) -> Record:
-    return TLSCertificate(
-        **_common(item, item.description),
-        id=named.id,
-        certificate_pem=item.certificate_pem,
-        private_key_pem=item.private_key_pem,
-    )
-
-
-def _domain(config: Config, named: Named, item: Any, port: int | None) -> Record:
-    return ReservedDomain(
-        **_common(item, item.description),
-        id=named.id,
-        domain=normalise(item.domain),
-        certificate_id=item.certificate_id,
-    )
-
-
-def _addr(config: Config, named: Named, item: Any, port: int | None) -> Record:
-    assert port is not None, "the checks leave a port for each address"
-    return ReservedAddr(**_common(item, item.description), id=named.id, host=config.tcp.host, port=port)
-
-
-def _backend(config: Config, named: Named, item: Any, port: int | None) -> Record:
-    return Backend(**_common(item, item.description), id=named.id, kind=named.kind, config=item.config, name=item.name)
-
-
-def _edge(config: Config, named: Named, item: Any, port: int | None) -> Record:
-    hostports = tuple("{}:{}".format(*split_hostport(text)) for text in item.hostports)
-    common = {**_common(item, item.description), "id": named.id, "hostports": hostports, "modules": item.modules}
-    if named.kind == "https":
-        routes = tuple(replace(route, id=_route_id(named.id, route)) for route in item.routes)
-        return HTTPSEdge(**common, routes=routes, name=item.name)
-    made = TLSEdge if named.kind == "tls" else TCPEdge
-    return made(**common, backend=item.backend, name=item.name)
-
-
-def _route_id(edge_id: str, route: HTTPSEdgeRoute) -> str:
-    return declared_id(ROUTE_PREFIX, edge_id, f"{route.match_type} {route.match}")
-
-
-_MAKERS = {
-    "tls_certificates": _certificate,
-    "reserved_domains": _domain,
-    "reserved_addrs": _addr,
-    "backends": _backend,
-    "edges": _edge,
-}
+def _nothing_random(count: int) -> bytes:
+    raise AssertionError("a declared record is the same at every start: nothing about it may be random")

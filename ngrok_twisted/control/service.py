@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, Mapping
+from typing import Any, Awaitable, Callable, Iterable, Mapping
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredLock
@@ -12,6 +12,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from ngrok_twisted.control.around import Around, all_problems
+from ngrok_twisted.control.beside import clashes, wanted
+from ngrok_twisted.control.origins import Origins
 from ngrok_twisted.control.ownership import ReservationSettings
 from ngrok_twisted.errors import InvalidConfig, Refused
 from ngrok_twisted.records.base import Delete, Problem, Put, Record, Snapshot
@@ -48,14 +50,21 @@ class Control(Service):
     _log = Logger()
 
     def __init__(
-        self, store: Any, plane: Any, declared: Iterable[Record], clock: Any, settings: ReservationSettings
+        self,
+        store: Any,
+        plane: Any,
+        declared: Iterable[Record],
+        clock: Any,
+        settings: ReservationSettings,
+        origins: Origins | None = None,
     ) -> None:
         """
         :param store: an `IStore`, not yet open.
         :param plane: the `IEdgePlane`.
-        :param declared: the records of ``config.yaml``.
+        :param declared: the records of ``config.yaml``; they were judged among themselves when it was read.
         :param clock: an ``IReactorTime``.
         :param settings: the server's own names, ports and rights.
+        :param origins: where in the file the declared records come from.
         """
         self._settings = settings
         self._changing = DeferredLock()
@@ -63,6 +72,7 @@ class Control(Service):
         self._plane = plane
         self._clock = clock
         self._declared = tuple(declared)
+        self._origins = origins or Origins()
         self._durable = Snapshot()
         self._live: dict[str, Endpoint] = {}
         self._waiting: list[_Change] = []
@@ -75,11 +85,15 @@ class Control(Service):
         Open the store and serve what is in it.
 
         :raises StoreUnusable: from the store.
-        :raises InvalidConfig: the edge cannot serve the records.
+        :raises InvalidConfig: what is declared does not go with what is stored, or the edge cannot serve it.
         """
         self._durable = await self._store.open()
         self._store.subscribe(self._stored)
-        self._replace(self._durable, self._declared)
+        # Once they are in force it is of no use where they came from, and it is much to remember.
+        origins, self._origins = self._origins, Origins()
+        declared = wanted(self._declared, self._durable, origins)
+        self._refuse(clashes(declared, self._durable, self._settings, origins))
+        self._replace(self._durable, declared, origins)
 
     async def close(self) -> None:
         """Apply nothing more, and shut the store."""
@@ -95,13 +109,35 @@ class Control(Service):
         self._listeners.append(listener)
         listener(self.records)
 
-    def declare(self, declared: Iterable[Record]) -> None:
+    def declare(self, declared: Iterable[Record], origins: Origins | None = None) -> None:
         """
         Serve other declared records instead: the configuration was read again.
 
-        :raises InvalidConfig: the edge cannot serve them; the old ones stay in force.
+        :param declared: they were judged among themselves when it was read.
+        :param origins: where in the file they come from.
+        :raises InvalidConfig: they do not go with what is stored, or the edge cannot serve them; the old ones stay in force.
         """
-        self._replace(self._durable, tuple(declared))
+        origins = origins or Origins()
+        records = wanted(declared, self._durable, origins)
+        self._refuse(clashes(records, self._durable, self._settings, origins, self.records))
+        self._replace(self._durable, records, origins)
+
+    async def redeclare(
+        self, declared: Iterable[Record], origins: Origins, elsewhere: Callable[[Callable[[], Any]], Awaitable[Any]]
+    ) -> None:
+        """
+        As `declare`, once the changes that are being written are in force: they count too, and later ones wait.
+
+        :param elsewhere: runs a pure function in a thread, since judging many records takes a while.
+        """
+        await self._changing.acquire()
+        try:
+            records = wanted(declared, self._durable, origins)
+            before, durable = self.records, self._durable
+            self._refuse(await elsewhere(lambda: [*clashes(records, durable, self._settings, origins, before)]))
+            self._replace(self._durable, records, origins)
+        finally:
+            self._changing.release()
 
     @property
     def live(self) -> Mapping[str, Endpoint]:
@@ -164,12 +200,16 @@ class Control(Service):
         except InvalidConfig:
             self._log.failure("stored records cannot be served; the old ones stay in force")
 
-    def _replace(self, durable: Snapshot, declared: tuple[Record, ...]) -> None:
+    @staticmethod
+    def _refuse(problems: Iterable[Problem]) -> None:
+        found = list(problems)
+        if found:
+            raise InvalidConfig(found)
+
+    def _replace(self, durable: Snapshot, declared: tuple[Record, ...], origins: Origins = Origins()) -> None:
         records = self._merge(durable, declared)
         whole = self._with_live(records, self._live)
-        problems = self._plane.check(whole)
-        if problems:
-            raise InvalidConfig(problems)
+        self._refuse(origins.of_record(problem) for problem in self._plane.check(whole))
         self._plane.apply(whole)
         self._durable, self._declared, self.records = durable, declared, records
         for listener in tuple(self._listeners):

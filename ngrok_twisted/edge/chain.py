@@ -8,28 +8,31 @@ from typing import Any, Mapping
 
 from ngrok_twisted.interfaces import IConnectionModule, IHTTPModule, ITLSModule
 from ngrok_twisted.module import ModuleContext
+from ngrok_twisted.records.edge import Module
 from ngrok_twisted.tls.options import TLSOptions
 
 
 class Chain:
     """
-    The modules of one route or edge, outermost first.
+    The modules of one route or edge that are switched on, outermost first.
 
     :ivar connection_modules: those that look at connections, as pairs of kind's name and config.
     """
 
-    def __init__(self, configs: Mapping[str, Any], kinds: Mapping[str, Any], context: ModuleContext) -> None:
+    def __init__(self, modules: Mapping[str, Module], kinds: Mapping[str, Any], context: ModuleContext) -> None:
         """
-        :param configs: module kinds' names to their configs.
+        :param modules: by the names of their kinds.
         :param kinds: the module kinds there are, by name.
         :param context: given to each of them.
         :raises KeyError: a name that is not among the kinds; `schema.parse` has refused it before.
+        :raises LookupError: a reference of a module leads nowhere.
         """
-        chosen = sorted((kinds[name] for name in configs), key=lambda kind: (kind.phase, kind.name))
-        self._modules = [kind(configs[kind.name], context) for kind in chosen]
+        chosen = [(kinds[name], module.config) for name, module in modules.items() if module.enabled]
+        chosen.sort(key=lambda item: (item[0].phase, item[0].name))
+        self._modules = [kind(config, context) for kind, config in chosen]
         self.connection_modules = tuple(
-            (kind.name, configs[kind.name])
-            for kind, module in zip(chosen, self._modules)
+            (kind.name, config)
+            for (kind, config), module in zip(chosen, self._modules)
             if IConnectionModule.providedBy(module)
         )
 

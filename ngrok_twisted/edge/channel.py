@@ -81,3 +81,8 @@ class IRequestChannel(Interface):
         """
         :return: the visitor's `IAddress`.
         """
+
+    def get_peer_certificate():
+        """
+        :return: the certificate that the visitor showed in its handshake, in DER, or ``None``.
+        """

@@ -6,12 +6,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from ngrok_twisted.edge import cloud
 from ngrok_twisted.edge.agents import AgentBackend
 from ngrok_twisted.edge.context import EdgeContext
-from ngrok_twisted.edge.declared import Key, build, declared_edges
+from ngrok_twisted.edge.declared import Key, build, edge_records, keys_of
 from ngrok_twisted.edge.https import Entry, HTTPEdge, HTTPSEdge
+from ngrok_twisted.edge.internal import compile_internal
 from ngrok_twisted.edge.redirect import ToHTTPS
 from ngrok_twisted.edge.router import Router
+from ngrok_twisted.edge.services import Services
 from ngrok_twisted.edge.streams import StreamEdge
 from ngrok_twisted.records.base import Record, Snapshot
 from ngrok_twisted.records.endpoint import Endpoint
@@ -20,32 +23,50 @@ from ngrok_twisted.upstream.forward import Forward
 # What an edge came from, and the edge.
 Live = tuple[tuple[Record, ...], Any]
 
+# The URLs of a configured edge, and what is there.
+Built = tuple[tuple[Key, ...], Live]
 
-def compile_router(snapshot: Snapshot, previous: Router, plane: Any, context: EdgeContext) -> Router:
+
+def compile_router(
+    snapshot: Snapshot, previous: Router, plane: Any, context: EdgeContext, services: Services | None = None
+) -> Router:
     """
     :param previous: the router in force; its edges are kept where their records are the same.
     :param plane: given to the edges that ask the router again at each request.
+    :param services: the service's own names, which no record takes.
     :raises LookupError: an edge cannot be built; the message names it and says why.
     """
     edges: dict[Key, Live] = {}
-    for record, keys in declared_edges(snapshot):
-        if keys:
-            live = previous.edges.get(keys[0])
-            if live is None or not _same(live, record, snapshot):
-                live = build(record, snapshot, plane, context)
-            edges.update(dict.fromkeys(keys, live))
+    built: dict[str, Built] = {}
+    for proto, record in edge_records(snapshot):
+        if not record.hostports:
+            continue
+        known = previous.built.get(record.id)
+        if known is None or not _same(known[1], record, snapshot):
+            known = keys_of(proto, record), build(record, snapshot, plane, context)
+        built[record.id] = known
+        keys, live = known
+        for key in keys:
+            edges[key] = live
     for key, members in urls(snapshot).items():
-        known = previous.edges.get(key)
-        if known is not None and known[0] == members:
-            edges[key] = known
+        before = previous.edges.get(key)
+        if before is not None and before[0] == members:
+            edges[key] = before
         else:
             edges[key] = (members, _endpoint_edge(key, members, plane, context))
-    return _router(edges)
+    internal = compile_internal(snapshot, previous.internal, plane, context)
+    return _router(edges, built, internal, services)
 
 
 def _same(known: Live, record: Record, snapshot: Snapshot) -> bool:
     """Whether a live edge came from this record, and every other record it came from is as it was."""
-    return known[0][0] == record and all(snapshot.get(type(other), other.id) == other for other in known[0][1:])
+    first, *others = known[0]
+    return _equal(first, record) and all(_equal(other, snapshot.get(type(other), other.id)) for other in others)
+
+
+def _equal(one: Record, other: Record | None) -> bool:
+    """Most records are the very same from one snapshot to the next; comparing them would take a thousand times longer."""
+    return one is other or one == other
 
 
 def urls(snapshot: Snapshot) -> dict[Key, tuple[Endpoint, ...]]:
@@ -58,7 +79,7 @@ def urls(snapshot: Snapshot) -> dict[Key, tuple[Endpoint, ...]]:
     return found
 
 
-def _router(edges: dict[Key, Live]) -> Router:
+def _router(edges: dict[Key, Live], built: dict[str, Built], internal: Any, services: Services | None) -> Router:
     secure: dict[str, Any] = {}
     plain: dict[str, Any] = {}
     ports: dict[int, Any] = {}
@@ -69,19 +90,26 @@ def _router(edges: dict[Key, Live]) -> Router:
             plain[host] = edge
         else:
             secure[host] = edge
-    return Router(secure, plain, ports, edges)
+    if services is not None:
+        secure.update(services.secure)
+        plain.update(services.plain)
+    return Router(secure, plain, ports, edges, built, internal)
 
 
 def _endpoint_edge(key: Key, members: tuple[Endpoint, ...], plane: Any, context: EdgeContext) -> Any:
-    """The live edge for an agent endpoint, or for a pool of them."""
+    """The live edge for an endpoint, or for a pool of them."""
     proto, host, port = key
     name = f"{proto}://{host}:{port}"
+    account_id = members[0].account_id
+    if proto == "http" and members[0].force_https:
+        return HTTPEdge(name, ToHTTPS(context.public_ports["https"]), account_id)
+    if cloud.has_policy(members):
+        made: Any = {"https": cloud.https_edge, "http": cloud.http_edge}.get(proto, cloud.stream_edge)
+        return made(name, members, plane, context)
     backend = AgentBackend(tuple(member.id for member in members), context.tunnels, context.runtime.random)
     if proto in ("tls", "tcp"):
-        return StreamEdge(name, proto, backend, plane, context)
-    if proto == "http" and members[0].force_https:
-        return HTTPEdge(name, ToHTTPS(context.public_ports["https"]))
+        return StreamEdge(name, proto, backend, plane, context, account_id=account_id)
     resource = Forward(backend, context.runtime.reactor, context.pool, idle_timeout=context.limits.idle)
     if proto == "http":
-        return HTTPEdge(name, resource)
-    return HTTPSEdge(name, resource, Entry(), plane, context)
+        return HTTPEdge(name, resource, account_id)
+    return HTTPSEdge(name, resource, Entry(), plane, context, account_id=account_id)

@@ -4,7 +4,8 @@ Edges that are configured, as opposed to the endpoints that agents open: hostpor
 
 from __future__ import annotations
 
-from typing import Any, Iterator
+from dataclasses import replace
+from typing import Any, Callable, Iterator
 
 from zope.interface import implementer
 
@@ -13,7 +14,7 @@ from ngrok_twisted.edge.chain import Chain
 from ngrok_twisted.edge.context import EdgeContext
 from ngrok_twisted.edge.https import Entry, HTTPSEdge
 from ngrok_twisted.edge.routes import RoutesResource
-from ngrok_twisted.edge.streams import StreamEdge
+from ngrok_twisted.edge.streams import StreamEdge, TerminatedStreams
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.hostnames import split_hostport
 from ngrok_twisted.interfaces import IBackend
@@ -23,6 +24,10 @@ from ngrok_twisted.records.backend import Backend
 from ngrok_twisted.records.base import Record, Snapshot
 from ngrok_twisted.tls.options import TLSOptions
 from ngrok_twisted.upstream.forward import Forward
+
+#: A TLS edge leaves the handshake to its backend, unless a module says otherwise; then it speaks no protocol by name, since
+#: it does not know what is inside.
+_PASSED_THROUGH = TLSOptions(alpn=(), terminated=False)
 
 
 @implementer(IBackend)
@@ -46,8 +51,13 @@ class Backends:
         self._snapshot = snapshot
         self._kinds = context.backend_kinds
         self._open: list[str] = []
+        self._account_id = account_id
         self._context = BackendContext(
-            tunnels=context.tunnels, account_id=account_id, find=self.find, random=context.runtime.random
+            tunnels=context.tunnels,
+            account_id=account_id,
+            find=self.find,
+            random=context.runtime.random,
+            reactor=context.runtime.reactor,
         )
 
     def of(self, reference: records.BackendRef | None) -> Any:
@@ -59,7 +69,7 @@ class Backends:
         :raises LookupError: there is no such backend or no such kind, or it leads back to itself.
         """
         record = self._snapshot.get(Backend, id)
-        if record is None:
+        if record is None or record.account_id != self._account_id:
             raise LookupError(f"there is no backend {id}")
         if id in self._open:
             raise LookupError(f"backend {id} leads back to itself: {' → '.join([*self._open, id])}")
@@ -67,9 +77,10 @@ class Backends:
         if kind is None:
             raise LookupError(f"backend {id} is of the kind {record.kind}, which this server does not have")
         self.used.append(record)
+        context = replace(self._context, nested=True) if self._open else self._context
         self._open.append(id)
         try:
-            return kind(record.config, self._context)
+            return kind(record.config, context)
         finally:
             self._open.pop()
 
@@ -84,11 +95,16 @@ _EDGE_RECORDS: tuple[tuple[str, type[Any]], ...] = (
 )
 
 
-def declared_edges(snapshot: Snapshot) -> Iterator[tuple[Record, tuple[Key, ...]]]:
-    """Every configured edge with the URLs it owns, as ``(proto, host, port)``."""
+def edge_records(snapshot: Snapshot) -> Iterator[tuple[str, Any]]:
+    """Every configured edge, with the protocol of its URLs."""
     for proto, cls in _EDGE_RECORDS:
         for edge in snapshot.all(cls):
-            yield edge, tuple((proto, *split_hostport(hostport)) for hostport in edge.hostports)
+            yield proto, edge
+
+
+def keys_of(proto: str, edge: Any) -> tuple[Key, ...]:
+    """The URLs that an edge owns, as ``(proto, host, port)``."""
+    return tuple((proto, *split_hostport(hostport)) for hostport in edge.hostports)
 
 
 def build(record: Any, snapshot: Snapshot, plane: Any, context: EdgeContext) -> tuple[tuple[Record, ...], Any]:
@@ -104,17 +120,47 @@ def build(record: Any, snapshot: Snapshot, plane: Any, context: EdgeContext) -> 
 
 def _built(record: Any, snapshot: Snapshot, plane: Any, context: EdgeContext) -> tuple[tuple[Record, ...], Any]:
     backends = Backends(record.account_id, snapshot, context)
-    inside = ModuleContext(runtime=context.runtime, account_id=record.account_id, records=snapshot, used=backends.used)
+    inside = ModuleContext(
+        runtime=context.runtime,
+        account_id=record.account_id,
+        records=snapshot,
+        used=backends.used,
+        internal=plane.internal_endpoint,
+    )
     chain = Chain(record.modules, context.module_kinds, inside)
     name = record.name or record.id
     if isinstance(record, records.HTTPSEdge):
         resource = RoutesResource([_route(route, backends, inside, context) for route in record.routes])
         entry = Entry(options=chain.amended(TLSOptions()), modules=chain.connection_modules)
-        edge: Any = HTTPSEdge(name, chain.around_resource(resource), entry, plane, context, chain.around_factory)
+        edge: Any = HTTPSEdge(
+            name,
+            chain.around_resource(resource),
+            entry,
+            plane,
+            context,
+            chain.around_factory,
+            account_id=record.account_id,
+        )
     else:
-        proto = "tls" if isinstance(record, records.TLSEdge) else "tcp"
-        edge = chain.around_factory(StreamEdge(name, proto, backends.of(record.backend), plane, context))
+        by_name = isinstance(record, records.TLSEdge)
+        edge = StreamEdge(
+            name,
+            "tls" if by_name else "tcp",
+            backends.of(record.backend),
+            plane,
+            context,
+            account_id=record.account_id,
+            around_factory=_around_tls(chain, plane, context) if by_name else chain.around_factory,
+        )
     return (record, *backends.used), edge
+
+
+def _around_tls(chain: Chain, plane: Any, context: EdgeContext) -> Callable[[Any], Any]:
+    """What stands around the innermost factory of a TLS edge: its modules, and inside them TLS if it ends here."""
+    options = chain.amended(_PASSED_THROUGH)
+    if not options.terminated:
+        return chain.around_factory
+    return lambda inner: chain.around_factory(TerminatedStreams(inner, options, plane, context))
 
 
 def _route(

@@ -382,3 +382,8 @@ class HTTPChannel(RequestBodies):
     def get_peer(self) -> Any:
         """IRequestChannel."""
         return self.transport.getPeer()
+
+    def get_peer_certificate(self) -> bytes | None:
+        """IRequestChannel."""
+        get = getattr(self.transport, "getPeerCertificate", None)
+        return None if get is None else get()

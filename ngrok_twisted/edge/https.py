@@ -41,11 +41,13 @@ class HTTPEdge:
 
     :ivar name: for logs.
     :ivar resource: the chain of modules with the backend at its end.
+    :ivar account_id: whose edge it is; empty for the service's own.
     """
 
-    def __init__(self, name: str, resource: Any) -> None:
+    def __init__(self, name: str, resource: Any, account_id: str = "") -> None:
         self.name = name
         self.resource = resource
+        self.account_id = account_id
 
 
 @implementer(IProtocolFactory)
@@ -56,6 +58,7 @@ class HTTPSEdge(Factory):
     :ivar name: for logs.
     :ivar resource: the chain of modules with the backend at its end.
     :ivar entry: what its connections go through.
+    :ivar account_id: whose edge it is; empty for the service's own.
     """
 
     noisy = False
@@ -68,6 +71,8 @@ class HTTPSEdge(Factory):
         plane: Any,
         context: EdgeContext,
         around_factory: Callable[[Any], Any] = lambda factory: factory,
+        *,
+        account_id: str = "",
     ) -> None:
         """
         :param plane: the `ngrok_twisted.edge.plane.EdgePlane`, asked again at each request.
@@ -76,6 +81,7 @@ class HTTPSEdge(Factory):
         self.name = name
         self.resource = resource
         self.entry = entry
+        self.account_id = account_id
         self._handshakes = around_factory(_Handshakes(entry, plane, context))
 
     def buildProtocol(self, addr: Any) -> Any:
@@ -126,6 +132,7 @@ class SecureSite(Site):
         :raises EndpointOffline: nobody has the name.
         :raises Misdirected: the host belongs to another edge than the connection's (RFC 9110 section 7.4), or its edge
             asks for another entry than the connection had.
+        :raises Restricted: the owner's account turns the visitor's address away.
         """
         host = request.flow.host
         secure = self._plane.router.secure
@@ -137,6 +144,7 @@ class SecureSite(Site):
         if owner.entry != self._entry:
             raise Misdirected()
         request.flow.edge = owner
+        self._plane.restrictions.require(owner.account_id, request.flow.peer_host)
         return owner.resource
 
 
@@ -155,13 +163,17 @@ class PlainSite(Site):
     def resource_for(self, request: Any) -> Any:
         """
         :raises EndpointOffline: nobody has the name.
+        :raises Restricted: the owner's account turns the visitor's address away.
         """
         router = self._plane.router
-        host = request.flow.host
-        edge = router.plain.get(host)
+        flow = request.flow
+        edge = router.plain.get(flow.host)
         if edge is not None:
-            request.flow.edge = edge
+            flow.edge = edge
+            self._plane.restrictions.require(edge.account_id, flow.peer_host)
             return edge.resource
-        if isinstance(router.secure.get(host), HTTPSEdge):
+        secure = router.secure.get(flow.host)
+        if isinstance(secure, HTTPSEdge):
+            self._plane.restrictions.require(secure.account_id, flow.peer_host)
             return self._to_https
-        raise EndpointOffline.named(host)
+        raise EndpointOffline.named(flow.host)

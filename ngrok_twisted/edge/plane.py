@@ -13,14 +13,16 @@ from zope.interface import implementer
 
 from ngrok_twisted.edge.compile import compile_router
 from ngrok_twisted.edge.context import EdgeContext
-from ngrok_twisted.edge.declared import declared_edges
 from ngrok_twisted.edge.front import PlainFront, TLSFront
 from ngrok_twisted.edge.https import Entry, HTTPSEdge, PlainSite
 from ngrok_twisted.edge.ports import Ports
+from ngrok_twisted.edge.restrictions import EndpointRestrictions
 from ngrok_twisted.edge.router import NameTable, Router
+from ngrok_twisted.edge.services import Services, ServiceSite
 from ngrok_twisted.edge.visitors import Visitors
 from ngrok_twisted.interfaces import IEdgePlane
 from ngrok_twisted.records.base import Problem, Snapshot
+from ngrok_twisted.records.edge import TCPEdge
 from ngrok_twisted.records.endpoint import Endpoint
 from ngrok_twisted.records.reserved_domain import ReservedDomain
 
@@ -30,6 +32,7 @@ class EdgePlane(Service):
     """
     :ivar router: the `Router` in force; replaced whole, never changed.
     :ivar visitors: the `Visitors` who are connected now.
+    :ivar restrictions: the `EndpointRestrictions` of all accounts, in force now.
     :ivar secure_front: the factory for the https and tls listener.
     :ivar plain_front: the factory for the http listener.
     """
@@ -44,13 +47,32 @@ class EdgePlane(Service):
         self._context = context
         self._ports = Ports(reactor, tcp_interface, lambda port: self.router.ports.get(port))
         self._nobody = HTTPSEdge("nobody", None, Entry(), self, context)
+        self._services = Services(self, context)
         self._domains: Any = None
         self._reserved = NameTable()
         self._checked: tuple[Snapshot | None, Router | None] = (None, None)
         self.visitors = Visitors()
+        self.restrictions = EndpointRestrictions()
         self.router = Router()
         self.secure_front = TLSFront(self, reactor)
         self.plain_front = PlainFront(PlainSite(self, context), self.visitors)
+
+    def host(self, name: str, resource: Any) -> None:
+        """
+        Answer under one of the service's own names, from the next `apply` on. No record comes before it.
+
+        :param name: lower case.
+        :param resource: the `IResource` that answers.
+        """
+        self._services.add(name, resource)
+
+    def service_front(self, name: str, resource: Any) -> PlainFront:
+        """
+        The factory of a plain listener that belongs to one of the service's own resources.
+
+        :param name: for logs.
+        """
+        return PlainFront(ServiceSite(name, resource, self._context), self.visitors)
 
     def secure_owner(self, server_name: str | None) -> Any:
         """
@@ -59,6 +81,11 @@ class EdgePlane(Service):
         """
         owner = None if server_name is None else self.router.secure.get(server_name)
         return self._nobody if owner is None else owner
+
+    def internal_endpoint(self, account_id: str, proto: str, host: str, port: int) -> Any:
+        """What serves an internal URL of an account now, or ``None``; see `ngrok_twisted.edge.internal`."""
+        internal = self.router.internal
+        return None if internal is None else internal.find(account_id, proto, host, port)
 
     def certificate_name(self, server_name: str | None) -> str | None:
         """
@@ -97,6 +124,7 @@ class EdgePlane(Service):
             router = self._compile(snapshot)
         self._context.certificates.update(snapshot)
         self._update_reserved(snapshot)
+        self.restrictions.update(snapshot)
         self.router = router
         self._ports.keep(self.router.ports)
 
@@ -107,7 +135,7 @@ class EdgePlane(Service):
             self._reserved = NameTable({record.domain: record for record in snapshot.all(ReservedDomain)})
 
     def _compile(self, snapshot: Snapshot) -> Router:
-        return compile_router(snapshot, self.router, self, self._context)
+        return compile_router(snapshot, self.router, self, self._context, self._services)
 
     def stopService(self) -> Deferred[Any]:
         """
@@ -125,7 +153,6 @@ def _tcp_ports(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
     for endpoint in snapshot.all(Endpoint):
         if endpoint.proto == "tcp" and endpoint.binding == "public":
             yield endpoint.id, endpoint.port
-    for record, keys in declared_edges(snapshot):
-        for proto, _, port in keys:
-            if proto == "tcp":
-                yield record.id, port
+    for edge in snapshot.all(TCPEdge):
+        for hostport in edge.hostports:
+            yield edge.id, int(hostport.rpartition(":")[2])

@@ -188,7 +188,11 @@ class EdgeRequest(IncomingBody):
             head.bodiless = self._bodiless = True
             buffers = ()
         if self._filters is not None:
-            buffers = self._filtered(self._begun(head), buffers, last)
+            filters = self._begun(head)
+            if head.status != status:  # another answer, which may have a body although the first had none
+                flow.status = status = head.status
+                head.bodiless = self._bodiless = self.method == b"HEAD" or status == 204 or status == 304
+            buffers = self._filtered(filters, buffers, last)
         for data in buffers:
             flow.bytes_out += len(data)
         self.channel.write_head(self, head, buffers, last, trailers)

@@ -48,9 +48,11 @@ class Router:
     :ivar plain: owners of names on the HTTP front.
     :ivar ports: public TCP ports to their edges.
     :ivar edges: every live edge by its key, so that the next compilation can keep the unchanged ones.
+    :ivar built: the configured ones among them, with their keys, by the record's id.
+    :ivar internal: the `ngrok_twisted.edge.internal.InternalEndpoints`; ``None`` where nothing was compiled yet.
     """
 
-    __slots__ = ("secure", "plain", "ports", "edges")
+    __slots__ = ("secure", "plain", "ports", "edges", "built", "internal")
 
     def __init__(
         self,
@@ -58,8 +60,12 @@ class Router:
         plain: Mapping[str, Any] = _EMPTY,
         ports: Mapping[int, Any] = _EMPTY,
         edges: Mapping[Any, Any] = _EMPTY,
+        built: Mapping[str, Any] = _EMPTY,
+        internal: Any = None,
     ) -> None:
         self.secure = NameTable(secure)
         self.plain = NameTable(plain)
         self.ports = MappingProxyType(dict(ports))
         self.edges = edges
+        self.built = built
+        self.internal = internal

@@ -4,7 +4,7 @@ passed on does not pay for it.
 
 Two differences from `twisted.web.server.Request`: ``requestHeaders`` is a view (modules change the request with
 `StockRequest.set_request_header`), and ``content`` is empty unless the body was collected first
-(`ngrok_twisted.edge.collect`).
+(`ngrok_twisted.collect`).
 """
 
 from __future__ import annotations

@@ -8,14 +8,18 @@ from typing import Any, Callable
 
 from twisted.conch.error import ValidPublicKey
 from twisted.cred.checkers import ICredentialsChecker
-from twisted.cred.credentials import ISSHPrivateKey
+from twisted.cred.credentials import ICredentials, ISSHPrivateKey
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
-from zope.interface import implementer
+from zope.interface import Attribute, implementer
 
+from ngrok_twisted.errors import Refused
 from ngrok_twisted.iam.ssh_keys import check_blob, read_public_key, verifies
+from ngrok_twisted.iam.tokens import TOKEN_MAX, TokenTable, looks_made
+from ngrok_twisted.records.api_key import APIKey
 from ngrok_twisted.records.base import Snapshot
+from ngrok_twisted.records.credential import Credential
 from ngrok_twisted.records.ssh_credential import SSHCredential
 
 SECONDS = 1.0
@@ -50,6 +54,7 @@ class SSHKeyChecker:
         self._refresh = refresh
         self._table: Any = None
         self._ids: dict[bytes, str] = {}
+        self._blobs: dict[str, bytes] = {}
         self._refreshed_at: float | None = None
         self._waiting: list[Deferred[None]] | None = None
 
@@ -83,13 +88,17 @@ class SSHKeyChecker:
         return self._ids.get(blob)
 
     def _index(self) -> dict[bytes, str]:
-        """A key that stands twice belongs to the credential that was there first."""
+        """A key that stands twice belongs to the credential that was there first. No key is parsed twice."""
         ids: dict[bytes, str] = {}
+        before, self._blobs = self._blobs, {}
         for record in self._records().all(SSHCredential):
             try:
-                ids.setdefault(read_public_key(record.public_key), record.id)
+                blob = before.get(record.public_key) or read_public_key(record.public_key)
             except ValueError as error:
                 self._log.warn("credential {id} is not used: {error}", id=record.id, error=str(error))
+                continue
+            self._blobs[record.public_key] = blob
+            ids.setdefault(blob, record.id)
         return ids
 
     @staticmethod
@@ -124,3 +133,67 @@ class SSHKeyChecker:
         for waiter in waiting:
             if not waiter.called:
                 waiter.callback(None)
+
+
+class IAuthtoken(ICredentials):
+    """What an agent shows that does not speak SSH."""
+
+    token = Attribute("``str``: the authtoken, as it was sent.")
+
+
+@implementer(IAuthtoken)
+class Authtoken:
+    """An authtoken that was sent; its text is in no ``repr``."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+
+class LoginRefused(UnauthorizedLogin):
+    """
+    A login that is refused for a reason the agent's user may know.
+
+    :ivar refused: the `Refused`, with ngrok's code.
+    """
+
+    def __init__(self, refused: Refused) -> None:
+        self.refused = refused
+        super().__init__(refused.message)
+
+
+@implementer(ICredentialsChecker)
+class AuthtokenChecker:
+    """
+    Knows authtokens by their hash.
+    """
+
+    credentialInterfaces = (IAuthtoken,)
+
+    def __init__(self, records: Callable[[], Snapshot]) -> None:
+        """
+        :param records: gives the current records.
+        """
+        self._authtokens = TokenTable(records, Credential)
+        self._keys = TokenTable(records, APIKey)
+
+    def requestAvatarId(self, credentials: Any) -> str:  # type: ignore[override]
+        """
+        ICredentialsChecker.
+
+        :return: the id of the `Credential`.
+        :raises LoginRefused: 4018 there is no token, 105 it does not look like one, 107 it is unknown or an API key.
+        """
+        token: str = credentials.token.strip()
+        found = self._authtokens.find(token) if len(token) <= TOKEN_MAX else None
+        if found is not None:
+            return found.id
+        raise LoginRefused(self._refusal(token))
+
+    def _refusal(self, token: str) -> Refused:
+        if not token:
+            return Refused(4018, "There is no authtoken: get one from the operator of this server.")
+        if len(token) <= TOKEN_MAX and self._keys.find(token) is not None:
+            return Refused(107, "This is an API key. Agents need an authtoken.")
+        if looks_made(token):
+            return Refused(107, "This authtoken is unknown: it was deleted, or belongs to another server.")
+        return Refused(105, "What was sent does not look like an authtoken.")

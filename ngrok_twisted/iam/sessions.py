@@ -4,18 +4,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Iterable, Iterator
 
 from twisted.logger import Logger
 
+from ngrok_twisted.errors import Refused
 from ngrok_twisted.iam.permissions import is_narrower
-from ngrok_twisted.iam.realm import find_principal
+from ngrok_twisted.iam.principal import Principal
+from ngrok_twisted.iam.realm import DELETED as DELETED
+from ngrok_twisted.iam.realm import require_principal
 from ngrok_twisted.records.base import Snapshot
+from ngrok_twisted.restrictions import Restrictions
 
-#: What the user of a session reads when its credential is taken away.
-DELETED = "The credential of this session was deleted."
+#: What the user of a session reads when its credential, though still there, does not let it stay.
 NARROWED = "The permissions of this session's credential were changed: connect again."
+REPLACED = "The token of this session's credential was replaced: connect with the new one."
 MOVED = "The credential of this session belongs to another account now: connect again."
+
+#: ngrok's number for an agent whose address the account's restriction of agents does not admit.
+TURNED_AWAY = 115
 
 
 class Sessions:
@@ -27,6 +34,7 @@ class Sessions:
 
     def __init__(self) -> None:
         self._by_credential: dict[str, dict[str, Any]] = {}
+        self._restrictions = Restrictions("agent")
 
     def __len__(self) -> int:
         return sum(map(len, self._by_credential.values()))
@@ -34,6 +42,23 @@ class Sessions:
     def count(self, credential_id: str) -> int:
         """How many sessions this credential has."""
         return len(self._by_credential.get(credential_id, ()))
+
+    def of(self, account_id: str) -> Iterator[Any]:
+        """The sessions of an account, each an `ngrok_twisted.interfaces.IAgentSession`."""
+        for sessions in tuple(self._by_credential.values()):
+            for session in tuple(sessions.values()):
+                if session.principal.account_id == account_id:
+                    yield session
+
+    def refusal(self, account_id: str, peer_host: str) -> Refused | None:
+        """
+        Why no session of an account may come from this address, or ``None``.
+
+        :param peer_host: the agent's IP address.
+        """
+        if not self._restrictions.turn_away(account_id, peer_host):
+            return None
+        return Refused(TURNED_AWAY, f"An IP restriction of this account turns your address, {peer_host}, away.")
 
     def track(self, session: Any) -> Callable[[], None]:
         """
@@ -48,16 +73,17 @@ class Sessions:
         """
         Close the sessions that these records would not let in any more, only for less, or for another account.
         """
+        restricted = self._restrictions.update(snapshot)
         for credential_id, sessions in tuple(self._by_credential.items()):
-            principal = find_principal(snapshot, credential_id)
-            if principal is None:
-                self.revoke((credential_id,), DELETED)
+            try:
+                principal = require_principal(snapshot, credential_id)
+            except Refused as refused:
+                self.revoke((credential_id,), refused.message)
                 continue
             for session in tuple(sessions.values()):
-                if principal.account_id != session.principal.account_id:
-                    self._close(session, MOVED)
-                elif is_narrower(principal.acl, session.principal.acl):
-                    self._close(session, NARROWED)
+                reason = _why_not(session.principal, principal) or (self._shut_out(session) if restricted else "")
+                if reason:
+                    self._close(session, reason)
 
     def revoke(self, credential_ids: Iterable[str], reason: str) -> None:
         """
@@ -68,6 +94,11 @@ class Sessions:
         for credential_id in credential_ids:
             for session in tuple(self._by_credential.get(credential_id, {}).values()):
                 self._close(session, reason)
+
+    def _shut_out(self, session: Any) -> str:
+        """Why a session's address may not be here any more; empty if it may."""
+        refused = self.refusal(session.principal.account_id, session.peer_host)
+        return "" if refused is None else refused.message
 
     def _close(self, session: Any, reason: str) -> None:
         id: str = session.id
@@ -84,3 +115,12 @@ class Sessions:
             del sessions[id]
         if not sessions:
             self._by_credential.pop(credential_id, None)
+
+
+def _why_not(before: Principal, now: Principal) -> str:
+    """Why what a session was let in for is not its any more; empty if it is."""
+    if now.account_id != before.account_id:
+        return MOVED
+    if before.proof and now.proof != before.proof:
+        return REPLACED
+    return NARROWED if is_narrower(now.acl, before.acl) else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from base64 import b64decode
 from binascii import Error as Base64Error
 
-from twisted.conch.ssh.common import getNS
+from twisted.conch.ssh.common import NS, getNS
 from twisted.conch.ssh.keys import Key
 
 #: Bits of the smallest RSA key accepted (NIST SP 800-131A).
@@ -88,12 +88,24 @@ def verifies(algorithm: bytes, blob: bytes, signature: bytes, data: bytes) -> bo
         return False
     try:
         key = Key.fromString(blob, type="blob")
-        if not _has_proper_end(signature, key.isSecurityKey()):
+        if not _is_whole(signature, key.type() == "EC") or not _has_proper_end(signature, key.isSecurityKey()):
             return False
         return bool(key.verify(signature, data))
     except Exception:
         # A signature that cannot even be parsed proves nothing.
         return False
+
+
+def _is_whole(signature: bytes, two_numbers: bool) -> bool:
+    """
+    The lengths in a signature are those of what follows. Conch takes a string that says it is longer than there are bytes.
+
+    :param two_numbers: the signature proper is two numbers in turn (RFC 5656 section 3.1.2).
+    """
+    name, proper, rest = getNS(signature, 2)
+    if NS(name) + NS(proper) + rest != signature:
+        return False
+    return not two_numbers or b"".join(map(NS, getNS(proper, 2)[:2])) == proper
 
 
 def _has_proper_end(signature: bytes, security_key: bool) -> bool:

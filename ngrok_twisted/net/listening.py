@@ -113,9 +113,28 @@ def port_of(description: str) -> int | None:
 
     :return: ``None`` for what has no number of its own, such as an inherited socket.
     """
-    kind, *arguments = _SEPARATOR.split(description)
-    if kind not in ("tcp", "tcp6") or not arguments:
+    port = _argument(description, "port", 0)
+    return int(port) if port is not None and port.isascii() and port.isdigit() else None
+
+
+def interface_of(description: str) -> str | None:
+    """
+    The address that an endpoint string listens on.
+
+    :return: an IP address, empty for all of the machine's; ``None`` for what has none, such as an inherited socket.
+    """
+    if port_of(description) is None:
         return None
-    named = [argument[len("port=") :] for argument in arguments if argument.startswith("port=")]
-    port = named[0] if named else arguments[0]
-    return int(port) if port.isascii() and port.isdigit() else None
+    return (_argument(description, "interface", 1) or "").replace("\\", "")
+
+
+def _argument(description: str, name: str, place: int) -> str | None:
+    """An argument of a TCP endpoint string, by its name or by its place."""
+    kind, *arguments = _SEPARATOR.split(description)
+    if kind not in ("tcp", "tcp6"):
+        return None
+    named = [argument[len(name) + 1 :] for argument in arguments if argument.startswith(name + "=")]
+    if named:
+        return named[0]
+    plain = [argument for argument in arguments if "=" not in argument]
+    return plain[place] if len(plain) > place else None

@@ -14,9 +14,11 @@ from ngrok_twisted.records.base import Record
 class Account(Record):
     """
     :ivar name: shown in consoles and listings.
+    :ivar suspended: none of its credentials lets anybody in; what is configured is served all the same.
     """
 
     family: ClassVar[str] = "accounts"
     prefix: ClassVar[str] = "ac"
 
     name: str = ""
+    suspended: bool = False

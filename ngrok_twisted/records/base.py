@@ -65,6 +65,7 @@ class Problem:
     :ivar file: the file's name, empty where there is none.
     :ivar code: ngrok's number for it, under which its documentation explains it; 0 where there is none.
     :ivar kind: what the schema found: ``unknown`` (there is no such key), ``missing`` or ``shape``; else empty.
+    :ivar other: the id of the record that is in the way, which may be another account's: for operators, not for clients.
     """
 
     path: str
@@ -73,6 +74,7 @@ class Problem:
     file: str = ""
     code: int = 0
     kind: str = ""
+    other: str = ""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""

@@ -1,6 +1,5 @@
 """
-Endpoints: a public URL and what stands behind it. Agent endpoints live as long as their session; cloud endpoints are
-stored.
+Endpoints: a URL and what stands behind it. Agent endpoints live as long as their session; cloud endpoints are stored.
 """
 
 from __future__ import annotations
@@ -39,13 +38,20 @@ class Endpoint(Record):
     :ivar host: the name, lower-case A-label form, possibly ``*.…``; for tcp the TCP host.
     :ivar port: the logical port: 443 or 80 for names, the public port for tcp.
     :ivar type: ``agent`` or ``cloud``.
-    :ivar binding: ``public`` or ``internal``.
+    :ivar binding: ``public``, ``internal`` (reached by ``forward-internal`` of the account alone) or ``kubernetes``.
     :ivar pooling_enabled: may share its URL with others of the account.
     :ivar name: a label shown in listings.
     :ivar session_id: the agent session, empty for cloud endpoints.
     :ivar credential_id: the credential that opened the session.
     :ivar upstream: how to speak to the service.
     :ivar force_https: answer 307 to https instead of forwarding.
+    :ivar traffic_policy: YAML or JSON, byte for byte as it was given; what happens to traffic on its way. Cloud endpoints
+        have one, and it leaves nothing to forward.
+    :ivar url: of a cloud endpoint: what its owner calls it, lower case and without the port of the scheme.
+    :ivar owner_id: the user or service user that it belongs to; may be empty.
+    :ivar updated_at: seconds since the epoch of the last change; 0 for agent endpoints, which never change.
+    :ivar forwards_to: what the agent said of the service behind it, such as ``http://localhost:3000``; empty where it said
+        nothing, as SSH clients do not.
     """
 
     family: ClassVar[str] = "endpoints"
@@ -62,3 +68,8 @@ class Endpoint(Record):
     credential_id: str = ""
     upstream: Upstream = Upstream()
     force_https: bool = False
+    traffic_policy: str = ""
+    url: str = ""
+    owner_id: str = ""
+    updated_at: float = 0.0
+    forwards_to: str = ""

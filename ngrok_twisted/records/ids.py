@@ -81,9 +81,32 @@ def declared_id(prefix: str, kind: str, name: str) -> str:
     return f"{prefix}_{_base62(int.from_bytes(digest[:20], 'big'))}"
 
 
+def related_id(prefix: str, id: str, key: str = "") -> str:
+    """
+    The id of something that comes with another thing, and sorts where that one does.
+
+    :param prefix: what kind of thing it is, such as ``tn``.
+    :param id: of the other thing.
+    :param key: which of several such things; without it both ids share all that is behind their prefixes.
+    """
+    ksuid = id.rpartition("_")[2]
+    if not key:
+        return f"{prefix}_{ksuid}"
+    second = _number(ksuid) >> (8 * _RANDOM_BYTES)
+    digest = sha256(f"{id}\0{key}".encode()).digest()
+    return f"{prefix}_{_base62(second << (8 * _RANDOM_BYTES) | int.from_bytes(digest[:_RANDOM_BYTES], 'big'))}"
+
+
 def _second(clock_seconds: float) -> int:
     """Seconds since the epoch of KSUIDs, within the range of the format."""
     return min(max(int(clock_seconds) - KSUID_EPOCH, 0), (1 << _TIME_BITS) - 1)
+
+
+def _number(ksuid: str) -> int:
+    number = 0
+    for digit in ksuid:
+        number = number * 62 + _ALPHABET.index(digit)
+    return number
 
 
 def _base62(number: int) -> str:

@@ -22,3 +22,8 @@ class ReservedAddr(Record):
 
     host: str
     port: int
+
+    @property
+    def addr(self) -> str:
+        """``host:port``, as agents and edges write it."""
+        return f"{self.host}:{self.port}"

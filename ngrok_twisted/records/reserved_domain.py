@@ -15,6 +15,8 @@ class ReservedDomain(Record):
     """
     :ivar domain: lower-case A-label form, possibly ``*.…``.
     :ivar certificate_id: an uploaded `TLSCertificate`, or empty for one from the issuer.
+    :ivar region: what the owner said of it; empty, or the server's own region.
+    :ivar resolves_to: what the owner said of it; the server's own region or ``global``, usually nothing.
     """
 
     family: ClassVar[str] = "reserved_domains"
@@ -22,3 +24,5 @@ class ReservedDomain(Record):
 
     domain: str
     certificate_id: str = ""
+    region: str = ""
+    resolves_to: tuple[str, ...] = ()

@@ -13,8 +13,8 @@ from ngrok_twisted.records.base import Record
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TLSCertificate(Record):
     """
-    :ivar certificate_pem: the bundle: leaf first, then each issuer in order.
-    :ivar private_key_pem: the leaf's key, not encrypted; sealed by the store.
+    :ivar certificate_pem: the bundle: leaf first, then each issuer in order; possibly one such chain a type of key.
+    :ivar private_key_pem: the key of each leaf, not encrypted; sealed by the store.
     """
 
     family: ClassVar[str] = "tls_certificates"

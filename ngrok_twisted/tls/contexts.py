@@ -20,6 +20,7 @@ from typing import Iterator
 
 from ngrok_twisted.tls.openssl import tune
 from ngrok_twisted.tls.options import TLSOptions
+from ngrok_twisted.tls.pem import Finding, split_pairs
 
 HOURS = 3600.0
 
@@ -54,8 +55,9 @@ _VERSIONS = {
 
 def make_context(certificate_pem: str, private_key_pem: str, options: TLSOptions) -> ssl.SSLContext:
     """
-    :param certificate_pem: the leaf first, then each issuer in order.
-    :param private_key_pem: the leaf's key, not encrypted.
+    :param certificate_pem: the leaf first, then each issuer in order. With such a chain for each type of key, each
+        visitor is shown the one that the signature algorithms and ciphers of its ClientHello call for.
+    :param private_key_pem: the key of each leaf, not encrypted.
     :raises ssl.SSLError: the pair cannot be used; `ngrok_twisted.tls.pem.check_pair` tells why.
     :raises ValueError: the options are not possible.
     """
@@ -66,10 +68,31 @@ def make_context(certificate_pem: str, private_key_pem: str, options: TLSOptions
     if options.alpn:
         context.set_alpn_protocols([name.decode("ascii") for name in options.alpn])
     tune(context)
-    with _readable(certificate_pem + "\n" + private_key_pem) as path:
-        context.load_cert_chain(path)
+    _load(context, certificate_pem, private_key_pem)
     _ask_for_certificates(context, options)
     return context
+
+
+def check_loads(certificate_pem: str, private_key_pem: str) -> list[Finding]:
+    """
+    What OpenSSL itself says of a pair in which `ngrok_twisted.tls.pem.check_pair` found nothing: it may still refuse a
+    certificate, such as one that is signed with SHA-1.
+
+    :return: pairs of an ``ERR_NGROK_…`` number and a sentence; empty when all is well.
+    """
+    try:
+        _load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), certificate_pem, private_key_pem)
+    except (ssl.SSLError, ValueError) as error:
+        reason = (getattr(error, "reason", None) or "the reason is not known").replace("_", " ").lower()
+        return [(1900, f"TLS cannot use the certificate: {reason}.")]
+    return []
+
+
+def _load(context: ssl.SSLContext, certificate_pem: str, private_key_pem: str) -> None:
+    """OpenSSL keeps one chain for each type of key."""
+    for chain, key in split_pairs(certificate_pem, private_key_pem):
+        with _readable(chain + "\n" + key) as path:
+            context.load_cert_chain(path)
 
 
 def _set_versions(context: ssl.SSLContext, options: TLSOptions) -> None:

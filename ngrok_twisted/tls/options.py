@@ -19,6 +19,7 @@ class TLSOptions:
     :ivar client_cas: the visitor must show a certificate issued by one of these: PEM texts, one CA each. Empty: no
         certificate is asked for.
     :ivar client_certificate_optional: a visitor without a certificate is let through all the same.
+    :ivar terminated: there is a handshake with the edge at all; else the visitor's bytes pass as they came.
     """
 
     min_version: str = "1.2"
@@ -26,3 +27,4 @@ class TLSOptions:
     alpn: tuple[bytes, ...] = (b"http/1.1",)
     client_cas: tuple[str, ...] = ()
     client_certificate_optional: bool = False
+    terminated: bool = True

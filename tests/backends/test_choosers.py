@@ -3,15 +3,18 @@ What every backend kind promises, and the shares that each one deals.
 """
 
 from collections import Counter
+from dataclasses import replace
 from random import Random
 from typing import Any, Iterator
 
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from ngrok_twisted.backend import BackendContext
 from ngrok_twisted.backends.failover import Failover, FailoverConfig
 from ngrok_twisted.backends.http_response import HTTPResponse, HTTPResponseConfig
+from ngrok_twisted.backends.static import Static, StaticConfig
 from ngrok_twisted.backends.tunnel_group import TunnelGroup, TunnelGroupConfig
 from ngrok_twisted.backends.weighted import Weighted, WeightedConfig
 from ngrok_twisted.errors import InvalidConfig
@@ -51,17 +54,22 @@ class ChooserTests(SynchronousTestCase):
         self.tunnels = Tunnels()
         self.others: dict[str, Any] = {"a": Fixed("a1", "a2"), "b": Fixed("b1"), "none": Fixed()}
         self.context = BackendContext(
-            tunnels=self.tunnels, account_id="ac_1", find=self.others.__getitem__, random=Random(1)
+            tunnels=self.tunnels,
+            account_id="ac_1",
+            find=self.others.__getitem__,
+            random=Random(1),
+            reactor=MemoryReactorClock(),
         )
         self.flow = Flow("192.0.2.1", 1, "https", 0.0)
 
     def test_interfaces(self) -> None:
         """Every kind provides what discovery looks for, and its instances what the edge asks."""
         for kind, config in (
-            (TunnelGroup, TunnelGroupConfig()),
+            (TunnelGroup, TunnelGroupConfig(labels={"app": "web"})),
             (HTTPResponse, HTTPResponseConfig()),
-            (Failover, FailoverConfig()),
-            (Weighted, WeightedConfig()),
+            (Failover, FailoverConfig(backends=("a",))),
+            (Weighted, WeightedConfig(backends={"a": 1})),
+            (Static, StaticConfig(address="localhost:1")),
         ):
             self.assertTrue(IBackendKind.providedBy(kind), kind)
             verifyObject(IBackend, kind(config, self.context))
@@ -110,11 +118,66 @@ class ChooserTests(SynchronousTestCase):
         weighted = Weighted(WeightedConfig(backends={"none": 50, "b": 50}), self.context)
         self.assertEqual([next(weighted.candidates(self.flow)) for _ in range(10)], ["b1"] * 10)
 
+    def test_weighted_retries(self) -> None:
+        """After the one whose turn it is come all others, drawn by their weights, and never one of weight zero."""
+        self.others.update(a=Fixed("a"), b=Fixed("b"), c=Fixed("c"), d=Fixed("d"))
+        weighted = Weighted(WeightedConfig(backends={"a": 1, "b": 8, "c": 1, "d": 0}), self.context)
+        orders = [list(weighted.candidates(self.flow)) for _ in range(5000)]
+        self.assertTrue(all(sorted(order) == ["a", "b", "c"] for order in orders))
+        seconds = Counter(order[1] for order in orders if order[0] == "a")
+        self.assertTrue(0.85 < seconds["b"] / seconds.total() < 0.93, seconds)
+
+    def test_weighted_nested(self) -> None:
+        """Inside another backend one is drawn, and what comes after it is for the outer one to say."""
+        self.others.update(a=Fixed("a"), none=Fixed())
+        weighted = Weighted(WeightedConfig(backends={"a": 1, "none": 1}), replace(self.context, nested=True))
+        orders = [list(weighted.candidates(self.flow)) for _ in range(10)]
+        self.assertEqual(sorted(orders), [[]] * 5 + [["a"]] * 5)
+
+    def test_weighted_nothing(self) -> None:
+        """Where all weights are zero nobody is asked."""
+        weighted = Weighted(WeightedConfig(backends={"a": 0, "b": 0}), self.context)
+        self.assertEqual(list(weighted.candidates(self.flow)), [])
+
+    def problems(self, config: Any, **fields: Any) -> list[tuple[str, int]]:
+        """Where a config is refused, and with which of ngrok's numbers."""
+        try:
+            config(**fields)
+        except InvalidConfig as error:
+            return [(problem.path, problem.code) for problem in error.problems]
+        return []
+
     def test_weights(self) -> None:
-        """A weight is from 0 to 10,000; each other one is a problem of its own."""
-        WeightedConfig(backends={"a": 0, "b": 10_000})
-        error = self.assertRaises(InvalidConfig, WeightedConfig, backends={"a": -1, "b": 10_001, "c": 1})
-        self.assertEqual([problem.path for problem in error.problems], ["backends.a", "backends.b"])
+        """A weight is from 0 to 10,000; each other one is a problem of its own. There are 1 to 25."""
+        self.assertEqual(self.problems(WeightedConfig, backends={"a": 0, "b": 10_000}), [])
+        self.assertEqual(
+            self.problems(WeightedConfig, backends={"a": -1, "b": 10_001, "c": 1}),
+            [("backends.a", 6512), ("backends.b", 6512)],
+        )
+        for count, found in ((0, [("backends", 6511)]), (1, []), (25, []), (26, [("backends", 6511)])):
+            self.assertEqual(self.problems(WeightedConfig, backends={str(n): 1 for n in range(count)}), found)
+
+    def test_failover_bounds(self) -> None:
+        """A failover has 1 to 10 backends."""
+        for count, found in ((0, [("backends", 6513)]), (10, []), (11, [("backends", 6513)])):
+            self.assertEqual(self.problems(FailoverConfig, backends=("a",) * count), found)
+
+    def test_label_bounds(self) -> None:
+        """A group has 1 to 25 labels of bounded length, without the sign that separates their parts."""
+        cases: list[tuple[dict[str, str], list[tuple[str, int]]]] = [
+            ({}, [("labels", 6508)]),
+            ({str(n): "x" for n in range(25)}, []),
+            ({str(n): "x" for n in range(26)}, [("labels", 6508)]),
+            ({"k" * 128: "v" * 256}, []),
+            ({"": "v"}, [("labels.", 6509)]),
+            ({"k" * 129: "v"}, [("labels." + "k" * 128, 6509)]),
+            ({"k": ""}, [("labels.k", 6510)]),
+            ({"k": "v" * 257}, [("labels.k", 6510)]),
+            ({"a=b": "c"}, [("labels.a=b", 6531)]),
+            ({"a": "b=c"}, [("labels.a", 6531)]),
+        ]
+        for labels, found in cases:
+            self.assertEqual(self.problems(TunnelGroupConfig, labels=labels), found)
 
     def test_unknown_backend(self) -> None:
         """A reference to nothing is found when the backend is made, not when traffic comes."""

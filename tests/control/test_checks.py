@@ -77,6 +77,22 @@ class ServerTests(ConfigCase):
         self.assertEqual(self.problems("listen:\n  http: haproxy:tcp:80\n  ssh: haproxy:tcp:22\n"), [])
         self.assertIn("names no listener", self.problems("listen: {}\n")[0])
 
+    def test_api_listeners(self) -> None:
+        """The API's own listener has no TLS: its URLs would say otherwise."""
+        self.assertEqual(self.problems("listen: {api: 'haproxy:tcp:4040'}\n"), [])
+        self.assertProblem(
+            "listen:\n  api: ssl:4040:privateKey=k.pem\n",
+            "2: listen.api[0]: is for plain HTTP, such as tcp:4040; with TLS the API is on the https listener",
+        )
+
+    def test_rates(self) -> None:
+        """Rates may be turned off, and not be less than nothing."""
+        self.assertEqual(self.problems("limits: {api_requests_per_minute: 0, api_failures_per_minute: 0}\n"), [])
+        self.assertProblem(
+            "limits: {api_requests_per_minute: -1}\n",
+            "1: limits.api_requests_per_minute: must be at least 1, or 0 for no limit",
+        )
+
     def test_numbers(self) -> None:
         """Counts are at least 1, times are seconds of a day at most."""
         self.assertProblem("ssh: {max_forwards: 0}\n", "1: ssh.max_forwards: must be at least 1")
@@ -122,8 +138,8 @@ class OwnerTests(ConfigCase):
             f"- {{public_key: {KEY} again}}\n- {{public_key: {KEY}, account: blue}}\n",
             "3: ssh_credentials[0].acl[0]: An ACL rule is '*', or 'bind:' and a name, an address or a label. (ERR_NGROK_600)",
             "4: ssh_credentials[1].public_key: A public key is one line: its type, then base64. (ERR_NGROK_612)",
-            "5: ssh_credentials[2].public_key: this key is declared by ssh_credentials[0] already (ERR_NGROK_609)",
-            "6: ssh_credentials[3].public_key: this key is declared by ssh_credentials[0] already (ERR_NGROK_610)",
+            "5: ssh_credentials[2].public_key: this key is ssh_credentials[0] already; change that one, or delete it first (ERR_NGROK_609)",
+            "6: ssh_credentials[3].public_key: this key is used by another account; see ssh_credentials[0] (ERR_NGROK_610)",
         )
 
     def test_key_of_two_accounts(self) -> None:
@@ -148,9 +164,9 @@ class PlaceTests(ConfigCase):
             "- {domain: a.b.shop.example, account: blue}\n",
             "5: reserved_domains[1].domain: 'Shop-.example': each part ends with a letter or a digit. (ERR_NGROK_408)",
             "6: reserved_domains[2].domain: api.example.com is the service's own name; choose another (ERR_NGROK_404)",
-            "7: reserved_domains[3].domain: *.shop.example is declared by reserved_domains[0].domain already (ERR_NGROK_413)",
-            "8: reserved_domains[4].domain: a.b.shop.example overlaps reserved_domains[0].domain, "
-            "which belongs to another account (ERR_NGROK_417)",
+            "7: reserved_domains[3].domain: *.shop.example is reserved already; see reserved_domains[0] (ERR_NGROK_413)",
+            "8: reserved_domains[4].domain: a.b.shop.example overlaps a domain of another account; "
+            "choose a name outside of it; see reserved_domains[0] (ERR_NGROK_417)",
         )
 
     def test_overlaps(self) -> None:
@@ -163,8 +179,12 @@ class PlaceTests(ConfigCase):
                     f"accounts: [{{name: blue}}]\nreserved_domains:\n- {{domain: '{one}'}}\n"
                     f"- {{domain: '{other}', account: blue}}\n"
                 )
-                said = f"4: reserved_domains[1].domain: {other} overlaps reserved_domains[0].domain, which belongs to "
-                wanted = [f"{said}another account (ERR_NGROK_417)"] if (first, second) in overlaps else []
+                said = f"4: reserved_domains[1].domain: {other} overlaps a domain of another account; choose a name "
+                wanted = (
+                    [f"{said}outside of it; see reserved_domains[0] (ERR_NGROK_417)"]
+                    if (first, second) in overlaps
+                    else []
+                )
                 self.assertEqual(found, wanted)
 
     def test_addresses(self) -> None:
@@ -173,7 +193,7 @@ class PlaceTests(ConfigCase):
             "tcp: {host: tcp.example.com, ports: 20000-20009}\nreserved_addrs:\n- {addr: 'tcp.example.com:20001'}\n"
             "- {addr: 'tcp.example.com:20001'}\n- {addr: 'other.example.com:20002'}\n- {addr: 'tcp.example.com:80'}\n"
             "- {addr: tcp.example.com}\n- {description: odd}\n",
-            "4: reserved_addrs[1].addr: is declared by reserved_addrs[0] already",
+            "4: reserved_addrs[1].addr: tcp.example.com:20001 is reserved already; see reserved_addrs[0]",
             "5: reserved_addrs[2].addr: its host must be tcp.host, which is tcp.example.com",
             "6: reserved_addrs[3].addr: its port must be one of tcp.ports, which is 20000-20009",
             "7: reserved_addrs[4].addr: 'tcp.example.com' has no port: write it as host:port. (ERR_NGROK_18003)",
@@ -245,10 +265,12 @@ class ReferenceTests(ConfigCase):
 
     def test_ring(self) -> None:
         """Backends that lead back to themselves are refused, each of them."""
+        said = "this backend leads back to itself; break the ring (ERR_NGROK_6513)"
         self.assertProblem(
             "backends:\n  failover:\n  - {name: a, backends: [b]}\n  - {name: b, backends: [a]}\n"
             "  - {name: c, backends: [a]}\n  - {name: d, backends: [d]}\n",
-            "3: backends.failover[0]: this backend leads back to itself; break the ring",
-            "4: backends.failover[1]: this backend leads back to itself; break the ring",
-            "6: backends.failover[3]: this backend leads back to itself; break the ring",
+            f"3: backends.failover[0].backends: {said}",
+            f"4: backends.failover[1].backends: {said}",
+            "5: backends.failover[2].backends: a failover inside a failover holds a third one; take one out (ERR_NGROK_6513)",
+            f"6: backends.failover[3].backends: {said}",
         )

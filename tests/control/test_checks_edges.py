@@ -76,8 +76,8 @@ class HostportTests(ConfigCase):
         """A hostport belongs to one edge."""
         self.assertProblem(
             START + "  https:\n  - hostports: ['a.example.com:443']\n  tls:\n  - hostports: ['A.example.com:443']\n",
-            "9: edges.tls[0].hostports[0]: edges.https[0].hostports[0] has it already; "
-            "an address belongs to one edge (ERR_NGROK_7122)",
+            "9: edges.tls[0].hostports[0]: another edge has it already; "
+            "an address belongs to one edge; see edges.https[0] (ERR_NGROK_7122)",
         )
 
     def test_none(self) -> None:
@@ -108,7 +108,7 @@ class RouteTests(ConfigCase):
         """Two routes that match the same are refused."""
         self.assertEqual(
             self.routes("/a", "/b", "/a"),
-            ["routes[2].match: edges.https[0].routes[0] matches the same paths (ERR_NGROK_7126)"],
+            ["routes[2].match: routes[0] matches the same paths (ERR_NGROK_7126)"],
         )
 
     def test_match_type(self) -> None:

@@ -1,5 +1,5 @@
 """
-Tests of `ngrok_twisted.control.config` and `ngrok_twisted.control.items`.
+Tests of `ngrok_twisted.control.config`.
 """
 
 from __future__ import annotations
@@ -8,9 +8,7 @@ from hypothesis import given, strategies
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted import kinds, schema
-from ngrok_twisted.backends.tunnel_group import TunnelGroupConfig
 from ngrok_twisted.control.config import Config, PortRange
-from ngrok_twisted.control.items import backend_item
 from ngrok_twisted.interfaces import ITransportKind
 
 
@@ -36,14 +34,9 @@ class PortRangeTests(SynchronousTestCase):
 
 
 class ConfigTests(SynchronousTestCase):
-    """`Config` and its items."""
+    """`Config`."""
 
     def test_round_trip(self) -> None:
         """The defaults survive being written."""
-        self.assertEqual(schema.parse(Config, schema.dump(Config()), stored=True), Config())
-
-    def test_backend_item(self) -> None:
-        """An item of a backend kind has its own fields and those of the kind, side by side."""
-        item = schema.parse(backend_item(TunnelGroupConfig), {"name": "web", "labels": {"a": "b"}})
-        self.assertEqual((item.name, item.config), ("web", TunnelGroupConfig(labels={"a": "b"})))
-        self.assertIs(backend_item(TunnelGroupConfig), backend_item(TunnelGroupConfig))
+        data = {key: value for key, value in schema.dump(Config()).items() if key != "declared"}
+        self.assertEqual(schema.parse(Config, data, stored=True), Config())

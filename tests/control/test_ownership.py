@@ -9,7 +9,8 @@ from typing import ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.control.ownership import Ownership, Place, ReservationSettings
+from ngrok_twisted.control.around import Around
+from ngrok_twisted.control.ownership import Ownership, Place, ReservationSettings, is_service_name, ownership, place_of
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.records.base import Put, Record, Snapshot
 from ngrok_twisted.records.endpoint import Endpoint
@@ -144,6 +145,45 @@ class NameTests(SynchronousTestCase):
         )
         self.each(ownership, ("a", "x.shop.example", 320), ("b", "x.shop.example", None), ("a", "y.shop.example", None))
 
+    def test_given_by(self) -> None:
+        """The account's nearest reservation gives it a name; a name above does not, nor another account's."""
+        mine = owned(
+            ReservedDomain(id="1", account_id="a", domain="*.shop.example"),
+            ReservedDomain(id="2", account_id="a", domain="x.shop.example"),
+            ReservedDomain(id="3", account_id="b", domain="*.y.shop.example"),
+        )
+        for name, id in (("x.shop.example", "2"), ("z.x.shop.example", "1"), ("z.y.shop.example", "1")):
+            found = mine.domain_for("a", name)
+            self.assertEqual(found and found.id, id, name)
+        self.assertIsNone(mine.domain_for("a", "shop.example"))
+        self.assertIsNone(mine.domain_for("b", "x.shop.example"))
+        self.assertEqual(mine.domain("x.shop.example"), mine.domain_for("a", "x.shop.example"))
+        self.assertIsNone(mine.domain("y.shop.example"))
+
+    def test_twice(self) -> None:
+        """Of two reservations of one name that are judged together the earlier counts, and rivals are earlier ones."""
+        records = [
+            ReservedDomain(id=id, account_id=account, domain=name)
+            for id, account, name in (("1", "a", "shop.example"), ("2", "b", "shop.example"), ("3", "b", "*.example"))
+        ]
+        both = owned(*records)
+        self.assertEqual(both.owner("shop.example"), "a")
+        self.assertEqual([[rival.id for rival in both.rivals(record)] for record in records], [[], ["1"], ["1"]])
+
+    def test_rule_agrees(self) -> None:
+        """Rules ask the same value, made once for all records that are judged together."""
+        around = Around(
+            records=Snapshot().with_changes([Put(ReservedDomain(id="1", account_id="a", domain="b.c"))]),
+            settings=SETTINGS,
+        )
+        self.assertEqual(around.index(ownership).owner("x.b.c"), "a")
+        self.assertIs(around.index(ownership), around.index(ownership))
+
+    def test_is_service_name(self) -> None:
+        """The base domain itself is not among the service's names: its operator may reserve it."""
+        for name, own in (("base.example", False), ("*.base.example", False), ("*.tcp.base.example", True)):
+            self.assertEqual(is_service_name(name, SETTINGS), own, name)
+
 
 class AddressTests(SynchronousTestCase):
     """`Ownership.check_address`."""
@@ -181,6 +221,12 @@ class AddressTests(SynchronousTestCase):
         for port, verdict in ((2003, None), (2002, 309), (2010, 1116), (22, 1116)):
             self.assertEqual(self.verdict("tcp.base.example", port, settings), verdict, port)
 
+    def test_given(self) -> None:
+        """A reservation is found by its address."""
+        record = ReservedAddr(id="1", account_id="a", host="tcp.base.example", port=2001)
+        self.assertEqual(owned(record).address("tcp.base.example", 2001), record)
+        self.assertIsNone(owned(record).address("tcp.base.example", 2002))
+
 
 class TakenTests(SynchronousTestCase):
     """Edges and cloud endpoints."""
@@ -204,3 +250,9 @@ class TakenTests(SynchronousTestCase):
         self.assertEqual(ownership.cloud_endpoints(Place("", "x.example", 443)), [cloud])
         self.assertEqual(ownership.cloud_endpoints(Place("a", "x.internal", 443)), [internal])
         self.assertEqual(ownership.cloud_endpoints(Place("", "y.example", 443)), [])
+
+    def test_namespaces(self) -> None:
+        """What only the account reaches, or only its clusters, is in a space of its own."""
+        for binding, namespace in (("public", ""), ("internal", "a"), ("kubernetes", "a kubernetes")):
+            endpoint = Endpoint(id="1", account_id="a", proto="http", host="x.y", port=80, binding=binding)
+            self.assertEqual(place_of(endpoint), Place(namespace, "x.y", 80))

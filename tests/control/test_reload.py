@@ -8,6 +8,7 @@ import os
 import signal
 from typing import Any, Callable
 
+from twisted.python.failure import Failure
 from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 
 from ngrok_twisted.control.config import Config
@@ -27,20 +28,43 @@ class Control:
         self.declared: list[list[Record]] = []
         self.refuse: list[Problem] = []
 
-    def declare(self, records: Any) -> None:
+    def declare(self, records: Any, origins: Any) -> None:
+        self.origins = origins
         if self.refuse:
             raise InvalidConfig(self.refuse)
         self.declared.append(list(records))
 
+    async def redeclare(self, records: Any, origins: Any, elsewhere: Any) -> None:
+        await elsewhere(lambda: None)
+        self.declare(records, origins)
+
 
 class Threads:
-    """As much of a reactor as a signal needs."""
+    """As much of a reactor as a signal and a thread need: what is called from a thread waits until `turn`."""
 
     def __init__(self) -> None:
         self.calls: list[Callable[[], object]] = []
+        self.work: list[Callable[[], object]] = []
 
-    def callFromThread(self, f: Callable[[], object]) -> None:
-        self.calls.append(f)
+    def callFromThread(self, f: Callable[..., object], *arguments: Any) -> None:
+        self.calls.append(lambda: f(*arguments))
+
+    def getThreadPool(self) -> Threads:
+        return self
+
+    def callInThreadWithCallback(self, done: Any, work: Callable[..., object], *arguments: Any) -> None:
+        def run() -> None:
+            try:
+                done(True, work(*arguments))
+            except Exception:
+                done(False, Failure())
+
+        self.work.append(run)
+
+    def turn(self) -> None:
+        """Whatever waits is done, until nothing waits."""
+        while self.work or self.calls:
+            (self.work or self.calls).pop(0)()
 
 
 class ReloadCase(ConfigCase):
@@ -73,6 +97,14 @@ class ReloadCase(ConfigCase):
         self.path.write_text(text)
         return Reloader(load(self.path, {}, self.folder / "home"), str(self.path), self.control, self.reactor)
 
+    def reloaded(self, reloader: Reloader) -> bool:
+        """Whether a new configuration is in force once everything was read again."""
+        done = reloader.reload()
+        self.assertNoResult(done)
+        self.reactor.turn()
+        result: bool = self.successResultOf(done)
+        return result
+
     def served(self, cls: type[Record]) -> list[Any]:
         """The records of this class that were declared last."""
         return [record for record in self.control.declared[-1] if isinstance(record, cls)]
@@ -85,7 +117,7 @@ class ReloadTests(ReloadCase):
         """A good file is in force at once."""
         reloader = self.reloader()
         self.path.write_text("ssh: {authorized_keys: keys}\nreserved_domains: [{domain: new.example.org}]\n")
-        self.assertTrue(reloader.reload())
+        self.assertTrue(self.reloaded(reloader))
         self.assertEqual([record.domain for record in self.served(ReservedDomain)], ["new.example.org"])
         self.assertEqual(self.heard(LogLevel.info), [f"configuration reloaded from {self.path}"])
 
@@ -93,7 +125,7 @@ class ReloadTests(ReloadCase):
         """A bad one changes nothing, and every problem is logged with its line."""
         reloader = self.reloader()
         self.path.write_text("nonsuch: 1\nnonsense: 2\n")
-        self.assertFalse(reloader.reload())
+        self.assertFalse(self.reloaded(reloader))
         self.assertEqual(self.control.declared, [])
         problems = self.heard(LogLevel.error)
         self.assertEqual(len(problems), 2)
@@ -104,7 +136,7 @@ class ReloadTests(ReloadCase):
         """So does one that is not there any more."""
         reloader = self.reloader()
         self.path.unlink()
-        self.assertFalse(reloader.reload())
+        self.assertFalse(self.reloaded(reloader))
         self.assertEqual(self.control.declared, [])
         self.assertIn("cannot be read", self.heard(LogLevel.error)[0])
 
@@ -112,8 +144,35 @@ class ReloadTests(ReloadCase):
         """A file that the edge cannot serve is refused like a bad one."""
         reloader = self.reloader()
         self.control.refuse = [Problem("ep_1", "port 20000 cannot be opened"), Problem("ep_2", "neither can 20001")]
-        self.assertFalse(reloader.reload())
+        self.assertFalse(self.reloaded(reloader))
         self.assertEqual(len(self.heard(LogLevel.error)), 2)
+
+    def test_broken(self) -> None:
+        """What nobody expected is logged, and the old state stays."""
+        reloader = self.reloader()
+        self.control.declare = lambda records, origins: 1 / 0  # type: ignore[assignment, misc]
+        self.assertFalse(self.reloaded(reloader))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_twice(self) -> None:
+        """A second signal while the file is being read waits, and then reads it again."""
+        reloader = self.reloader()
+        first, second = reloader.reload(), reloader.reload()
+        self.assertEqual(len(self.reactor.work), 1)
+        self.path.write_text("reserved_domains: [{domain: new.example.org}]\n")
+        self.reactor.turn()
+        self.assertTrue(self.successResultOf(first) and self.successResultOf(second))
+        self.assertEqual(len(self.control.declared), 2)
+
+    def test_lines(self) -> None:
+        """Whoever serves the records can tell where each of them stands in the file, and nobody keeps that."""
+        reloader = self.reloader()
+        self.path.write_text("reserved_domains:\n- domain: new.example.org\n")
+        self.assertTrue(self.reloaded(reloader))
+        (record,) = self.served(ReservedDomain)
+        located = self.control.origins.locate(record.id, Problem("domain", "no"))
+        self.assertEqual(str(located), f"{self.path}:2: reserved_domains[0].domain: no")
+        self.assertNotIn(record.id, reloader._config.declared.origins.paths)
 
     def test_fixed(self) -> None:
         """A key that only counts at the start is named, every time, until the file is as it was."""
@@ -121,10 +180,10 @@ class ReloadTests(ReloadCase):
         reloader = self.reloader(first)
         self.path.write_text(first.replace("one", "two") + "public_port: 444\n")
         for _ in range(2):
-            self.assertTrue(reloader.reload())
+            self.assertTrue(self.reloaded(reloader))
             self.assertEqual([text.split()[0] for text in self.heard(LogLevel.warn)], ["domain", "public_port", "tcp"])
         self.path.write_text(first)
-        self.assertTrue(reloader.reload())
+        self.assertTrue(self.reloaded(reloader))
         self.assertEqual(self.heard(LogLevel.warn), [])
 
     def test_ssh(self) -> None:
@@ -132,11 +191,11 @@ class ReloadTests(ReloadCase):
         reloader = self.reloader()
         (self.folder / "more").write_text(OTHER_KEY + "\n")
         self.path.write_text("ssh: {authorized_keys: [keys, more]}\n")
-        self.assertTrue(reloader.reload())
+        self.assertTrue(self.reloaded(reloader))
         self.assertEqual(self.heard(LogLevel.warn), [])
         self.assertEqual({record.public_key for record in self.served(SSHCredential)}, {KEY, OTHER_KEY})
         self.path.write_text("ssh: {authorized_keys: keys, max_forwards: 3}\n")
-        self.assertTrue(reloader.reload())
+        self.assertTrue(self.reloaded(reloader))
         self.assertEqual(self.heard(LogLevel.warn), ["ssh was changed; that takes effect at the next start"])
         self.assertEqual({record.public_key for record in self.served(SSHCredential)}, {KEY})
 
@@ -144,7 +203,7 @@ class ReloadTests(ReloadCase):
         """What an operator should know of the new file is logged."""
         reloader = self.reloader()
         self.keys.write_text(f'{KEY}\nfrom="x" {OTHER_KEY}\n')
-        self.assertTrue(reloader.reload())
+        self.assertTrue(self.reloaded(reloader))
         (warning,) = self.heard(LogLevel.warn)
         self.assertIn(f"{self.keys}:2: this key may not connect", warning)
 
@@ -182,7 +241,7 @@ class FreshKeysTests(ReloadCase):
         reloader.fresh_keys()
         self.assertEqual(len(self.control.declared), 1)
         self.keys.write_text(f"{OTHER_KEY}\n")
-        self.assertTrue(reloader.reload())
+        self.assertTrue(self.reloaded(reloader))
         self.assertEqual({record.public_key for record in self.served(SSHCredential)}, {OTHER_KEY})
 
     def test_refused(self) -> None:
@@ -223,8 +282,7 @@ class SignalTests(ReloadCase):
         self.path.write_text("reserved_domains: [{domain: new.example.org}]\n")
         signal.raise_signal(signal.SIGHUP)
         self.assertEqual(self.control.declared, [])
-        (call,) = self.reactor.calls
-        call()
+        self.reactor.turn()
         self.assertEqual([record.domain for record in self.served(ReservedDomain)], ["new.example.org"])
         reloader.stopService()
         self.assertIs(signal.getsignal(signal.SIGHUP), theirs)

@@ -14,6 +14,7 @@ from zope.interface import implementer
 from ngrok_twisted.edge.chain import Chain
 from ngrok_twisted.interfaces import IConnectionModule, IHTTPModule, ITLSModule
 from ngrok_twisted.module import ModuleContext
+from ngrok_twisted.records.edge import Module
 from ngrok_twisted.runtime import Runtime
 from ngrok_twisted.tls.options import TLSOptions
 from ngrok_twisted.wrapper import Phase
@@ -79,7 +80,8 @@ class ChainTests(SynchronousTestCase):
     """Modules wrap what they protect."""
 
     def chain(self, **configs: Any) -> Chain:
-        return Chain(configs, KINDS, ModuleContext(runtime=RUNTIME))
+        modules = {name: Module(config=config) for name, config in configs.items()}
+        return Chain(modules, KINDS, ModuleContext(runtime=RUNTIME))
 
     def test_order(self) -> None:
         """The earlier phase is outermost; within one the name decides, whatever the configuration's order."""
@@ -94,6 +96,14 @@ class ChainTests(SynchronousTestCase):
         self.assertEqual(chain.around_factory("x"), "c(x)")
         self.assertEqual(chain.amended(TLSOptions(alpn=(b"a",))).alpn, (b"a", b"h2"))
         self.assertEqual(chain.connection_modules, (("connections", "c"),))
+
+    def test_switched_off(self) -> None:
+        """A module that is switched off is not even made."""
+        modules = {"requests": Module(config="r"), "connections": Module(enabled=False, config="c")}
+        chain = Chain(modules, KINDS, ModuleContext(runtime=RUNTIME))
+        self.assertEqual(chain.around_resource("x"), "r(x)")
+        self.assertEqual(chain.around_factory("x"), "x")
+        self.assertEqual(chain.connection_modules, ())
 
     def test_empty(self) -> None:
         """Without modules everything stays as it is."""

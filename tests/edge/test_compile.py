@@ -80,9 +80,17 @@ class CompileTests(SynchronousTestCase):
         router = self.compile(
             group("bkd_1", app="web"),
             shop(),
-            records.TLSEdge(id="edgtls_1", hostports=("raw.example.com:443",), backend=BackendRef(backend_id="bkd_1")),
+            records.TLSEdge(
+                id="edgtls_1",
+                account_id="ac_1",
+                hostports=("raw.example.com:443",),
+                backend=BackendRef(backend_id="bkd_1"),
+            ),
             records.TCPEdge(
-                id="edgtcp_1", hostports=("tcp.example.com:20001",), backend=BackendRef(backend_id="bkd_1")
+                id="edgtcp_1",
+                account_id="ac_1",
+                hostports=("tcp.example.com:20001",),
+                backend=BackendRef(backend_id="bkd_1"),
             ),
         )
         self.assertIs(router.secure.get("shop.example.com"), router.secure.get("www.example.com"))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.edge.collect import collected
+from ngrok_twisted.collect import collected
 from tests.edge.wire import Render, Visitor, statuses
 
 

@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from ngrok_twisted.interfaces import IConnectionModule, ITLSModule
 from ngrok_twisted.records.backend import Backend
-from ngrok_twisted.records.edge import BackendRef, HTTPSEdge, HTTPSEdgeRoute
+from ngrok_twisted.records.edge import BackendRef, HTTPSEdge, HTTPSEdgeRoute, module
 from ngrok_twisted.records.reserved_domain import ReservedDomain
 from ngrok_twisted.backends.http_response import HTTPResponseConfig
 from ngrok_twisted.tls.options import TLSOptions
@@ -81,7 +81,13 @@ def edge_record(id: str, *hosts: str, **modules: Any) -> HTTPSEdge:
     """An https edge that always answers the same."""
     route = HTTPSEdgeRoute(backend=BackendRef(backend_id=SAYS.id))
     hostports = tuple(f"{host}:443" for host in hosts)
-    return HTTPSEdge(id=id, account_id="ac_1", hostports=hostports, routes=(route,), modules=modules)
+    return HTTPSEdge(
+        id=id,
+        account_id="ac_1",
+        hostports=hostports,
+        routes=(route,),
+        modules={name: module(config) for name, config in modules.items()},
+    )
 
 
 class SecureSiteTests(SynchronousTestCase):

@@ -16,7 +16,7 @@ from twisted.web.static import Data, File
 from twisted.web.util import Redirect
 from zope.interface.verify import verifyObject
 
-from ngrok_twisted.edge.collect import Collected
+from ngrok_twisted.collect import Collected
 from ngrok_twisted.errors import EdgeError
 from ngrok_twisted.upstream.forward import Forward
 from ngrok_twisted.wrapper import Filtered, Guard, ResponseHead

@@ -7,10 +7,13 @@ from __future__ import annotations
 import json
 import os
 import select
+import socket
 import subprocess
-from pathlib import Path
 from typing import Any, Mapping
 
+from tests.functional.clients import open_tcp
+from tests.functional.edge import DOMAIN, Edge
+from tests.functional.relay import Relay
 from tests.functional.tools import NODE_MODULES, ROOT, node_module, peer, program, require
 
 #: Seconds for one call, lists of several pages included.
@@ -33,15 +36,44 @@ class Complaint(Exception):
         super().__init__(f"{call}: {told}")
 
 
+class NameServer(Relay):
+    """
+    An HTTP proxy (``CONNECT``) to whom every name is the edge's: the names of tests are in no name service, and clients
+    cannot be told where they are in any other way.
+    """
+
+    def __init__(self, edge: Edge) -> None:
+        super().__init__(lambda: open_tcp(edge.https))
+
+    def _join(self, client: socket.socket) -> None:
+        asked = b""
+        while not asked.endswith(b"\r\n\r\n"):
+            asked += client.recv(1) or b"\r\n\r\n"
+        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        super()._join(client)
+
+
 class OfficialClient:
     """
+    The Python and Go clients come to ``https://api.<domain>``; JavaScript's knows no proxies and comes to the plain
+    listener.
+
     :ivar language: the key of its names in the table of methods: ``python``, ``javascript`` or ``go``.
     """
 
-    def __init__(self, language: str, base_url: str, api_key: str, ca: Path | None = None) -> None:
+    def __init__(self, language: str, edge: Edge, api_key: str) -> None:
         self.language = language
-        trust = {name: str(ca) for name in ("REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE") if ca}
-        environment = {**os.environ, "API_KEY": api_key, "NODE_PATH": str(NODE_MODULES), **trust}
+        self._names = NameServer(edge)
+        plain = language == "javascript"
+        base_url = f"http://127.0.0.1:{edge.api}" if plain else f"https://api.{DOMAIN}:{edge.https}"
+        environment = {
+            **os.environ,
+            "API_KEY": api_key,
+            "NODE_PATH": str(NODE_MODULES),
+            "REQUESTS_CA_BUNDLE": str(edge.ca),
+            "SSL_CERT_FILE": str(edge.ca),
+            "HTTPS_PROXY": f"http://127.0.0.1:{self._names.port}",
+        }
         self._process = subprocess.Popen(
             [*_command(language), base_url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
         )
@@ -66,6 +98,7 @@ class OfficialClient:
         """End the process."""
         self._process.kill()
         self._process.communicate()
+        self._names.close()
 
 
 def _command(language: str) -> list[str]:

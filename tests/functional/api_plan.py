@@ -7,6 +7,7 @@ A walk through every resource of the API: what to make, how to change it, and wh
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from typing import Any, Mapping
 
 from tests.functional.pems import certificate_authority, certificate_request, key_pair
@@ -132,8 +133,8 @@ MODULES: Mapping[str, Any] = {
     "tcp_edge_traffic_policy": {"value": DENY},
     "tls_edge_backend": {"backend_id": "$tunnel_group_backends"},
     "tls_edge_ip_restriction": {"ip_policy_ids": ["$ip_policies"]},
-    "tls_edge_mutual_tls": {"certificate_authority_ids": ["$certificate_authorities"]},
     "tls_edge_tls_termination": {"terminate_at": "edge", "min_version": "1.2"},
+    "tls_edge_mutual_tls": {"certificate_authority_ids": ["$certificate_authorities"]},
     "tls_edge_traffic_policy": {"value": DENY},
 }
 
@@ -150,7 +151,14 @@ _SSH_OPTIONS = {"critical_options": {"source-address": "192.0.2.0/24"}, "extensi
 
 
 def _ssh() -> dict[str, str]:
-    return {"public_key": public_key(), "ssh_certificate_authority_id": "$ssh_certificate_authorities"}
+    # The Python client cannot write its own default dates.
+    now = datetime.now(timezone.utc)
+    return {
+        "public_key": public_key(),
+        "ssh_certificate_authority_id": "$ssh_certificate_authorities",
+        "valid_after": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "valid_until": (now + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
 
 
 def _operator(tag: str) -> dict[str, Any]:
@@ -165,7 +173,7 @@ def _operator(tag: str) -> dict[str, Any]:
 def filled(value: Any, ids: Mapping[str, str]) -> Any:
     """The same value with ids in the place of ``$name``."""
     if isinstance(value, str) and value.startswith("$"):
-        return ids[value[1:]]
+        return ids.get(value[1:], value)
     if isinstance(value, Mapping):
         return {filled(key, ids): filled(item, ids) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

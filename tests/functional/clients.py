@@ -41,15 +41,26 @@ class SSH:
         key: Path | None = None,
         user: str | None = None,
         stdin: Any = subprocess.DEVNULL,
+        first: Sequence[str] = (),
     ) -> None:
         """
         :param forwards: the arguments of ``-R``.
+        :param first: words before the usual options, which they override.
         :param command: the words after the host.
         :param options: words before the host, such as ``-N``.
         """
         self._directory = tempfile.TemporaryDirectory(prefix="ssh-")
         self._out, self._err = (Path(self._directory.name) / name for name in ("out", "err"))
-        words = [program("ssh"), "-F", "none", "-p", str(edge.ssh), *base_options(edge, key or edge.key), *options]
+        words = [
+            program("ssh"),
+            "-F",
+            "none",
+            *first,
+            "-p",
+            str(edge.ssh),
+            *base_options(edge, key or edge.key),
+            *options,
+        ]
         for forward in forwards:
             words += ["-R", forward]
         words += [f"{user}@127.0.0.1" if user else "127.0.0.1", *command]

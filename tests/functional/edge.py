@@ -55,7 +55,7 @@ class Edge:
     """
     :ivar directory: holds ``config.yaml``, the keys, the log and ``state/``; removed by `remove`.
     :ivar key: the private key of the user who may connect.
-    :ivar https: the port of the TLS front; ``http``, ``ssh`` likewise; ``tcp`` is the range of public TCP ports.
+    :ivar https: the port of the TLS front; ``http``, ``ssh`` and ``api`` likewise; ``tcp`` is the range of public TCP ports.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Edge:
         :param environment: variables of the process instead of the usual ones.
         """
         self.directory = directory or Path(tempfile.mkdtemp(prefix="edge-"))
-        self.https, self.http, self.ssh = free_port(), free_port(), free_port()
+        self.https, self.http, self.ssh, self.api = free_port(), free_port(), free_port(), free_port()
         self.tcp = free_range(tcp_ports)
         self.key = self.directory / "user"
         if not self.key.exists():
@@ -123,7 +123,9 @@ class Edge:
         """Write ``config.yaml``: the usual keys and ``extra`` over them."""
         config: dict[str, Any] = {
             "domain": DOMAIN,
-            "listen": {name: f"tcp:{getattr(self, name)}:interface=127.0.0.1" for name in ("https", "http", "ssh")},
+            "listen": {
+                name: f"tcp:{getattr(self, name)}:interface=127.0.0.1" for name in ("https", "http", "ssh", "api")
+            },
             "tcp": {"host": TCP_HOST, "interface": "127.0.0.1", "ports": f"{self.tcp[0]}-{self.tcp[-1]}"},
             "state": "state",
             "ssh_credentials": [{"public_key": self.public_key}],

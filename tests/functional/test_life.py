@@ -13,7 +13,7 @@ import threading
 from typing import Any
 
 from tests.functional.case import EdgeTestCase
-from tests.functional.clients import SSH, fetch, open_tls, read_all
+from tests.functional.clients import SSH, curl, fetch, open_tls, read_all
 from tests.functional.edge import ALARMING, Edge, make_key
 from tests.functional.service import PATIENCE
 from tests.functional.tools import require
@@ -341,6 +341,10 @@ class DefaultsTests(EdgeTestCase):
         self.addCleanup(agent.close)
         self.assertRegex(agent.url(), r"^https://[a-z0-9-]+\.ngrok\.localhost:8443$")
         self.assertEqual(fetch(edge, agent.url()).headers.get("x-service"), "web")
+        key = (edge.directory / "var" / "api-key").read_text().strip()
+        asked = ["--header", f"authorization: Bearer {key}", "--header", "ngrok-version: 2"]
+        self.assertIn('"vaults":[]', curl(edge, *asked, "http://127.0.0.1:4040/vaults"))
+        self.assertNotIn(key, edge.log())
         self.assertEqual(edge.stop(), 0)
         self.assertIsNone(ALARMING.search(edge.log_path.read_bytes()))
         self.assertTrue(os.path.exists(edge.directory / "var" / "ca.pem"))

@@ -13,6 +13,7 @@ import subprocess
 from pathlib import Path
 from unittest import SkipTest
 
+from tests.functional.api_client import NameServer
 from tests.functional.case import EdgeTestCase
 from tests.functional.edge import DOMAIN
 from tests.functional.pems import certificate_authority, key_pair
@@ -47,6 +48,8 @@ class TerraformTests(EdgeTestCase):
             if shutil.which(name) is None:
                 raise SkipTest(f"{name} is not on the path, and no package registry has it")
         super().setUp()
+        self.names = NameServer(self.edge)
+        self.addCleanup(self.names.close)
         self.folder = Path(self.mktemp())
         self.folder.mkdir(parents=True)
         shutil.copy(Path(peer("terraform")) / "main.tf", self.folder)
@@ -71,6 +74,7 @@ class TerraformTests(EdgeTestCase):
             "NGROK_API_KEY": API_KEY,
             "NGROK_API_BASE_URL": f"https://api.{DOMAIN}:{self.edge.https}",
             "SSL_CERT_FILE": str(self.edge.ca),
+            "HTTPS_PROXY": f"http://127.0.0.1:{self.names.port}",
             "CHECKPOINT_DISABLE": "1",
         }
         done = subprocess.run(

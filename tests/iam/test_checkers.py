@@ -8,12 +8,27 @@ from typing import Any
 
 from twisted.conch.error import ValidPublicKey
 from twisted.cred.error import UnauthorizedLogin
+from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.iam.checkers import REFRESH_INTERVAL, REFRESH_TIMEOUT, SSHKeyChecker
+from ngrok_twisted.iam import checkers
+from ngrok_twisted.iam.checkers import (
+    REFRESH_INTERVAL,
+    REFRESH_TIMEOUT,
+    Authtoken,
+    AuthtokenChecker,
+    IAuthtoken,
+    LoginRefused,
+    SSHKeyChecker,
+)
+from ngrok_twisted.iam.realm import Realm
+from ngrok_twisted.iam.tokens import new_token, token_hash
+from ngrok_twisted.records.account import Account
+from ngrok_twisted.records.api_key import APIKey
 from ngrok_twisted.records.base import Delete, Put, Snapshot
+from ngrok_twisted.records.credential import Credential
 from ngrok_twisted.records.ssh_credential import SSHCredential
 from tests.iam.keys import DATA, blob_of, line, proof, query, touched
 
@@ -158,3 +173,56 @@ class SSHKeyCheckerTests(SynchronousTestCase):
         self.clock.advance(REFRESH_TIMEOUT)
         self.failureResultOf(login, UnauthorizedLogin)
         self.flushLoggedErrors()
+
+    def test_parsed_once(self) -> None:
+        """A change of one credential does not read the keys of all others again."""
+        self.accepted(proof("ed25519"))
+        read: list[str] = []
+        self.patch(checkers, "read_public_key", lambda line: read.append(line) or b"")
+        self.records = self.records.with_changes([Put(SSHCredential(id="c9", public_key="new"))])
+        self.accepted(proof("ed25519"))
+        self.assertEqual(read, ["new"])
+
+
+class AuthtokenCheckerTests(SynchronousTestCase):
+    """`AuthtokenChecker`, behind a portal."""
+
+    def setUp(self) -> None:
+        """An account with an authtoken and an API key."""
+        self.token, hash = new_token("cr_" + "0" * 27, lambda count: bytes(range(count)))
+        self.key, key_hash = new_token("ak_" + "0" * 27, lambda count: bytes(count))
+        self.records = Snapshot().with_changes(
+            [
+                Put(Account(id="ac_1", name="Ann")),
+                Put(Credential(id="cr_1", account_id="ac_1", token_hash=hash, acl=("bind:a.b",))),
+                Put(
+                    Credential(id="cr_2", account_id="ac_1", token_hash=token_hash("a-token-of-my-own"), declared=True)
+                ),
+                Put(APIKey(id="ak_1", account_id="ac_1", token_hash=key_hash)),
+            ]
+        )
+        self.portal = Portal(Realm(lambda: self.records), [AuthtokenChecker(lambda: self.records)])
+
+    def login(self, token: str) -> Any:
+        """Log in with a token."""
+        return self.portal.login(Authtoken(token), None, IAuthtoken)
+
+    def test_known(self) -> None:
+        """A token is its credential's principal, with what it may bind; space around it does not count."""
+        for token, id, acl in ((self.token, "cr_1", ("bind:a.b",)), (" a-token-of-my-own\n", "cr_2", ())):
+            principal = self.successResultOf(self.login(token))[1]
+            self.assertEqual((principal.account_id, principal.credential_id, principal.acl), ("ac_1", id, acl))
+
+    def test_refused(self) -> None:
+        """Each way to be wrong has ngrok's code, and the token is in no message."""
+        unknown = new_token("cr_" + "1" * 27, lambda count: b"\1" * count)[0]
+        for token, code in (("", 4018), ("abc", 105), ("x" * 1000, 105), (unknown, 107), (self.key, 107)):
+            error = self.failureResultOf(self.login(token), LoginRefused).value
+            self.assertEqual(error.refused.code, code)
+            if token:
+                self.assertNotIn(token, f"{error} {error.refused} {Authtoken(token)!r}")
+
+    def test_suspended(self) -> None:
+        """The reasons of the realm are told as well."""
+        self.records = self.records.with_changes([Put(Account(id="ac_1", suspended=True))])
+        self.assertEqual(self.failureResultOf(self.login(self.token), LoginRefused).value.refused.code, 205)

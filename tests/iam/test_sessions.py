@@ -4,12 +4,17 @@ Tests of `ngrok_twisted.iam.sessions`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.iam.principal import Principal
-from ngrok_twisted.iam.sessions import DELETED, MOVED, NARROWED, Sessions
+from ngrok_twisted.iam.sessions import DELETED, MOVED, NARROWED, REPLACED, Sessions
 from ngrok_twisted.records.account import Account
 from ngrok_twisted.records.base import Delete, Put, Snapshot
+from ngrok_twisted.records.credential import Credential
+from ngrok_twisted.records.ip_policy import IPPolicy, IPPolicyRule
+from ngrok_twisted.records.ip_restriction import IPRestriction
 from ngrok_twisted.records.ssh_credential import SSHCredential
 
 
@@ -19,6 +24,7 @@ class FakeSession:
     def __init__(self, id: str, credential_id: str, acl: tuple[str, ...] = ()) -> None:
         self.id = id
         self.principal = Principal(account_id="ac_1", account_name="", credential_id=credential_id, acl=acl)
+        self.peer_host = "192.0.2.1"
         self.reasons: list[str] = []
         self.fails = False
 
@@ -47,6 +53,33 @@ class SessionsTests(SynchronousTestCase):
         """Why each session was closed."""
         return [self.a.reasons, self.b.reasons, self.c.reasons]
 
+    def test_restricted(self) -> None:
+        """A restriction of agents refuses addresses that its policies do not admit, and closes sessions from there."""
+        self.assertIsNone(self.sessions.refusal("ac_1", "192.0.2.1"))
+        self.b.peer_host = "198.51.100.1"
+        rule = IPPolicyRule(id="ipr_1", cidr="192.0.2.0/24", action="allow")
+        policy = IPPolicy(id="ipp_1", account_id="ac_1", rules=(rule,))
+        restriction = IPRestriction(
+            id="ipx_1", account_id="ac_1", type="agent", ip_policy_ids=("ipp_1",), enforced=True
+        )
+        restricted = self.records.with_changes([Put(policy), Put(restriction)])
+        self.sessions.update(restricted)
+        refused = self.sessions.refusal("ac_1", "198.51.100.1")
+        assert refused is not None
+        self.assertEqual(refused.code, 115)
+        self.assertEqual(self.reasons(), [[], [refused.message], []])
+        self.assertIsNone(self.sessions.refusal("ac_1", "192.0.2.1"))
+        self.assertIsNone(self.sessions.refusal("ac_2", "198.51.100.1"))
+        self.sessions.update(restricted.with_changes([Delete(IPPolicy, "ipp_1")]))
+        self.assertEqual([len(reasons) for reasons in self.reasons()], [1, 2, 1])
+
+    def test_of(self) -> None:
+        """The sessions of an account are found until they end."""
+        self.assertEqual(list(self.sessions.of("ac_1")), [self.a, self.b, self.c])
+        self.assertEqual(list(self.sessions.of("ac_2")), [])
+        self.forget_a()
+        self.assertEqual(list(self.sessions.of("ac_1")), [self.b, self.c])
+
     def test_unchanged(self) -> None:
         """Sessions stay while their credential does."""
         self.sessions.update(self.records)
@@ -70,6 +103,16 @@ class SessionsTests(SynchronousTestCase):
         moved = SSHCredential(id="c1", account_id="ac_2", public_key="")
         self.sessions.update(self.records.with_changes([Put(Account(id="ac_2")), Put(moved)]))
         self.assertEqual(self.reasons(), [[MOVED], [MOVED], []])
+
+    def test_replaced(self) -> None:
+        """Sessions end when their credential has another token by now; those let in with it stay."""
+        credential = Credential(id="c3", account_id="ac_1", token_hash="old")
+        old, new = FakeSession("d", "c3"), FakeSession("e", "c3")
+        for session, proof in ((old, "old"), (new, "new")):
+            session.principal = replace(session.principal, proof=proof)
+            self.sessions.track(session)
+        self.sessions.update(self.records.with_changes([Put(replace(credential, token_hash="new"))]))
+        self.assertEqual((old.reasons, new.reasons), ([REPLACED], []))
 
     def test_revoke(self) -> None:
         """Sessions are closed for the reason given, also when one of them breaks."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.conch.ssh.common import NS
+from twisted.conch.ssh.common import NS, getNS
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.iam.ssh_keys import check_blob, read_public_key, verifies
@@ -89,6 +89,19 @@ class VerifyTests(SynchronousTestCase):
             self.assertFalse(self.verdict(each, signature=signature[:-1]))
             self.assertFalse(self.verdict(each, signature=b""))
 
+    def test_lengths(self) -> None:
+        """A length in a signature is that of what follows: neither of the whole nor, for ECDSA, of its two numbers."""
+        for each in self.proofs():
+            signature = each.signature  # type: ignore[attr-defined]
+            name, proper, rest = getNS(signature, 2)
+            longer = [NS(name) + _longer(proper) + rest] if not rest else []
+            if b"ecdsa" in name:
+                first, second, _ = getNS(proper, 2)
+                longer += [NS(name) + NS(NS(first) + end) + rest for end in (_longer(second), NS(second) + b"\0")]
+            self.assertTrue(longer or rest)
+            for bad in longer:
+                self.assertFalse(self.verdict(each, signature=bad))
+
     def test_sha1(self) -> None:
         """RSA with SHA-1 proves nothing, whatever it is called."""
         weak = proof("rsa", b"ssh-rsa")
@@ -104,3 +117,8 @@ class VerifyTests(SynchronousTestCase):
         """A security key that nobody touched proves nothing."""
         self.assertFalse(self.verdict(touched("ed25519", flags=0)))
         self.assertFalse(self.verdict(touched("nistp256", flags=4)))
+
+
+def _longer(data: bytes) -> bytes:
+    """A string that says it is one byte longer than it is."""
+    return (len(data) + 1).to_bytes(4, "big") + data

@@ -16,7 +16,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.net import listening
-from ngrok_twisted.net.listening import CannotListen, Listener, port_of
+from ngrok_twisted.net.listening import CannotListen, Listener, interface_of, port_of
 from tests.net.loop import LoopCase, Recorder
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
@@ -172,3 +172,21 @@ class PortOfTests(SynchronousTestCase):
             self.assertEqual(port_of(description), port, description)
             if port is not None:
                 self.assertEqual(serverFromString(MemoryReactorClock(), description)._port, port)
+
+
+class InterfaceOfTests(SynchronousTestCase):
+    """The address in an endpoint string."""
+
+    def test_interfaces(self) -> None:
+        """It is named, or stands behind the port; without one it is all of them."""
+        for description, interface in (
+            ("tcp:443", ""),
+            ("tcp:443:interface=127.0.0.1", "127.0.0.1"),
+            ("tcp:443:127.0.0.1", "127.0.0.1"),
+            (r"tcp:port=443:interface=\:\:1", "::1"),
+            (r"tcp6:443:interface=\:\:", "::"),
+            ("tcp:443:backlog=5", ""),
+            ("unix:/run/socket", None),
+            ("systemd:domain=INET:index=0", None),
+        ):
+            self.assertEqual(interface_of(description), interface, description)

@@ -7,7 +7,7 @@ from hypothesis.strategies import binary, floats, integers
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.records.ids import KSUID_EPOCH, declared_id, new_id
+from ngrok_twisted.records.ids import KSUID_EPOCH, declared_id, new_id, related_id
 
 
 class NewIDTests(SynchronousTestCase):
@@ -59,3 +59,22 @@ class DeclaredIDTests(SynchronousTestCase):
             declared_id("b", kind, name) for kind, name in [("a", "b"), ("a", "c"), ("d", "b"), ("ab", ""), ("", "ab")]
         }
         self.assertEqual(len(ids), 5)
+
+
+class RelatedIDTests(SynchronousTestCase):
+    """`related_id`."""
+
+    def test_same(self) -> None:
+        """Without a key, what follows the prefix is the same."""
+        self.assertEqual(related_id("tn", "ep_" + "2" * 27), "tn_" + "2" * 27)
+
+    @given(integers(1_400_000_000, 5_000_000_000))
+    def test_sorted(self, second: int) -> None:
+        """With a key it sorts by the second of the other id, and differs with the key and the id."""
+        one, other = new_id("edghts", second), new_id("edghts", second + 1)
+        made = related_id("ep", one, "a")
+        self.assertEqual(len(made), 30)
+        self.assertEqual(made, related_id("ep", one, "a"))
+        self.assertLess(made, related_id("ep", other, "a"))
+        self.assertLess(new_id("ep", second - 1), made)
+        self.assertNotEqual(made, related_id("ep", one, "b"))

@@ -4,18 +4,32 @@ Tests of `ngrok_twisted.tls.pem`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.tls.pem import CERTIFICATE_PEM_MAX, check_pair, read_certificates, read_private_key
+from ngrok_twisted.tls.pem import (
+    CERTIFICATE_PEM_MAX,
+    CERTIFICATES_MAX,
+    blocks,
+    check_authority,
+    check_pair,
+    is_authority,
+    key_type,
+    read_certificates,
+    read_private_key,
+    split_pairs,
+)
 from tests.tls.authority import Made, key_pem
 
 ROOT = Made("root.example")
 MIDDLE = ROOT.issue("middle.example", ca=True)
 LEAF = MIDDLE.issue("leaf.example")
+RSA_LEAF = ROOT.issue("leaf.example", rsa.generate_private_key(65537, 2048))
 
 
 class CheckPairTests(SynchronousTestCase):
@@ -58,6 +72,12 @@ class CheckPairTests(SynchronousTestCase):
             (LEAF.pem + LEAF.key_pem, 1925),
             (LEAF.pem.replace("MII", "MIJ", 1), 1900),
             (LEAF.pem.replace("-----END", "é-----END"), 1900),
+            (LEAF.pem.replace("MII", "MéI", 1), 1900),
+            (LEAF.pem.replace("-----END", "-----END X"), 1900),
+            (LEAF.pem.replace("CERTIFICATE-----", "CERTIFICATE REQUEST-----"), 1911),
+            (LEAF.pem + LEAF.pem.replace("CERTIFICATE-----", "TRUSTED CERTIFICATE-----"), 1911),
+            (LEAF.pem.replace("CERTIFICATE-----\n", "CERTIFICATE-----\nComment: x\n\n", 1), 1910),
+            (LEAF.pem * (CERTIFICATES_MAX + 1), 1921),
         ):
             self.assertEqual(self.codes(pem, LEAF.key_pem), [code], pem[:40])
 
@@ -91,12 +111,106 @@ class CheckPairTests(SynchronousTestCase):
         impostor = Made("middle.example")
         self.assertEqual(self.codes(LEAF.pem + impostor.pem, LEAF.key_pem), [1926])
 
+    def test_broken_key(self) -> None:
+        """A key with the right modulus and a wrong exponent is found out, before a visitor meets it."""
+        numbers: Any = RSA_LEAF.key.private_numbers()
+        broken = rsa.RSAPrivateNumbers(
+            numbers.p, numbers.q, numbers.d + 2, numbers.dmp1 + 2, numbers.dmq1, numbers.iqmp, numbers.public_numbers
+        ).private_key(unsafe_skip_rsa_key_validation=True)
+        self.assertEqual(self.codes(RSA_LEAF.pem, key_pem(broken)), [1903])
+
+    def test_parameters(self) -> None:
+        """The parameters of a curve, which OpenSSL writes before a key, are passed over."""
+        parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+        key = key_pem(LEAF.key, PrivateFormat.TraditionalOpenSSL)
+        self.assertEqual(self.codes(LEAF.pem, parameters + key), [])
+
+    def test_two_types(self) -> None:
+        """A chain for each type of key makes one bundle; the keys may be in any order."""
+        pem = LEAF.pem + MIDDLE.pem + RSA_LEAF.pem
+        for keys in (LEAF.key_pem + RSA_LEAF.key_pem, RSA_LEAF.key_pem + LEAF.key_pem):
+            self.assertEqual(self.codes(pem, keys), [])
+        self.assertEqual(self.codes(RSA_LEAF.pem + ROOT.pem + LEAF.pem, RSA_LEAF.key_pem + LEAF.key_pem), [])
+
+    def test_two_types_refused(self) -> None:
+        """Each chain is in order and has its key, and no type of key is there twice."""
+        both = LEAF.key_pem + RSA_LEAF.key_pem
+        other = ROOT.issue("leaf.example")
+        for pem, keys, code in (
+            (LEAF.pem + ROOT.pem + RSA_LEAF.pem, both, 1926),
+            (MIDDLE.pem + LEAF.pem + RSA_LEAF.pem, both, 1926),
+            (LEAF.pem + RSA_LEAF.pem, LEAF.key_pem, 1926),
+            (LEAF.pem, both, 1923),
+            (LEAF.pem + other.pem, LEAF.key_pem + other.key_pem, 1903),
+        ):
+            self.assertEqual(self.codes(pem, keys), [code])
+
     @given(st.text(max_size=200), st.text(max_size=200))
     def test_anything(self, certificate: str, key: str) -> None:
         """Any text is found wanting, and never breaks the check."""
         start = "-----BEGIN CERTIFICATE-----\n", "-----BEGIN PRIVATE KEY-----\n"
         self.assertEqual(len(self.codes(certificate, key)), 2)
         self.assertEqual(len(self.codes(start[0] + certificate, start[1] + key)), 2)
+
+
+class AuthorityTests(SynchronousTestCase):
+    """`check_authority` and `is_authority`."""
+
+    def test_authority(self) -> None:
+        """The certificate of an authority is told from that of a site; its key must not be there."""
+        self.assertEqual(check_authority("# ours\n" + ROOT.pem), [])
+        self.assertEqual([code for code, _ in check_authority(LEAF.pem)], [1913])
+        self.assertEqual([code for code, _ in check_authority(ROOT.pem + ROOT.key_pem)], [1911])
+        self.assertTrue(is_authority(MIDDLE.certificate))
+        self.assertFalse(is_authority(LEAF.certificate))
+
+    @given(st.text(max_size=200))
+    def test_anything(self, pem: str) -> None:
+        """Any text is found wanting, and never breaks the check."""
+        self.assertEqual(len(check_authority(pem)), 1)
+        self.assertEqual(len(check_authority("-----BEGIN CERTIFICATE-----\n" + pem)), 1)
+
+
+class SplitTests(SynchronousTestCase):
+    """`blocks` and `split_pairs`."""
+
+    def test_blocks(self) -> None:
+        """Whole blocks are found, whatever stands around them and however lines end."""
+        lines = [
+            "x",
+            "-----BEGIN A-----",
+            "-----BEGIN B-----",
+            "\tbb",
+            "-----END A-----",
+            "-----END B-----",
+            "-----BEGIN C-----",
+        ]
+        text = "\r\n".join(lines)
+        (found,) = blocks(text)
+        self.assertEqual((found.label, found.text), ("B", "-----BEGIN B-----\nbb\n-----END A-----\n-----END B-----\n"))
+
+    def test_one(self) -> None:
+        """One key is not looked into."""
+        self.assertEqual(split_pairs("certificate", LEAF.key_pem), [("certificate", LEAF.key_pem)])
+
+    def test_two(self) -> None:
+        """Each chain comes with its key, in the order of the bundle."""
+        pairs = split_pairs(LEAF.pem + MIDDLE.pem + RSA_LEAF.pem, RSA_LEAF.key_pem + LEAF.key_pem)
+        self.assertEqual(pairs, [(LEAF.pem + MIDDLE.pem, LEAF.key_pem), (RSA_LEAF.pem, RSA_LEAF.key_pem)])
+
+    def test_apart(self) -> None:
+        """Keys that do not belong to the bundle are refused."""
+        with self.assertRaises(ValueError):
+            split_pairs(LEAF.pem, LEAF.key_pem + RSA_LEAF.key_pem)
+
+    def test_key_type(self) -> None:
+        """Public and private keys are of the same type."""
+        for key, named in (
+            (RSA_LEAF.key, "rsa"),
+            (LEAF.key, "ecdsa"),
+            (ed25519.Ed25519PrivateKey.generate(), "ed25519"),
+        ):
+            self.assertEqual((key_type(key), key_type(key.public_key())), (named, named))
 
 
 class ReadTests(SynchronousTestCase):

@@ -58,8 +58,10 @@ class Making:
     :ivar owner_id: the user or service user who makes it; empty for declared records.
     :ivar created_at: seconds since the epoch; 0 for declared records.
     :ivar declared: it stands in ``config.yaml``: nothing may be random, since it is made again at every start.
+    :ivar name: what ``config.yaml`` calls it; empty for what was posted.
     :ivar records: the records so far.
     :ivar settings: the server's own names, ports and rights.
+    :ivar live: the endpoints of agents that are online now, by id; none for declared records.
     :ivar inner_id: ``inner_id(prefix, key)`` gives an id for a part of the record, such as a route; ``key`` says which part.
     :ivar random_bytes: ``random_bytes(count)`` gives unguessable bytes; not to be used for declared records.
     """
@@ -69,8 +71,10 @@ class Making:
     owner_id: str = ""
     created_at: float = 0.0
     declared: bool = False
+    name: str = ""
     records: Snapshot
     settings: ReservationSettings
+    live: Mapping[str, Endpoint] = field(default_factory=dict)
     inner_id: Callable[[str, str], str]
     random_bytes: Callable[[int], bytes]
 
@@ -129,6 +133,7 @@ class Call:
             created_at=self.parts.now(),
             records=records,
             settings=self.parts.settings,
+            live=self.parts.live(),
             inner_id=lambda inner, key: new_id(inner),
             random_bytes=self.parts.random_bytes,
         )

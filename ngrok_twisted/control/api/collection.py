@@ -21,6 +21,7 @@ from ngrok_twisted.control.api.shapes import timestamp
 from ngrok_twisted.errors import InvalidConfig, Refused
 from ngrok_twisted.interfaces import IAPIResource
 from ngrok_twisted.records.base import Delete, Put, Record, Snapshot
+from ngrok_twisted.records.ids import declared_id
 
 R = TypeVar("R", bound=Record)
 
@@ -37,11 +38,14 @@ class Made(Generic[R]):
     :ivar record: the record.
     :ivar also: other changes to be written together with it.
     :ivar shown: fields of the answer that are shown this once, such as a token.
+    :ivar places: for records in ``also`` that were made of a part of the body: the part's path, such as ``rules[0]``, by
+        the record's id. Problems of declared records are told there.
     """
 
     record: R
     also: tuple[Put | Delete, ...] = ()
     shown: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    places: Mapping[str, str] = field(default_factory=dict)
 
 
 @implementer(IAPIResource)
@@ -60,7 +64,8 @@ class Collection(Generic[R]):
     :cvar Declared: the dataclass of an item in ``config.yaml``, if it is not ``Create``; ``make`` takes either.
     :cvar declared_at: the place of its list in ``config.yaml``, such as ``edges.https``; empty where none can be declared.
     :cvar filterable: what a filter may ask for, as paths into the shown object.
-    :cvar codes: ngrok's code for a bad value of each field; ``""`` for nothing found, ``{}`` for a PATCH without values.
+    :cvar codes: ngrok's code for a bad value of each field; ``""`` for nothing found, ``{}`` for a PATCH without values,
+        ``missing`` for a required field that is not there, where that has a code of its own.
     :cvar deprecated: ngrok calls it so.
     """
 
@@ -96,6 +101,12 @@ class Collection(Generic[R]):
         """
         return self.record(**self.common(making, body), **_same_fields(self.record, body, _COMMON))
 
+    async def prepared(self, call: Call, body: Any) -> Any:
+        """
+        The body of a POST, with what takes time before it is this change's turn, such as a new key.
+        """
+        return body
+
     def changed(self, call: Call, record: R, body: Any, records: Snapshot) -> R | Made[R]:
         """
         The record after a PATCH. By default the fields that were given take the place of those with the same names.
@@ -114,9 +125,37 @@ class Collection(Generic[R]):
         """Every record that the caller may see."""
         return (record for record in records.all(self.record) if record.account_id == call.account_id)
 
+    def put(self, record: R) -> Put:
+        """What writes a record; something else where the records shown are parts of others."""
+        return Put(record)
+
     def more_methods(self) -> Iterator[Method]:
         """Methods beside the usual ones."""
         return iter(())
+
+    @property
+    def prefix(self) -> str:
+        """The start of its ids."""
+        return self.record.prefix
+
+    def stored_id(self, id: str) -> str:
+        """The id of the record that a path means, where two routes show the same records with different prefixes."""
+        return id
+
+    def about(self, body: Any) -> str:
+        """
+        What an item of ``config.yaml`` without a name is known by, such as its domain: its id follows from it, and stays
+        when other items come and go. Empty where there is nothing of the kind: then its place in the list counts.
+        """
+        return ""
+
+    def declared_id(self, name: str, body: Any, number: int) -> str:
+        """
+        The id of an item of ``config.yaml``: from its name, else from what it is about, else from its place.
+        """
+        # A name and a thing of the same text are not the same.
+        source, key = ("", name) if name else (":", self.about(body) or str(number))
+        return declared_id(self.prefix, self.declared_at + source, key)
 
     # -- what they build on --------------------------------------------------------------------------------------------
 
@@ -147,19 +186,25 @@ class Collection(Generic[R]):
 
         :raises APIError: 404.
         """
-        if not _ID.match(id) or not id.startswith(self.record.prefix + "_"):
-            raise APIError(MALFORMED_ID, f"'{id[:60]}' is not the id of a {self.noun}.")
-        record = records.get(self.record, id)
+        self.check_id(id)
+        record = records.get(self.record, self.stored_id(id))
         if record is None or record.account_id != call.account_id:
             raise NotFound(self.noun, id, self.codes.get(""))
         return record
+
+    def check_id(self, id: str) -> None:
+        """
+        :raises APIError: 404, nothing here could have this id.
+        """
+        if not _ID.match(id) or not id.startswith(self.prefix + "_"):
+            raise APIError(MALFORMED_ID, f"'{id[:60]}' is not the id of a {self.noun}.")
 
     # -- the methods ---------------------------------------------------------------------------------------------------
 
     def methods(self) -> Iterator[Method]:
         """IAPIResource."""
         item = self.path + "/{id}"
-        a = f"an {self.noun}" if self.noun[0] in "aeiou" else f"a {self.noun}"
+        a = f"{_article(self.noun)} {self.noun}"
         if self.Create is not None:
             yield self._method(
                 "POST", self.path, "create", self._create, f"Make {a}.", body=self.Create, answer=self.View, status=201
@@ -210,12 +255,12 @@ class Collection(Generic[R]):
 
     async def _create(self, call: Call) -> Answer:
         assert self.Create is not None
-        body: Any = read_create(self.Create, call.data, call.params, self.codes)
+        body: Any = await self.prepared(call, read_create(self.Create, call.data, call.params, self.codes))
         made: list[Made[R]] = []
 
         def build(records: Snapshot) -> Changes:
-            made.append(_made(self.make(call.making(self.record.prefix, records), body)))
-            return Put(made[-1].record), *made[-1].also
+            made.append(_made(self.make(call.making(self.prefix, records), body)))
+            return self.put(made[-1].record), *made[-1].also
 
         await self.write(call, build)
         return Answer(201, self._shown(call, made[-1]))
@@ -231,7 +276,7 @@ class Collection(Generic[R]):
         def build(records: Snapshot) -> Changes:
             before = self.find(call, records, call.params["id"])
             made.append(_made(self.changed(call, before, body, records)))
-            return (*(() if made[-1].record == before else (Put(made[-1].record),)), *made[-1].also)
+            return (*(() if made[-1].record == before else (self.put(made[-1].record),)), *made[-1].also)
 
         await self.write(call, build)
         return Answer(200, self._shown(call, made[-1]))
@@ -261,6 +306,11 @@ class Collection(Generic[R]):
 
 #: The fields that `Collection.common` fills.
 _COMMON = frozenset({"id", "account_id", "created_at", "description", "metadata", "declared"})
+
+
+def _article(noun: str) -> str:
+    """``a`` or ``an``; an abbreviation counts by the name of its first letter."""
+    return "an" if noun[0] in ("AEFHILMNORSX" if noun[:2].isupper() else "aeiou") else "a"
 
 
 def _made(result: Any) -> Made[Any]:

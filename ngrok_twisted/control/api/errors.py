@@ -14,7 +14,7 @@ UNKNOWN_FIELD, BAD_VALUE, MALFORMED_ID = 214, 215, 222
 
 #: Codes whose status is not 400 (specification of the API, section 4).
 _STATUS: Mapping[int, int] = {
-    **dict.fromkeys((200, 201, 202, 203, 204, 205, 206, 208, 220, 630, 635, 636, 4111), 403),
+    **dict.fromkeys((200, 201, 202, 203, 204, 205, 206, 208, 220, 630, 633, 635, 636, 638, 4111), 403),
     **dict.fromkeys((222, 1402, 1404, 5103, 5123, 5125, 6514, 7000, 7124, 24006, 24009), 404),
     **dict.fromkeys((225, 226), 429),
     **dict.fromkeys(range(804, 811), 502),
@@ -34,15 +34,23 @@ class APIError(Exception):
     :ivar code: ngrok's number, or ``None``.
     :ivar message: sentences for people.
     :ivar details: field paths to sentences.
+    :ivar retry_after: seconds after which the same request may succeed, or ``None``.
     """
 
     def __init__(
-        self, code: int | None, message: str, *, status: int | None = None, details: Mapping[str, str] | None = None
+        self,
+        code: int | None,
+        message: str,
+        *,
+        status: int | None = None,
+        details: Mapping[str, str] | None = None,
+        retry_after: int | None = None,
     ) -> None:
         self.code = code
         self.message = message
         self.status = status_of(code) if status is None else status
         self.details = dict(details or {})
+        self.retry_after = retry_after
         super().__init__(code, message)
 
     @classmethod
@@ -56,6 +64,7 @@ class APIError(Exception):
         From everything that is wrong with a body or a record.
 
         :param codes: the code of each field whose problem has none of its own; a field of a list item counts by its name.
+            ``missing`` is the one of every required field that is not there.
         """
         found = list(problems)
         coded = [(problem, _code(problem, codes)) for problem in found]
@@ -71,10 +80,24 @@ class NotFound(APIError):
         super().__init__(code, f"There is no {noun} {id}.", status=404)
 
 
+class NoSuchMethod(APIError):
+    """
+    The API has no such path, or not with this verb.
+
+    :ivar path: as it was asked for, decoded.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(None, "Not Found", status=404)
+
+
 def _code(problem: Problem, codes: Mapping[str, int]) -> int:
     if problem.code:
         return problem.code
     if problem.kind == "unknown":
         return UNKNOWN_FIELD
+    if problem.kind == "missing" and "missing" in codes:
+        return codes["missing"]
     field = problem.path.partition(".")[0].partition("[")[0]
     return codes.get(problem.path, codes.get(field, BAD_VALUE))

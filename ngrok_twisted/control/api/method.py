@@ -35,7 +35,7 @@ class Query:
 class Answer:
     """
     :ivar status: the HTTP status.
-    :ivar body: a dataclass or JSON-shaped data; ``None`` for no body.
+    :ivar body: a dataclass or JSON-shaped data; ``bytes`` of JSON that was written before; ``None`` for no body.
     """
 
     status: int
@@ -58,6 +58,7 @@ class Method:
     :ivar status: the HTTP status of success.
     :ivar deprecated: ngrok calls it so.
     :ivar body_ignored: whatever arrives as a body is read and thrown away.
+    :ivar public: it is answered without an API key and without a version; its `Call` acts for nobody.
     """
 
     verb: str
@@ -72,3 +73,4 @@ class Method:
     status: int = 200
     deprecated: bool = False
     body_ignored: bool = False
+    public: bool = False

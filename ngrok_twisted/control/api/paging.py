@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterable
 from urllib.parse import urlencode
 
 from ngrok_twisted.control.api.call import Call
-from ngrok_twisted.control.api.filters import compile_filter
+from ngrok_twisted.control.api.filters import Spellings, compile_filter
 from ngrok_twisted.control.api.method import PAGE_MAX
 
 
@@ -19,6 +19,8 @@ def page(
     items: Iterable[Any],
     shown: Callable[[Any], dict[str, Any]],
     filterable: tuple[str, ...] = (),
+    spellings: Spellings | None = None,
+    filtered: Callable[[dict[str, Any]], dict[str, Any]] = lambda data: data,
 ) -> dict[str, Any]:
     """
     The body of a list's answer.
@@ -27,17 +29,19 @@ def page(
     :param items: everything that the caller may see, each with an ``id``; in any order.
     :param shown: what the caller sees of one item.
     :param filterable: what a filter may ask for.
+    :param spellings: see `compile_filter`.
+    :param filtered: what a filter sees of what is shown.
     :raises APIError: 250, the filter cannot be used.
     """
     query = call.query
-    wanted = compile_filter(query.filter, filterable, call.parts.now()) if query.filter else None
+    wanted = compile_filter(query.filter, filterable, call.parts.now(), spellings) if query.filter else None
     before = _age(query.before_id)
     found: list[dict[str, Any]] = []
     for item in sorted(items, key=lambda item: _age(item.id), reverse=True):
         if before and _age(item.id) >= before:
             continue
         data = shown(item)
-        if wanted is None or wanted(data):
+        if wanted is None or wanted(filtered(data)):
             found.append(data)
             if len(found) > query.limit:
                 break
@@ -56,9 +60,10 @@ def _age(id: str) -> str:
 
 
 def _next(call: Call, last: str) -> str:
-    parts = {"before_id": last}
+    parts: dict[str, Any] = {"before_id": last}
     if call.query.limit != PAGE_MAX:
         parts["limit"] = str(call.query.limit)
     if call.query.filter:
         parts["filter"] = call.query.filter
-    return urlencode(parts)
+    parts |= {name: list(values) for name in ("id", "url") if (values := getattr(call.query, name))}
+    return urlencode(parts, doseq=True)

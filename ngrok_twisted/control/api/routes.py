@@ -18,10 +18,16 @@ def resources() -> Mapping[str, object]:
     return kinds.discover(RESOURCES, IAPIResource)
 
 
+def named_methods() -> Iterator[tuple[str, Method]]:
+    """Every method, with the name of its resource."""
+    for name, resource in resources().items():
+        for method in resource.methods():  # type: ignore[attr-defined]
+            yield name, method
+
+
 def all_methods() -> Iterator[Method]:
     """Every method of every resource."""
-    for resource in resources().values():
-        yield from resource.methods()  # type: ignore[attr-defined]
+    return (method for _, method in named_methods())
 
 
 class Routes:

@@ -5,8 +5,8 @@ What must hold for vaults.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from typing import Any, Iterator
+from collections import Counter
+from typing import Iterator
 
 from zope.interface import implementer
 
@@ -15,7 +15,12 @@ from ngrok_twisted.interfaces import IRecordRules
 from ngrok_twisted.records.base import Problem
 from ngrok_twisted.records.vault import Vault
 
+#: Characters of the name of a vault or a secret.
+NAME_MAX = 255
+
 _NAME = re.compile(r"[A-Za-z0-9_/.]+\Z")
+
+_CHARACTERS, _EMPTY, _LONG, _TAKEN = 23000, 23001, 23002, 23004
 
 
 @implementer(IRecordRules)
@@ -26,17 +31,27 @@ class VaultRules:
 
     def problems(self, record: Vault, around: Around) -> Iterator[Problem]:
         """IRecordRules."""
-        if not _NAME.match(record.name):
-            yield Problem("name", "may hold only letters, digits, '_', '/' and '.'", code=23000)
-        if len(around.index(_by_name)[record.account_id, record.name]) > 1:
-            yield Problem("name", f"there is a vault named {record.name} already", code=23004)
+        yield from name_problems(record.name, _EMPTY, _CHARACTERS, _LONG)
+        if around.index(_count)[record.account_id, record.name] > 1:
+            yield Problem("name", f"there is a vault named {record.name} already", code=_TAKEN)
 
 
-def _by_name(around: Around) -> dict[tuple[str, str], list[str]]:
-    found: dict[tuple[str, str], list[Any]] = defaultdict(list)
-    for vault in around.records.all(Vault):
-        found[vault.account_id, vault.name].append(vault.id)
-    return found
+def name_problems(name: str, empty: int, characters: int, long: int) -> Iterator[Problem]:
+    """
+    What is wrong with the name of a vault or a secret, which have the same alphabet.
+
+    :param empty: ngrok's code for no name; the others are for one with other characters, and for one that is too long.
+    """
+    if not name:
+        yield Problem("name", "must not be empty", code=empty)
+    elif len(name) > NAME_MAX:
+        yield Problem("name", f"is longer than {NAME_MAX} characters", code=long)
+    elif not _NAME.match(name):
+        yield Problem("name", "may hold only letters, digits, '_', '/' and '.'", code=characters)
+
+
+def _count(around: Around) -> Counter[tuple[str, str]]:
+    return Counter((vault.account_id, vault.name) for vault in around.records.all(Vault))
 
 
 rules = VaultRules()

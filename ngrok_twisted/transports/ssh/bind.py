@@ -57,10 +57,11 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class _Name:
-    """A wanted name: ``label`` for a single label under the base domain."""
+    """A wanted name: ``label`` for a single label under the base domain, ``port`` where a URL has one of its own."""
 
     host: str
     label: str | None = None
+    port: int | None = None
 
 
 def implied_verb(port: int) -> str:
@@ -118,7 +119,8 @@ def bind(wish: Wish, command: Command, settings: GatewaySettings, now: float) ->
         )
     if verb == "tcp":
         name = _address_name(address, settings)
-        return (_tcp(common, name and _tcp_name(name, settings), wish.port, command.options, settings),)
+        claim = _tcp(common, name and _tcp_name(name, settings), wish.port, command.options, settings)
+        return (replace(claim, binding="internal") if claim.host and _is_internal(claim.host) else claim,)
     return _web(common, _address_name(address, settings), wish.port, command, verb, settings)
 
 
@@ -133,6 +135,7 @@ def _common(wish: Wish, command: Command, verb: str, now: float) -> Claim:
         raise Refused(1110, "The time of --expires is in the past.")
     return Claim(
         proto=verb,
+        binding=options.get("binding", "public"),
         pooling=options.get("pooling-enabled", False),
         takeover=options.get("takeover", "auto"),
         slot=f"{wish.position}:{verb}",
@@ -193,10 +196,6 @@ def _address_name(address: bytes, settings: GatewaySettings) -> _Name | None:
 
 def _name(text: str, settings: GatewaySettings) -> _Name:
     host = normalise(text)
-    if host.endswith(".internal"):
-        raise Refused(
-            NOT_HERE, f"'{shown(host)}' is an internal name. The binding internal is not built into this server yet."
-        )
     return _Name(host) if "." in host else _Name(f"{host}.{settings.base_domain}", host)
 
 
@@ -217,6 +216,8 @@ def _web(
     claim = replace(common, host=name.host, label=None) if name and name.label is None else common
     if name and name.label is not None:
         claim = replace(common, label=name.label)
+    if name and _is_internal(name.host):
+        return (_internal(claim, name.port or port, scheme, command, verb),)
     if verb == "tls":
         _check_port(port, (443, 0), "tls", "443 or 0")
         _check_passthrough(claim)
@@ -227,6 +228,19 @@ def _web(
         replace(claim, proto=proto, force_https=redirected and proto == "http")
         for proto in _protocols(port, scheme, command, redirected)
     )
+
+
+def _is_internal(host: str) -> bool:
+    return host.endswith(".internal")
+
+
+def _internal(claim: Claim, port: int, scheme: str, command: Command, verb: str) -> Claim:
+    """An internal endpoint may have any port, and is found by its scheme, too."""
+    asked = scheme or next(iter(command.options.get("schemes", ())), "") or _WEB_PORTS.get(port, "https")
+    proto = "tls" if verb == "tls" else asked
+    if proto == "tls":
+        _check_passthrough(claim)
+    return replace(claim, proto=proto, port=port or None, binding="internal")
 
 
 def _check_port(port: int, allowed: tuple[int, ...], verb: str, words: str) -> None:
@@ -286,13 +300,16 @@ def _wants_both(port: int, asked: str, command: Command) -> bool:
 
 def _web_url(text: str, verb: str, settings: GatewaySettings) -> tuple[str, _Name | None]:
     scheme, host, port = _url(text)
+    name = _name(host, settings) if host else None
     allowed = ("https", "http") if verb == "http" else ("tls",)
     if scheme and scheme not in allowed:
         raise Refused(BAD_PORT, f"The command {verb} publishes {' or '.join(allowed)} URLs, not {scheme}://.")
+    if name and _is_internal(name.host):
+        return scheme, replace(name, port=port)
     default = 80 if scheme == "http" else 443
     if port not in (None, default, settings.public_ports.get(scheme or allowed[0], default)):
         raise Refused(9035, f"A public {scheme or allowed[0]} URL has port {default}; {port} is not possible.")
-    return scheme, _name(host, settings) if host else None
+    return scheme, name
 
 
 def _url(text: str) -> tuple[str, str, int | None]:

@@ -7,7 +7,7 @@ Conch computes the exchanges. Sources: RFC 4253 section 7; OpenSSH's PROTOCOL se
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import Any, Mapping
 
 from twisted.conch.ssh.common import MP, NS, getMP
 from twisted.conch.ssh.transport import SSHServerTransport
@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from ngrok_twisted.transports.ssh import kex
 from ngrok_twisted.transports.ssh.framing import PROTOCOL_ERROR, Opener, PacketError
+from ngrok_twisted.transports.ssh.hostkeys import CertifiedKey
 from ngrok_twisted.transports.ssh.limits import SSHLimits
 from ngrok_twisted.transports.ssh.packets import PacketReader, PacketWriter
 
@@ -65,6 +66,9 @@ class KeyExchange(SSHServerTransport):
     _ignore_guess = False
     _ciphers = (kex.ALL_CIPHERS, kex.ALL_CIPHERS)
     _extensions = False
+    # Those of the first exchange serve for all: a client that trusts nothing but the certificate could not go on with
+    # another, or with none.
+    _certified: Mapping[bytes, CertifiedKey] | None = None
     _closing = False
     _kex_since = 0.0
     _keyed_at = 0.0
@@ -105,7 +109,9 @@ class KeyExchange(SSHServerTransport):
         if peer is not None and self.limits.prefer_aes_gcm:
             # Remembered for the exchanges that we begin, before the client's proposal is seen again.
             self._ciphers = kex.suited(peer.ciphers_in), kex.suited(peer.ciphers_out)
-        self._ours = kex.offer(self.factory.host_key_algorithms, *self._ciphers)
+        if self._certified is None:
+            self._certified = self.factory.certified_keys()
+        self._ours = kex.offer((*self._certified, *self.factory.host_key_algorithms), *self._ciphers)
         payload = self._ours.encode()
         self.ourKexInitPayload = bytes((MSG_KEXINIT,)) + payload
         self._kex_since = self.clock.seconds()
@@ -130,6 +136,11 @@ class KeyExchange(SSHServerTransport):
         self._ignore_guess = agreement.wrong_guess
         group = agreement.key_exchange == _GROUP_EXCHANGE
         self._stage = frozenset((MSG_KEX_GROUP_REQUEST if group else MSG_KEX_INIT,))
+
+    def _getHostKeys(self, keyAlg: bytes) -> Any:
+        """Conch's: the public and the private key for a host key algorithm."""
+        certified = (self._certified or {}).get(keyAlg)
+        return super()._getHostKeys(keyAlg) if certified is None else (certified, certified)
 
     def _first_proposal(self, theirs: kex.Proposal) -> None:
         self._extensions = kex.EXTENSIONS_CLIENT in theirs.key_exchanges

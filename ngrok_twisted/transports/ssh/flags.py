@@ -105,7 +105,7 @@ _WHERE = (
         read=values.choice("true", "false", "both"),
         help="https, http or both",
     ),
-    Flag(name="binding", on=_PUBLIC, value="public", read=values.binding, help="who may reach the endpoint"),
+    Flag(name="binding", on=_PUBLIC, value="public|internal", read=values.binding, help="who may reach the endpoint"),
     Flag(name="pooling-enabled", kind=Kind.BOOL, on=_PUBLIC, help="share the URL with your other pooled endpoints"),
     Flag(
         name="label",

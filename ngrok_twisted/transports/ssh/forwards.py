@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from ngrok_twisted.claim import Claim, Grant
 from ngrok_twisted.errors import Refused
-from ngrok_twisted.records.ids import new_id
+from ngrok_twisted.records.ids import new_id, related_id
 from ngrok_twisted.transports.ssh.bind import ONE_EACH, Wish, bind
 from ngrok_twisted.transports.ssh.command import Command
 from ngrok_twisted.transports.ssh.forward import Forward, State, allocate, title
@@ -201,7 +201,7 @@ class Forwards:
 
     def _tunnel(self, forward: Forward, grant: Grant, now: float) -> SSHTunnel:
         tunnel = SSHTunnel(
-            id=new_id("tn", now),
+            id=related_id("tn", grant.endpoint.id) if grant.endpoint is not None else new_id("tn", now),
             connection=self._connection,
             grant=grant,
             address=forward.wish.address,

@@ -23,19 +23,20 @@ from typing import Any, Callable
 
 from zope.interface import implementer
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 from ngrok_twisted.claim import Grant
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.interfaces import IAgentSession
 from ngrok_twisted.records.ids import new_id
 from ngrok_twisted.transports.ssh.adopt import adopt, fresh
 from ngrok_twisted.transports.ssh.bind import assign
-from ngrok_twisted.transports.ssh.command import IMPLIED, NO_COMMAND, Command, language_version, parse
+from ngrok_twisted.transports.ssh.command import IMPLIED, Command
 from ngrok_twisted.transports.ssh.farewell import Farewell
 from ngrok_twisted.transports.ssh.forward import Forward
 from ngrok_twisted.transports.ssh.forwards import STOPPED, Forwards
 from ngrok_twisted.transports.ssh.hold import PATIENCE, Hold
 from ngrok_twisted.transports.ssh.inform import inform, welcome
+from ngrok_twisted.transports.ssh.plans import given_plan, silent_plan
 from ngrok_twisted.transports.ssh.screen import Screen
 from ngrok_twisted.transports.ssh.screens import Screens, exit_status
 from ngrok_twisted.transports.ssh.settings import GatewaySettings
@@ -43,7 +44,16 @@ from ngrok_twisted.transports.ssh.timers import Timers
 
 SECONDS = 1
 
-NO_SESSION, NO_FORWARD = 1111, 1112
+NO_FORWARD = 1112
+
+#: What the user reads whose session is stopped over the API.
+STOPPED_REMOTELY = "This session was stopped over the API."
+
+#: Orders that only an agent of ngrok's own could follow, and why.
+_IMPOSSIBLE = {
+    "restart": (1122, "This is an SSH session, which cannot be restarted: stop it, and have its user connect again."),
+    "update": (1121, "This is an SSH session: its client is updated on the machine that it runs on."),
+}
 
 
 @implementer(IAgentSession)
@@ -54,7 +64,12 @@ class Gateway:
     :ivar id: ``ts_…``.
     :ivar principal: whose credential let the connection in.
     :ivar peer_host: the client's IP address.
+    :ivar agent_version: how the client identifies itself, such as ``OpenSSH_9.9``.
+    :ivar metadata: the first ``NGROK_METADATA`` of its sessions.
     """
+
+    transport = "ssh"
+    os = ""
 
     def __init__(
         self,
@@ -77,6 +92,10 @@ class Gateway:
         self.id = new_id("ts", clock.seconds())
         self.principal = connection.principal
         self.peer_host: str = connection.peer_host
+        # RFC 4253 section 4.2: SSH-protoversion-softwareversion SP comments.
+        self.agent_version: str = connection.client_version.split("-", 2)[-1]
+        self.started_at: float = clock.seconds()
+        self.metadata = ""
         self._connection = connection
         self._settings = settings
         self._tunnels = tunnels
@@ -123,6 +142,13 @@ class Gateway:
         self._held.take()
         self._forwards.lost(self._refusal)
         self._farewell.leave(reason, STOPPED)
+
+    def order(self, command: str, version: str) -> Deferred[None]:
+        """IAgentSession."""
+        if command in _IMPOSSIBLE:
+            return fail(Refused(*_IMPOSSIBLE[command]))
+        self.close(STOPPED_REMOTELY)
+        return succeed(None)
 
     def drain(self, text: str) -> None:
         """
@@ -179,7 +205,7 @@ class Gateway:
         held = self._held.take()
         try:
             if silent:
-                self._check_silence()
+                plan = silent_plan(self._connection, self._settings, bool(self._screens))
             commands = assign(plan, len(held))
         except Refused as refused:
             for forward in held:
@@ -188,12 +214,6 @@ class Gateway:
             return
         for forward, command in zip(held, commands):
             self._forwards.begin(forward, command, screen.metadata if screen else "", silent)
-
-    def _check_silence(self) -> None:
-        language_version(self._connection.username)
-        if self._settings.require_command:
-            code = NO_COMMAND if self._screens else NO_SESSION
-            raise Refused(code, "No command came. Add one behind the host, such as http or tcp.")
 
     def forward_cancelled(self, address: bytes, port: int) -> bool:
         """
@@ -237,7 +257,10 @@ class Gateway:
         """
         :return: whether the variable has a meaning here; only ``NGROK_METADATA`` has.
         """
-        return self._screens[session].set_variable(name, value)
+        screen = self._screens[session]
+        known = screen.set_variable(name, value)
+        self.metadata = self.metadata or screen.metadata
+        return known
 
     def session_command(self, session: Any, command: bytes | None) -> None:
         """
@@ -264,9 +287,7 @@ class Gateway:
             self._publish(screen, plan)
 
     def _read(self, command: bytes | None) -> tuple[Command, ...]:
-        settings = self._settings
-        version = language_version(self._connection.username)
-        plan = parse(command or b"", version, settings.module_kinds, settings.require_command)
+        plan = given_plan(self._connection, self._settings, command)
         if self._refusal is not None and not plan[0].informs:
             raise self._refusal
         return plan

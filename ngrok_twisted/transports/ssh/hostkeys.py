@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
@@ -17,6 +17,7 @@ from twisted.python.filepath import FilePath
 
 from ngrok_twisted.errors import InvalidConfig
 from ngrok_twisted.records.base import Problem
+from ngrok_twisted.ssh_login import SIGNATURES, certified_name
 
 _log = Logger()
 
@@ -35,6 +36,52 @@ _KINDS: dict[str, Any] = {
 
 class UnusableKey(ValueError):
     """A host key that cannot be served; the message is a sentence that holds nothing of it."""
+
+
+# How the signatures of a key are called, best first. RSA with SHA-1 (``ssh-rsa``) is not among them.
+ALGORITHMS: dict[bytes, tuple[bytes, ...]] = {
+    b"ssh-ed25519": (b"ssh-ed25519",),
+    b"ecdsa-sha2-nistp256": (b"ecdsa-sha2-nistp256",),
+    b"ssh-rsa": (b"rsa-sha2-512", b"rsa-sha2-256"),
+}
+
+
+class CertifiedKey:
+    """
+    A host key with a certificate, as Conch's key exchange uses keys: in place of both halves.
+
+    Source: OpenSSH's PROTOCOL.certkeys; the certificate goes where the public key goes, and the key signs as ever.
+    """
+
+    def __init__(self, key: Key, certificate: bytes) -> None:
+        """
+        :param key: the private key.
+        :param certificate: its blob.
+        """
+        self._key = key
+        self._certificate = certificate
+
+    def blob(self) -> bytes:
+        """What is shown to the client."""
+        return self._certificate
+
+    def sign(self, data: bytes, signatureType: bytes) -> bytes:
+        """:param signatureType: the name of a host key algorithm for certificates."""
+        return self._key.sign(data, signatureType=SIGNATURES[signatureType])
+
+
+def certified_keys(keys: Mapping[bytes, Key], certificates: Mapping[bytes, bytes]) -> dict[bytes, CertifiedKey]:
+    """
+    :param keys: private keys by their type.
+    :param certificates: certificates by the blob of the public key.
+    :return: the host key algorithms to offer for them, best first, each with its key.
+    """
+    found: dict[bytes, CertifiedKey] = {}
+    for kind, key in keys.items():
+        certificate = certificates.get(key.public().blob())
+        if certificate is not None:
+            found.update({certified_name(name): CertifiedKey(key, certificate) for name in ALGORITHMS[kind]})
+    return found
 
 
 def load_or_make(directory: FilePath[str], paths: Sequence[FilePath[str]] = ()) -> list[Key]:

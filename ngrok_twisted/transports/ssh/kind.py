@@ -5,7 +5,7 @@ The SSH transport: a stock SSH client publishes a local service with ``ssh -R``,
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Iterable, Sequence
+from typing import Annotated, Any, Callable, Iterable, Mapping, Sequence
 
 from zope.interface import implementer
 
@@ -52,6 +52,7 @@ class Config:
     :ivar keepalive_seconds: silence after which the client is asked for a sign of life.
     :ivar keepalive_misses: unanswered asks after which the connection is given up: with these defaults a vanished client is
         noticed within 30 seconds.
+    :ivar user_certificates: let users in with a certificate that one of the ``ssh_certificate_authorities`` has signed.
     :ivar prefer_aes_gcm: choose AES-GCM for clients that have it; it costs both ends half of what they would choose.
     """
 
@@ -63,6 +64,7 @@ class Config:
     login_grace_seconds: float = 30.0
     keepalive_seconds: float = 10.0
     keepalive_misses: int = 2
+    user_certificates: bool = False
     prefer_aes_gcm: bool = True
 
 
@@ -85,12 +87,14 @@ class SSHKind:
         *,
         settings: GatewaySettings | None = None,
         sessions: Any = None,
+        host_certificates: Callable[[Iterable[bytes]], Mapping[bytes, bytes]] = lambda keys: {},
     ) -> SSHService:
         """
         ITransportKind.
 
         :param settings: what the rest of the configuration says that the gateway needs to know.
-        :param sessions: has ``track(session)``, which gives a callable to end it; told of every agent session.
+        :param sessions: the `ngrok_twisted.iam.sessions.Sessions`: says who may not come in, and is told of every session.
+        :param host_certificates: gives the certificates of host keys to present now: see `SSHServerFactory`.
         :raises InvalidConfig: a host key cannot be used.
         """
         if settings is None:
@@ -107,6 +111,7 @@ class SSHKind:
             tunnels=tunnels,
             sessions=sessions,
             runtime=runtime,
+            host_certificates=host_certificates,
         )
 
 
@@ -122,13 +127,23 @@ def ssh_service(
     tunnels: Any,
     sessions: Any,
     runtime: Any,
+    host_certificates: Callable[[Iterable[bytes]], Mapping[bytes, bytes]] = lambda keys: {},
 ) -> SSHService:
     """
     The transport with all that it can be told, see `SSHKind`.
 
     :raises InvalidConfig: a host key cannot be used.
     """
-    return ssh(config, portal, reservations, tunnels, runtime, settings=settings, sessions=sessions)
+    return ssh(
+        config,
+        portal,
+        reservations,
+        tunnels,
+        runtime,
+        settings=settings,
+        sessions=sessions,
+        host_certificates=host_certificates,
+    )
 
 
 class SSHService(Service):
@@ -150,6 +165,7 @@ class SSHService(Service):
         tunnels: Any,
         sessions: Any,
         runtime: Any,
+        host_certificates: Callable[[Iterable[bytes]], Mapping[bytes, bytes]],
     ) -> None:
         super().__init__()
         self._settings = settings
@@ -173,6 +189,8 @@ class SSHService(Service):
             ),
             runtime.reactor,
             self._explain,
+            config.user_certificates,
+            host_certificates,
         )
 
     def __len__(self) -> int:
@@ -187,7 +205,9 @@ class SSHService(Service):
             reservations=self._reservations,
             tunnels=self._tunnels,
             clock=self._clock,
-            refusal=self._refusal or self._too_many(connection.principal.credential_id),
+            refusal=self._refusal
+            or self._turned_away(connection)
+            or self._too_many(connection.principal.credential_id),
             wants_hint=self._hints.wanted,
             when_gone=self._gone,
         )
@@ -199,6 +219,12 @@ class SSHService(Service):
             peer=gateway.peer_host,
         )
         return gateway
+
+    def _turned_away(self, connection: Any) -> Refused | None:
+        if self._sessions is None:
+            return None
+        refused: Refused | None = self._sessions.refusal(connection.principal.account_id, connection.peer_host)
+        return refused
 
     def _too_many(self, credential_id: str) -> Refused | None:
         limit = self._settings.max_sessions_per_credential

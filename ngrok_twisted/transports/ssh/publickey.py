@@ -1,14 +1,16 @@
 """
 Users' public keys and their signatures, checked strictly: the algorithm must fit the key, nothing may trail.
 
+A certificate counts here as the key in it; what else it says is for the checkers of the cred portal.
+
 Sources: RFC 4253 section 6.6, RFC 8332 (RSA with SHA-2), RFC 5656 (ECDSA), RFC 8709 (Ed25519), OpenSSH's PROTOCOL.u2f
-(security keys).
+(security keys) and PROTOCOL.certkeys (certificates).
 """
 
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Callable
 
@@ -16,6 +18,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from ngrok_twisted.ssh_login import KEY_TYPES, SIGNATURES, certified_name
 
 # Bits. NIST SP 800-131A; larger than OpenSSH can make is a way to keep the CPU busy.
 RSA_MIN_BITS = 2048
@@ -80,11 +84,13 @@ class PublicKey:
     """
     :ivar algorithms: the names of the signatures it can make.
     :ivar application: of a security key, such as ``ssh:``; else ``None``.
+    :ivar certified: it came in a certificate, and its algorithms are called accordingly.
     """
 
     algorithms: tuple[bytes, ...]
     check: Callable[[bytes, bytes, bytes], None]
     application: bytes | None = None
+    certified: bool = False
 
     def signed_data(self, signature: bytes, message: bytes) -> bytes:
         """
@@ -103,19 +109,20 @@ class PublicKey:
 
     def verify(self, algorithm: bytes, signature: bytes, message: bytes) -> None:
         """
-        :param algorithm: as the request named it; the signature must name the same.
+        :param algorithm: as the request named it; the signature must name the same, without the suffix of certificates.
         :param signature: RFC 4253 section 6.6.
         :raises BadKey: it does not verify.
         """
         fields = Fields(signature)
-        if algorithm not in self.algorithms or fields.string() != algorithm:
+        plain = SIGNATURES[algorithm] if self.certified and algorithm in SIGNATURES else algorithm
+        if algorithm not in self.algorithms or fields.string() != plain:
             raise BadKey("the signature's algorithm does not fit the key")
         raw = fields.string()
         covered = self.signed_data(signature, message)
         if self.application is None:
             fields.end()
         try:
-            self.check(algorithm, raw, covered)
+            self.check(plain, raw, covered)
         except (InvalidSignature, ValueError):
             raise BadKey("the signature does not verify") from None
 
@@ -127,14 +134,20 @@ def fingerprint(blob: bytes) -> str:
 
 def parse(blob: bytes) -> PublicKey:
     """
+    :param blob: a key, or a certificate.
     :raises BadKey: the key is malformed, of a kind we do not take, or too weak.
     """
     fields = Fields(blob)
     kind = fields.string()
+    plain = KEY_TYPES.get(kind)
+    if plain is not None:
+        fields.string()  # the certificate's nonce
     try:
-        key = _parse_kind(kind, fields)
+        key = _parse_kind(plain or kind, fields)
     except ValueError as error:
         raise BadKey(str(error)) from None
+    if plain is not None:
+        return replace(key, algorithms=tuple(map(certified_name, key.algorithms)), certified=True)
     fields.end()
     return key
 

@@ -256,7 +256,10 @@ class SSHTransport(KeyExchange):
         if name != PublicKeyAuth.name or self._authentication is not None or self._connection is not None:
             raise PacketError(SERVICE_NOT_AVAILABLE, "service not available")
         self.sendPacket(MSG_SERVICE_ACCEPT, NS(name))
-        self._authentication = PublicKeyAuth(self.factory.portal, self.factory.explain, self.limits.auth_attempts)
+        factory = self.factory
+        self._authentication = PublicKeyAuth(
+            factory.portal, factory.explain, self.limits.auth_attempts, factory.user_certificates
+        )
         self._authentication.transport = self
         self._authentication.serviceStarted()
 

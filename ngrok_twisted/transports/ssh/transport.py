@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from ipaddress import ip_address, ip_network
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from zope.interface import implementer
 
@@ -19,6 +19,7 @@ from twisted.logger import Logger
 
 from ngrok_twisted import __version__
 from ngrok_twisted.transports.ssh.connection import Connection
+from ngrok_twisted.transports.ssh.hostkeys import ALGORITHMS, CertifiedKey, certified_keys
 from ngrok_twisted.transports.ssh.limits import SSHLimits
 from ngrok_twisted.transports.ssh.packets import Turn
 from ngrok_twisted.transports.ssh.server import SSHTransport
@@ -27,13 +28,6 @@ __all__ = ["SSHLimits", "SSHServerFactory"]
 
 # RFC 4253 section 4.2: printable ASCII without blanks and minus signs.
 IDENTIFICATION = b"SSH-2.0-ngrok_twisted_" + re.sub(r"[^0-9A-Za-z.]", "_", __version__).encode("ascii")
-
-# How the signatures of a key are called, best first. RSA with SHA-1 (``ssh-rsa``) is not among them.
-SIGNATURES: dict[bytes, tuple[bytes, ...]] = {
-    b"ssh-ed25519": (b"ssh-ed25519",),
-    b"ecdsa-sha2-nistp256": (b"ecdsa-sha2-nistp256",),
-    b"ssh-rsa": (b"rsa-sha2-512", b"rsa-sha2-256"),
-}
 
 
 @implementer(IProtocolFactory)
@@ -57,6 +51,8 @@ class SSHServerFactory(Factory):
         settings: SSHLimits,
         clock: Any,
         explain: Callable[[bytes, Sequence[str]], str],
+        user_certificates: bool = False,
+        host_certificates: Callable[[Iterable[bytes]], Mapping[bytes, bytes]] = lambda keys: {},
     ) -> None:
         """
         :param portal: its avatars are `Principal` objects.
@@ -64,6 +60,9 @@ class SSHServerFactory(Factory):
         :param make_gateway: called with each `Connection` after its login.
         :param clock: an ``IReactorTime``.
         :param explain: ``explain(username, fingerprints)`` gives the text for a user none of whose keys is known.
+        :param user_certificates: whether users may come with certificates; the portal has a checker for them then.
+        :param host_certificates: gives the certificates to present at this moment, by the blobs of public host keys, for
+            those of the blobs it is called with that have one.
         """
         self.portal = portal
         self.host_keys = tuple(host_keys)
@@ -71,12 +70,16 @@ class SSHServerFactory(Factory):
         self.settings = settings
         self.clock = clock
         self.explain = explain
+        self.user_certificates = user_certificates
+        self._host_certificates = host_certificates
+        self._certificates: Mapping[bytes, bytes] = {}
+        self._certified: Mapping[bytes, CertifiedKey] = {}
         self.turn = Turn(clock)
         self.privateKeys: dict[bytes, Key] = {}
         for key in host_keys:
             self.privateKeys.setdefault(key.sshType(), key)
         self.publicKeys = {kind: key.public() for kind, key in self.privateKeys.items()}
-        self.host_key_algorithms = tuple(name for kind in self.privateKeys for name in SIGNATURES[kind])
+        self.host_key_algorithms = tuple(name for kind in self.privateKeys for name in ALGORITHMS[kind])
         self._strangers: dict[SSHTransport, str] = {}
         self._networks: Counter[str] = Counter()
 
@@ -92,6 +95,18 @@ class SSHServerFactory(Factory):
         self._strangers[protocol] = network
         self._networks[network] += 1
         return protocol
+
+    def certified_keys(self) -> Mapping[bytes, CertifiedKey]:
+        """The host key algorithms for certificates that a new connection is offered, each with its key."""
+        try:
+            certificates = self._host_certificates(key.blob() for key in self.publicKeys.values())
+        except Exception:
+            self._log.failure("the certificates of host keys could not be found; none is presented")
+            certificates = {}
+        if certificates != self._certificates:
+            self._certificates = certificates
+            self._certified = certified_keys(self.privateKeys, certificates)
+        return self._certified
 
     def logged_in(self, protocol: SSHTransport) -> None:
         """A client is no stranger any more."""

@@ -54,6 +54,8 @@ class SSHTunnel:
         self.upstream: Upstream = grant.claim.upstream
         self.session_id = grant.session_id
         self.started_at = started_at
+        self.metadata = grant.claim.metadata
+        self.forwards_to = grant.claim.forwards_to
         #: Called with the tunnel and a `Flow` that begins (a stream) or ended.
         self.when_opened: Callable[[SSHTunnel, Flow], None] = lambda tunnel, flow: None
         self.when_ended: Callable[[SSHTunnel, Flow], None] = lambda tunnel, flow: None

@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ngrok_twisted.iam.principal import Principal
+from ngrok_twisted.ssh_login import SIGNATURES, CertificateLogin
 from ngrok_twisted.transports.ssh.framing import PROTOCOL_ERROR, PacketError
 from ngrok_twisted.transports.ssh.publickey import BadKey, PublicKey, Fields, fingerprint, parse
 
@@ -55,14 +56,22 @@ class PublicKeyAuth(SSHService):
     _log = Logger()
     transport: Any
 
-    def __init__(self, portal: Portal, explain: Callable[[bytes, Sequence[str]], str], attempts: int) -> None:
+    def __init__(
+        self,
+        portal: Portal,
+        explain: Callable[[bytes, Sequence[str]], str],
+        attempts: int,
+        certificates: bool = False,
+    ) -> None:
         """
         :param explain: gives the text of a refusal for the fingerprints offered.
         :param attempts: how many keys may be offered.
+        :param certificates: whether users may come with certificates.
         """
         self._portal = portal
         self._explain = explain
         self._attempts = attempts
+        self._certificates = certificates
         self._tries = 0
         self._offered: dict[str, None] = {}
         self._waiting: deque[bytes] = deque()
@@ -113,19 +122,50 @@ class PublicKeyAuth(SSHService):
     def _public_key(self, username: bytes, fields: Fields) -> None:
         signed, algorithm, blob = fields.raw(1) != b"\0", fields.string(), fields.string()
         self._remember(blob)
-        key = parse(blob)
-        if algorithm not in key.algorithms:
-            raise BadKey("the algorithm does not fit the key")
+        key = self._parse(algorithm, blob)
         if not signed:
             fields.end()
-            credentials = SSHPrivateKey(username, algorithm, blob, None, None)
+            credentials = self._credentials(key, username, algorithm, blob, None, None)
             self._ask(credentials, self._unproved, lambda: self._acceptable(algorithm, blob))
             return
         signature = fields.string()
         fields.end()
         covered = self._verify(key, username, algorithm, blob, signature)
-        credentials = SSHPrivateKey(username, algorithm, blob, covered, signature)
+        credentials = self._credentials(key, username, algorithm, blob, covered, signature)
         self._ask(credentials, lambda result: self._succeeded(username, result), self._failed)
+
+    def _parse(self, algorithm: bytes, blob: bytes) -> PublicKey:
+        """
+        :raises BadKey: the key, or the key in the certificate, cannot be used, or not with this algorithm.
+        """
+        if algorithm in SIGNATURES and not self._certificates:
+            raise BadKey("certificates are not accepted; the operator switches them on with ssh.user_certificates")
+        try:
+            key = parse(blob)
+        except BadKey as error:
+            if algorithm in SIGNATURES:
+                self._log.warn("ssh certificate refused: {reason} (from {peer})", reason=error, peer=self._peer_host())
+            raise
+        if algorithm not in key.algorithms:
+            raise BadKey("the algorithm does not fit the key")
+        return key
+
+    def _credentials(
+        self, key: PublicKey, username: bytes, algorithm: bytes, blob: bytes, covered: Any, signature: Any
+    ) -> Any:
+        if not key.certified:
+            return SSHPrivateKey(username, algorithm, blob, covered, signature)
+        return CertificateLogin(
+            username=username,
+            algorithm=algorithm,
+            blob=blob,
+            peer_host=self._peer_host(),
+            signature=signature,
+            signed=covered,
+        )
+
+    def _peer_host(self) -> str:
+        return str(getattr(self.transport.transport.getPeer(), "host", ""))
 
     def _remember(self, blob: bytes) -> None:
         if len(self._offered) < self._attempts:

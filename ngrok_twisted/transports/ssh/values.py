@@ -91,11 +91,9 @@ def binding(text: str) -> str:
     """
     folded = text.lower()
     if folded not in ("public", "internal", "kubernetes"):
-        raise Refused(15005, f"The binding '{text}' is unknown. This server serves the binding public.")
-    if folded != "public":
-        raise Refused(
-            1109, f"The binding {folded} is not built into this server yet. Only public endpoints are served."
-        )
+        raise Refused(15005, f"The binding '{text}' is unknown. This server serves the bindings public and internal.")
+    if folded == "kubernetes":
+        raise Refused(1109, "The binding kubernetes is not built into this server yet. Use public or internal.")
     return folded
 
 

@@ -30,7 +30,7 @@ from ngrok_twisted.tunnels import Tunnels
 START = 1_767_225_600.0
 
 ACCOUNT, OTHER = (declared_id("ac", "accounts", name) for name in ("default", "other"))
-OWNER = declared_id("usr", "users", "default")
+OWNER, OTHER_OWNER = (declared_id("usr", "users", name) for name in ("default", "other"))
 BASE_URL = "https://api.example.com"
 
 SETTINGS = ReservationSettings(
@@ -43,7 +43,8 @@ SETTINGS = ReservationSettings(
 
 def principal(account_id: str = ACCOUNT, **more: Any) -> Principal:
     """A caller with an API key of this account."""
-    given = {"credential_id": declared_id("ak", "api_keys", account_id), "owner_id": OWNER, "account_name": "default"}
+    name, owner_id = ("other", OTHER_OWNER) if account_id == OTHER else ("default", OWNER)
+    given = {"credential_id": declared_id("ak", "api_keys", account_id), "owner_id": owner_id, "account_name": name}
     return Principal(account_id=account_id, **{**given, **more})
 
 
@@ -68,6 +69,7 @@ class APIHarness:
 
     :ivar control: the real thing.
     :ivar caller: the `Principal` of the calls; tests may replace it.
+    :ivar peer_host: the IP address that they come from, likewise.
     """
 
     def __init__(self, declared: Iterable[Record] = (), plane: Any = None, **parts: Any) -> None:
@@ -85,6 +87,7 @@ class APIHarness:
         Deferred.fromCoroutine(self.control.open()).addBoth(opened.append)
         assert opened == [None], opened
         self.caller = principal()
+        self.peer_host = ""
         self.tunnels = Tunnels()
         self.sessions = Sessions()
         given: dict[str, Any] = {
@@ -117,6 +120,7 @@ class APIHarness:
             params=params,
             query=query,
             data={} if data is None else data,
+            peer_host=self.peer_host,
         )
 
         def shown(answer: Any) -> tuple[int, Any]:

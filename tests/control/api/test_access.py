@@ -116,6 +116,14 @@ class AccessTests(SynchronousTestCase):
         self.clock.advance(50)
         self.assertEqual(self.enter("Bearer one"), "ac_1")
 
+    def test_public(self) -> None:
+        """What needs no key is given to each address so many times a minute."""
+        for _ in range(access.PUBLIC_PER_MINUTE):
+            self.access.enter_public("192.0.2.1")
+        error = self.assertRaises(APIError, self.access.enter_public, "192.0.2.1")
+        self.assertEqual((error.code, error.status, error.retry_after), (226, 429, 60))
+        self.access.enter_public("192.0.2.2")
+
     def test_restriction(self) -> None:
         """An address that the account's IP restrictions shut out is refused."""
         self.shut_out.add(("ac_1", "192.0.2.1"))

@@ -10,13 +10,31 @@ from typing import Any, Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ngrok_twisted import kinds
 from ngrok_twisted.control.api.method import Method
 from ngrok_twisted.control.api.routes import Routes, all_methods
 from ngrok_twisted.describe import describe
+from ngrok_twisted.interfaces import IModuleKind
 from tests.control.api.ngrok import TYPES, methods
 
 #: Body fields that no client sends and that mean nothing on a server of one's own.
-UNUSED = frozenset({"http_endpoint_configuration_id", "https_endpoint_configuration_id"})
+UNUSED = frozenset({"endpoint_configuration_id", "http_endpoint_configuration_id", "https_endpoint_configuration_id"})
+
+#: Modules of routes and edges that this version does not have. They are read as not set, and refused when they are put.
+UNBUILT = frozenset(
+    {
+        "circuit_breaker",
+        "compression",
+        "oauth",
+        "oidc",
+        "request_headers",
+        "response_headers",
+        "saml",
+        "user_agent_filter",
+        "webhook_verification",
+        "websocket_tcp_converter",
+    }
+)
 
 _SCALARS = {"string": "string", "boolean": "boolean", "integer": "integer", "number": "number"}
 
@@ -46,26 +64,31 @@ class ConformanceTests(SynchronousTestCase):
                 wrong.append(f"{what}: {(ours.action, ours.status, ours.query)} is not {theirs}")
             if ours.path != method["path"]:
                 wrong.append(f"{what}: the template is {ours.path}")
-        self.assertEqual("\n".join(wrong), "")
+        self.assertEqual(wrong, [])
 
     def test_bodies(self) -> None:
         """Every field that a client may send is understood, with its type, and required where ngrok requires it."""
         wrong: list[str] = []
         for resource, method in methods():
             ours = self.found(method)
-            if ours is None or not method["request_fields"] or ours.body_ignored:
+            if ours is None or not method["request_fields"] or ours.body_ignored or _is_unbuilt(method):
                 continue
             shape = describe(ours.body) if ours.body else {"properties": {}}
             theirs = [field for field in method["request_fields"] if field["name"] not in UNUSED]
             wrong += _differences(f"{method['verb']} {method['path']}", shape, theirs)
-        self.assertEqual("\n".join(wrong), "")
+        self.assertEqual(wrong, [])
+
+    def test_unbuilt(self) -> None:
+        """What counts as not built is not built."""
+        found = kinds.discover("ngrok_twisted.modules", IModuleKind)
+        self.assertEqual(UNBUILT & found.keys(), set())
 
     def test_answers(self) -> None:
         """Every field that a client reads is there, with its type."""
         wrong: list[str] = []
         for resource, method in methods():
             ours = self.found(method)
-            if ours is None or "answer" not in method:
+            if ours is None or "answer" not in method or _is_unbuilt(method):
                 continue
             name, fields = method["answer"], TYPES[method["answer"]]
             if ours.list_key:
@@ -79,13 +102,19 @@ class ConformanceTests(SynchronousTestCase):
                 name = items["type"].removeprefix("array<").removesuffix(">")
             shape = describe(ours.answer) if ours.answer else {"properties": {}}
             wrong += _differences(f"{method['verb']} {method['path']} gives", shape, TYPES[name])
-        self.assertEqual("\n".join(sorted(set(wrong))), "")
+        self.assertEqual(sorted(set(wrong)), [])
+
+
+def _is_unbuilt(method: dict[str, Any]) -> bool:
+    return method["path"].rpartition("/")[2] in UNBUILT
 
 
 def _differences(what: str, shape: dict[str, Any], fields: list[dict[str, Any]]) -> Iterator[str]:
     known = shape.get("properties", {})
     for field in fields:
         inner = f"{what}: {field['name']}"
+        if field["name"] in UNBUILT:
+            continue
         if field["name"] not in known:
             yield f"{inner} is missing"
         else:

@@ -38,6 +38,10 @@ class AnswerTests(SynchronousTestCase):
         self.assertEqual((reply.status, body(reply)), (201, {"id": "a", "token": "t"}))
         self.assertEqual(body(answer_reply(Answer(200, Shown(id="a")), b"")), {"id": "a", "token": None})
 
+    def test_written_before(self) -> None:
+        """JSON that is there already is sent as it is."""
+        self.assertEqual(answer_reply(Answer(200, b'{"a": 1}'), b""), Reply(status=200, body=b'{"a": 1}'))
+
     def test_texts(self) -> None:
         """Any text that a record may hold can be sent."""
         self.assertEqual(body(answer_reply(Answer(200, {"a": "é😀\ud800"}), b"")), {"a": "é😀\ud800"})
@@ -108,6 +112,10 @@ class HeadTests(SynchronousTestCase):
             ],
         )
         self.assertEqual((head.status, head.reason, head.length), (200, b"OK", 2))
+
+    def test_reason(self) -> None:
+        """Every status has its usual phrase."""
+        self.assertEqual(Reply(status=429).head("op_1", 0.0, ()).reason, b"Too Many Requests")
 
     def test_without_body(self) -> None:
         """Without a body there is no type of it."""

@@ -25,8 +25,8 @@ async function perform(call, given) {
   const names = call.split(".");
   const method = names.pop();
   const target = names.reduce((object, name) => object[name], client);
-  if (method === "list") return renamed(await target.list(undefined, given.limit), snake);
   const keys = Object.keys(given);
+  if (method === "list" && keys.length === 0) return renamed(await target.list(), snake);
   const argument = byId.has(method) && keys.length === 1 ? given.id : renamed(given, camel);
   return renamed((await target[method](argument)) ?? null, snake);
 }
@@ -38,7 +38,7 @@ async function main() {
     try {
       answer = { result: await perform(call, given) };
     } catch (error) {
-      answer = { error: { status: error.statusCode ?? 0, code: error.errorCode ?? error.name, message: String(error.msg ?? error) } };
+      answer = { error: { status: error.statusCode ?? 0, code: error.errorCode ?? error.name ?? "", message: String(error.msg ?? error) } };
     }
     process.stdout.write(JSON.stringify(answer) + "\n");
   }

@@ -5,6 +5,7 @@ ngrok's own Python client, told what to do by lines of JSON on its standard inpu
 Usage: ngrok_api.py BASE_URL; the API key is in the environment variable ``API_KEY``.
 """
 
+import inspect
 import json
 import os
 import sys
@@ -26,13 +27,33 @@ def plain(value):
     return {name: plain(getattr(value, name)) for name in names}
 
 
+class Typed:
+    """Stands for one of the client's own classes, which it takes apart again by this attribute."""
+
+    def __init__(self, props):
+        self._props = props
+
+
+def typed(method, given):
+    """The arguments of a method, as objects where it wants objects."""
+    wanted = {name: str(item.annotation) for name, item in inspect.signature(method).parameters.items()}
+    return {name: value if wanted[name].startswith("Mapping") else wrapped(value) for name, value in given.items()}
+
+
+def wrapped(value):
+    """A mapping, or each mapping in a list, as an object."""
+    if isinstance(value, list):
+        return [wrapped(item) for item in value]
+    return Typed(value) if isinstance(value, dict) else value
+
+
 def perform(client, call, given):
     """One call; lists are read to their end."""
     target = client
     for name in call.split("."):
         target = getattr(target, name)
-    result = target(**given)
-    if call.endswith(".list"):
+    result = target(**typed(target, given))
+    if hasattr(result, "__iter__") and call.endswith(".list"):
         return [plain(item) for item in items(client, result)]
     return plain(result)
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 import struct
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Mapping
 
 from cryptography.hazmat.primitives.asymmetric import ed25519, x25519
 
@@ -44,19 +45,30 @@ class Socket(StringTransport):
 
 class ScriptedClient:
     """
+    :ivar host_key: what the server has shown as its key; the key's signature was checked.
     :ivar messages: what the server has sent, oldest first; `take` removes them.
     """
 
     version = b"SSH-2.0-scripted_1"
 
-    def __init__(self, cipher: bytes = b"aes128-gcm@openssh.com", mac: bytes = b"hmac-sha2-256", **limits: Any) -> None:
+    def __init__(
+        self,
+        cipher: bytes = b"aes128-gcm@openssh.com",
+        mac: bytes = b"hmac-sha2-256",
+        certificates: Mapping[str, Any] = MappingProxyType({}),
+        **limits: Any,
+    ) -> None:
+        """
+        :param certificates: arguments of the factory that have to do with them.
+        """
         self.clock = Clock()
         self.gateways: list[RecordingGateway] = []
         self.explained: list[Any] = []
         self.portal = portal_for(key("user"))
         self.factory = SSHServerFactory(
-            self.portal, [key("host")], self._gateway, SSHLimits(**limits), self.clock, self._explain
+            self.portal, [key("host")], self._gateway, SSHLimits(**limits), self.clock, self._explain, **certificates
         )
+        self.host_key = b""
         self.server: Any = self.factory.buildProtocol(IPv4Address("TCP", "192.0.2.7", 50022))
         self.socket = Socket(peerAddress=IPv4Address("TCP", "192.0.2.7", 50022))
         self.kex_names: tuple[bytes, ...] = (
@@ -188,7 +200,8 @@ class ScriptedClient:
         secret = MP(int.from_bytes(shared, "big"))
         parts = (self.version, self.server_version, self.our_kexinit, theirs, host_key, self.public, public)
         digest = sha256(b"".join(map(NS, parts)) + secret).digest()
-        assert Key.fromString(host_key).verify(signature, digest)
+        assert key("host").public().verify(signature, digest)
+        self.host_key = host_key
         self.session_id = self.session_id or digest
         agreement = agree(self.proposal, Proposal.parse(theirs[1:]))
         derive = key_material(b"curve25519-sha256", secret, digest, self.session_id)

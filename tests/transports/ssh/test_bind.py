@@ -148,9 +148,31 @@ class NameTests(SynchronousTestCase):
             (b"ab--c.example.org", 330),
             (b"x" * 64, 396),
             (b"\xff", 326),
-            (b"app.internal", 1109),
         ]:
             self.assertEqual(self.assertRaises(Refused, claims, 443, "http", address).code, code, address)
+
+    def test_internal(self) -> None:
+        """Internal names may have any port; the scheme follows from the flags, or from the port."""
+        for port, command, address, expected in [
+            (443, "http", b"svc.internal", ("https", "svc.internal", 443)),
+            (0, "http", b"svc.internal", ("https", "svc.internal", None)),
+            (80, "http", b"svc.internal", ("http", "svc.internal", 80)),
+            (8080, "http", b"SVC.internal", ("https", "svc.internal", 8080)),
+            (8080, "http --schemes http", b"svc.internal", ("http", "svc.internal", 8080)),
+            (0, "http --url http://svc.internal", b"", ("http", "svc.internal", None)),
+            (443, "http --url https://svc.internal:8443", b"", ("https", "svc.internal", 8443)),
+            (443, "http --domain svc.internal", b"", ("https", "svc.internal", 443)),
+            (5000, "tls", b"svc.internal", ("tls", "svc.internal", 5000)),
+            (5432, "tcp", b"db.internal", ("tcp", "db.internal", 5432)),
+            (0, "tcp --url tcp://db.internal:5432", b"", ("tcp", "db.internal", 5432)),
+            (5432, "", b"db.internal", ("tcp", "db.internal", 5432)),
+        ]:
+            found = claims(port, command, address)
+            got = [(claim.proto, claim.host, claim.port, claim.binding) for claim in found]
+            self.assertEqual(got, [(*expected, "internal")], (port, command, address))
+        self.assertEqual(claims(443, "http --binding internal")[0].binding, "internal")
+        self.assertEqual(self.assertRaises(Refused, claims, 0, "tcp", b"db.internal").code, 1117)
+        self.assertEqual(self.assertRaises(Refused, claims, 443, "tls --upstream-tls", b"a.internal").code, 1109)
 
     def test_flags(self) -> None:
         """Flags name what to publish."""
@@ -243,7 +265,7 @@ class NameTests(SynchronousTestCase):
             ("https://u@a.example.org", 9037),
             ("https://a.example.org/", 9038),
             ("https://a_b.example.org", 355),
-            ("foo.internal", 1109),
+            ("https://foo.internal/x", 9037),
         ]:
             self.assertEqual(self.assertRaises(Refused, claims, 443, f"http --url {url}").code, code, url)
         self.assertEqual(self.assertRaises(Refused, claims, 0, "tcp --url tcp://a.example.org").code, 18003)

@@ -177,7 +177,6 @@ class FlagTests(SynchronousTestCase):
             "http --traffic-policy-file p.yml",
             "http --mutual-tls-cas ./ca.pem",
             "tls --terminate-at agent",
-            "http --binding internal",
             "http --binding kubernetes",
             "http --upstream-protocol http2",
         ]:

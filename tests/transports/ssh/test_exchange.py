@@ -6,7 +6,7 @@ from twisted.conch.ssh.common import NS, getNS
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.transports.ssh.kex import Proposal
-from tests.transports.ssh.client import ScriptedClient, data
+from tests.transports.ssh.client import ScriptedClient, data, key
 
 IGNORE = b"\x02" + NS(b"")
 
@@ -174,3 +174,73 @@ class KeyExchangeTests(SynchronousTestCase):
         client.send(IGNORE)
         client.clock.advance(600)
         self.assertIn("too long", client.disconnect_text())
+
+
+class HostCertificateTests(SynchronousTestCase):
+    """What is shown to clients that know certificates."""
+
+    NAME = b"ssh-ed25519-cert-v01@openssh.com"
+
+    def setUp(self) -> None:
+        self.certificates = {key("host").public().blob(): b"the certificate"}
+
+    def client(self) -> ScriptedClient:
+        """A client of a server with whatever certificates there are."""
+        given = {"host_certificates": lambda keys: {k: v for k, v in self.certificates.items() if k in set(keys)}}
+        return ScriptedClient(certificates=given).identify()
+
+    def exchanged(self, client: ScriptedClient, *host_keys: bytes) -> bytes:
+        """What the server shows to a client that knows these algorithms; its signature was checked."""
+        client.send(client.kexinit(host_keys=host_keys))
+        client.send(client.init())
+        client.finish_exchange()
+        client.send(b"\x15")
+        client.use_new_keys()
+        return client.host_key
+
+    def test_presented(self) -> None:
+        """Whoever prefers certificates is shown one, others the key."""
+        self.assertEqual(self.exchanged(self.client(), self.NAME, b"ssh-ed25519"), b"the certificate")
+        for names in ((b"ssh-ed25519",), (b"ssh-ed25519", self.NAME)):
+            self.assertEqual(self.exchanged(self.client(), *names), key("host").public().blob())
+
+    def test_none(self) -> None:
+        """Without a certificate none is offered."""
+        self.certificates = {}
+        client = self.client()
+        self.assertEqual(self.exchanged(client, self.NAME, b"ssh-ed25519"), key("host").public().blob())
+        offered = Proposal.parse(next(message for message in client.take(20))[1:]).host_keys
+        self.assertEqual(offered, (b"ssh-ed25519",))
+
+    def test_next_connection(self) -> None:
+        """A new certificate is shown to the next connection."""
+        self.exchanged(self.client(), self.NAME)
+        self.certificates = {key("host").public().blob(): b"the next one"}
+        self.assertEqual(self.exchanged(self.client(), self.NAME), b"the next one")
+
+    def test_same_for_a_connection(self) -> None:
+        """A connection goes on with the certificate that it began with, even one that is gone."""
+        client = self.client()
+        self.exchanged(client, self.NAME)
+        self.certificates = {}
+        client.take()
+        self.assertEqual(self.exchanged(client, self.NAME), b"the certificate")
+
+    def test_broken(self) -> None:
+        """If certificates cannot be found there are none, and the server goes on."""
+
+        def broken(keys: object) -> dict[bytes, bytes]:
+            raise RuntimeError("no store")
+
+        client = ScriptedClient(certificates={"host_certificates": broken}).identify()
+        self.assertEqual(self.exchanged(client, self.NAME, b"ssh-ed25519"), key("host").public().blob())
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    def test_announced(self) -> None:
+        """The list of host keys that clients learn stays one of keys."""
+        client = self.client()
+        self.exchanged(client, self.NAME)
+        client.send(b"\x05" + NS(b"ssh-userauth"), client.auth_request(key("user"), key("user")))
+        (announced,) = [message for message in client.take(80) if b"hostkeys-00" in message]
+        self.assertTrue(announced.endswith(NS(key("host").public().blob())))
+        self.assertNotIn(b"the certificate", announced)

@@ -13,7 +13,9 @@ from zope.interface.verify import verifyObject
 
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.interfaces import IAgentSession, ITunnel
-from tests.transports.ssh.doubles import PTY, World
+from ngrok_twisted.transports.ssh.forwards import STOPPED
+from ngrok_twisted.transports.ssh.gateway import STOPPED_REMOTELY
+from tests.transports.ssh.doubles import NOW, PTY, World
 
 
 class OrderTests(SynchronousTestCase):
@@ -486,6 +488,46 @@ class EndTests(SynchronousTestCase):
         self.assertIsInstance(answer[0], Refused)
         self.world.clock.advance(3)
         self.assertEqual(self.world.reservations.claims, [])
+
+    def test_stopped(self) -> None:
+        """A session that is stopped over the API tells its user so, and ends."""
+        world = self.world
+        world.forward()
+        session = world.run(b"http")
+        self.assertIsNone(self.successResultOf(world.gateway.order("stop", "")))
+        self.assertIn(STOPPED_REMOTELY.encode(), session.err)
+        self.assertEqual((world.urls, session.status), ([], STOPPED))
+        world.clock.advance(2)
+        self.assertEqual([text for _, text in world.connection.disconnects], [STOPPED_REMOTELY])
+
+    def test_orders(self) -> None:
+        """An SSH client can neither be restarted nor updated, and goes on."""
+        self.world.forward()
+        self.world.run(b"http")
+        for order, code in (("restart", 1122), ("update", 1121)):
+            refused = self.failureResultOf(self.world.gateway.order(order, "3"), Refused).value
+            self.assertEqual(refused.code, code)
+        self.assertEqual(len(self.world.urls), 1)
+
+    def test_described(self) -> None:
+        """A session says how it came, with what, and when; metadata is that of its first SSH session that has any."""
+        world = self.world
+        gateway = world.gateway
+        self.assertEqual((gateway.transport, gateway.agent_version, gateway.os), ("ssh", "OpenSSH_9.2", ""))
+        self.assertEqual((gateway.started_at, gateway.metadata), (NOW, ""))
+        world.forward()
+        first, second = world.session(), world.session()
+        for session, value in ((first, b"x" * 5000), (first, b"one"), (second, b"two")):
+            gateway.session_env(session, b"NGROK_METADATA", value)
+        self.assertEqual(gateway.metadata, "one")
+
+    def test_ids(self) -> None:
+        """A tunnel's id is its endpoint's but for the prefix, and the tunnel has what its user gave."""
+        self.world.forward()
+        self.world.run(b"http --metadata mine")
+        (tunnel,) = self.world.tunnels
+        self.assertEqual(tunnel.id.partition("_")[2], tunnel.endpoint_id.partition("_")[2])
+        self.assertEqual((tunnel.metadata, tunnel.forwards_to), ("mine", ""))
 
     def test_cancel_unknown(self) -> None:
         """Nothing is cancelled if there is no such forward."""

@@ -10,12 +10,14 @@ from unittest import skipUnless
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from twisted.conch.ssh.common import getNS
 from twisted.conch.ssh.keys import Key
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.errors import InvalidConfig
-from ngrok_twisted.transports.ssh.hostkeys import load_or_make
+from ngrok_twisted.transports.ssh.hostkeys import certified_keys, load_or_make
+from tests.iam.keys import make_key
 
 
 class HostKeysTests(SynchronousTestCase):
@@ -76,3 +78,28 @@ class HostKeysTests(SynchronousTestCase):
         keys = load_or_make(other, [self.directory.child("ssh_host_rsa_key")])
         self.assertEqual([key.sshType() for key in keys], [b"ssh-rsa"])
         self.assertFalse(other.exists())
+
+
+class CertifiedKeysTests(SynchronousTestCase):
+    """Host keys with certificates."""
+
+    def test_algorithms(self) -> None:
+        """Each certified key is offered under the names of its signatures, and shows the certificate in place of the key."""
+        keys = {bytes(key.sshType()): key for key in map(make_key, ("ed25519", "rsa", "nistp256"))}
+        blobs = [keys[kind].public().blob() for kind in (b"ssh-ed25519", b"ssh-rsa")]
+        found = certified_keys(keys, {blob: b"certificate of " + blob for blob in blobs})
+        self.assertEqual(
+            list(found),
+            [
+                b"ssh-ed25519-cert-v01@openssh.com",
+                b"rsa-sha2-512-cert-v01@openssh.com",
+                b"rsa-sha2-256-cert-v01@openssh.com",
+            ],
+        )
+        for name, certified in found.items():
+            plain = name.removesuffix(b"-cert-v01@openssh.com")
+            key = keys[b"ssh-rsa" if plain.startswith(b"rsa") else plain]
+            self.assertEqual(certified.blob(), b"certificate of " + key.public().blob())
+            signature = certified.sign(b"data", signatureType=name)
+            self.assertEqual(getNS(signature)[0], plain)
+            self.assertTrue(key.public().verify(signature, b"data"))

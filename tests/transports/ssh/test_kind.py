@@ -17,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from ngrok_twisted.errors import InvalidConfig
+from ngrok_twisted.errors import Refused
 from ngrok_twisted.interfaces import ITransportKind
 from ngrok_twisted.runtime import Runtime
 from ngrok_twisted.transports.ssh import kind
@@ -32,6 +33,10 @@ class Sessions:
 
     def __init__(self) -> None:
         self.live: list[Any] = []
+        self.shut_out: dict[tuple[str, str], Refused] = {}
+
+    def refusal(self, account_id: str, peer_host: str) -> Refused | None:
+        return self.shut_out.get((account_id, peer_host))
 
     def track(self, session: Any) -> Any:
         self.live.append(session)
@@ -84,6 +89,15 @@ class ServiceTests(SynchronousTestCase):
         first.disconnected(Failure(ConnectionError()))
         fourth, _ = self.connect()
         self.assertNoResult(fourth.forward_requested(b"", 443))
+
+    def test_turned_away(self) -> None:
+        """Who may not come in from its address publishes nothing, and is told why."""
+        first, connection = self.connect()
+        place = (connection.principal.account_id, connection.peer_host)
+        self.sessions.shut_out[place] = Refused(115, "not from there")
+        self.assertNoResult(first.forward_requested(b"", 443))
+        second, _ = self.connect()
+        self.assertEqual(self.failureResultOf(second.forward_requested(b"", 443)).value.code, 115)
 
     def test_stop(self) -> None:
         """Stopping tells every client, and waits for them to be gone."""

@@ -17,6 +17,7 @@ from twisted.conch.ssh.keys import Key
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.transports.ssh.publickey import BadKey, fingerprint, parse
+from tests.iam.certificates import Draft
 
 ED25519 = Key(ed25519.Ed25519PrivateKey.generate())
 RSA = Key(rsa.generate_private_key(65537, 2048))
@@ -79,10 +80,11 @@ class ParseTests(SynchronousTestCase):
     @given(st.binary(max_size=200))
     def test_any_bytes(self, blob: bytes) -> None:
         """Whatever comes, it is a key or it is refused."""
-        try:
-            parse(blob)
-        except BadKey:
-            pass
+        for start in (b"", NS(b"ssh-ed25519-cert-v01@openssh.com"), NS(b"ssh-rsa-cert-v01@openssh.com")):
+            try:
+                parse(start + blob)
+            except BadKey:
+                pass
 
     def test_fingerprint(self) -> None:
         """As OpenSSH prints it."""
@@ -136,6 +138,32 @@ class VerifyTests(SynchronousTestCase):
                 good + b"\0",
             ):
                 self.assertRaises(BadKey, public.verify, kind, bad, MESSAGE)
+
+    def test_certified(self) -> None:
+        """A key that comes in a certificate signs as ever, under its longer names; the plain names are not its."""
+        for key in (ED25519, RSA, *CURVES):
+            public = parse(Draft(key=key.public().blob()).blob())
+            self.assertTrue(public.certified)
+            self.assertTrue(all(name.endswith(b"-cert-v01@openssh.com") for name in public.algorithms))
+            for algorithm in public.algorithms:
+                plain = algorithm.removesuffix(b"-cert-v01@openssh.com")
+                signature = key.sign(MESSAGE, signatureType=plain)
+                public.verify(algorithm, signature, MESSAGE)
+                self.assertRaises(BadKey, public.verify, plain, signature, MESSAGE)
+                self.assertRaises(BadKey, public.verify, algorithm, NS(algorithm) + signature[15:], MESSAGE)
+                self.assertRaises(BadKey, public.verify, algorithm, signature, MESSAGE + b"!")
+        sha1 = RSA.sign(MESSAGE, signatureType=b"ssh-rsa")
+        public = parse(Draft(key=RSA.public().blob()).blob())
+        self.assertRaises(BadKey, public.verify, b"ssh-rsa-cert-v01@openssh.com", sha1, MESSAGE)
+
+    def test_certified_security_keys(self) -> None:
+        """Nor does a certificate make a touch of the authenticator needless."""
+        for kind in (SK_ED25519, SK_ECDSA):
+            key = SecurityKey(kind)
+            public = parse(Draft(key=key.blob).blob())
+            (algorithm,) = public.algorithms
+            public.verify(algorithm, key.sign(MESSAGE), MESSAGE)
+            self.assertRaises(BadKey, public.verify, algorithm, key.sign(MESSAGE, flags=0), MESSAGE)
 
     def test_checker_agrees(self) -> None:
         """What the SSH layer hands on as signed data also verifies in the checker of credentials."""

@@ -6,12 +6,18 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from twisted.conch.error import ValidPublicKey
 from twisted.conch.ssh.common import NS, getNS
 from twisted.conch.ssh.keys import Key
-from twisted.internet.defer import Deferred, succeed
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
+from ngrok_twisted.ssh_login import CertificateLogin, ISSHCertificateLogin
 from ngrok_twisted.transports.ssh.publickey import fingerprint
+from tests.iam.certificates import Draft
 from tests.transports.ssh.client import ScriptedClient, key
 from tests.transports.ssh.gateways import PRINCIPAL, KnownBlobs
 
@@ -205,3 +211,86 @@ class ExplanationTests(SynchronousTestCase):
         for _ in range(10):
             client.send(client.auth_request(key("user"), None))
         self.assertIn("too many login requests", client.disconnect_text())
+
+
+@implementer(ICredentialsChecker)
+class Certificates:
+    """Lets every certificate in, and remembers what it was asked."""
+
+    credentialInterfaces = (ISSHCertificateLogin,)
+
+    def __init__(self) -> None:
+        self.asked: list[CertificateLogin] = []
+
+    def requestAvatarId(self, credentials: Any) -> Any:
+        """`ICredentialsChecker`."""
+        self.asked.append(credentials)
+        if credentials.signature is None:
+            return fail(ValidPublicKey())
+        return succeed("sshca_1")
+
+
+class CertificateTests(SynchronousTestCase):
+    """Logins with certificates."""
+
+    NAME = b"ssh-ed25519-cert-v01@openssh.com"
+
+    def client(self, accepted: bool = True) -> ScriptedClient:
+        """A client of a server that accepts certificates, or not."""
+        client = ScriptedClient(certificates={"user_certificates": accepted})
+        self.checker = Certificates()
+        client.portal.registerChecker(self.checker)
+        client.start_auth()
+        client.take()
+        return client
+
+    def request(self, client: ScriptedClient, blob: bytes, signer: Key | None, algorithm: bytes = NAME) -> list[bytes]:
+        """What the server answers to a certificate."""
+        head = b"\x32" + NS(b"v2") + NS(b"ssh-connection") + NS(b"publickey")
+        tail = NS(algorithm) + NS(blob)
+        if signer is None:
+            client.send(head + b"\0" + tail)
+        else:
+            client.send(head + b"\1" + tail + NS(signer.sign(NS(client.session_id) + head + b"\1" + tail)))
+        return client.take()
+
+    def certificate(self) -> bytes:
+        """The user's."""
+        return Draft(key=key("user").public().blob()).blob()
+
+    def test_login(self) -> None:
+        """A certificate is acceptable when asked about, and the certified key's signature logs in."""
+        client, blob = self.client(), self.certificate()
+        self.assertEqual(self.request(client, blob, None), [b"\x3c" + NS(self.NAME) + NS(blob)])
+        self.assertEqual(self.request(client, blob, key("user"))[0], b"\x34")
+        shown = self.checker.asked[-1]
+        self.assertEqual((shown.username, shown.algorithm, shown.blob), (b"v2", self.NAME, blob))
+        self.assertEqual(shown.peer_host, "192.0.2.7")
+
+    def test_proof(self) -> None:
+        """The signature of another key is refused, and the portal is not asked."""
+        client = self.client()
+        self.assertEqual(self.request(client, self.certificate(), key("stranger"))[0][0], 51)
+        self.assertEqual(self.checker.asked, [])
+
+    def test_switched_off(self) -> None:
+        """Where certificates are not accepted they are refused unread."""
+        client = self.client(accepted=False)
+        for signer in (None, key("user")):
+            self.assertEqual(self.request(client, self.certificate(), signer)[0][0], 51)
+        self.assertEqual(self.checker.asked, [])
+
+    def test_under_another_name(self) -> None:
+        """Neither does a certificate pass for a key, nor a key for a certificate."""
+        for accepted in (True, False):
+            client = self.client(accepted)
+            self.assertEqual(self.request(client, self.certificate(), key("user"), b"ssh-ed25519")[0][0], 51)
+            self.assertEqual(self.request(client, key("user").public().blob(), key("user"))[0][0], 51)
+        self.assertEqual(self.checker.asked, [])
+
+    def test_malformed(self) -> None:
+        """A certificate without a readable key is refused, with a line for the operator."""
+        with capturedLogs() as events:
+            self.assertEqual(self.request(self.client(), self.certificate()[:60], None)[0][0], 51)
+        said = [event for event in events if "ssh certificate refused" in (event["log_format"] or "")]
+        self.assertEqual([(event["log_level"].name, event["peer"]) for event in said], [("warn", "192.0.2.7")])

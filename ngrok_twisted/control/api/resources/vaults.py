@@ -9,10 +9,14 @@ from typing import Any
 
 from ngrok_twisted.control.api.bodies import given_values
 from ngrok_twisted.control.api.call import Call, Making
-from ngrok_twisted.control.api.collection import Collection
+from ngrok_twisted.control.api.collection import Changes, Collection
 from ngrok_twisted.control.api.shapes import Seen, Texts, TextsUpdate, timestamp
+from ngrok_twisted.errors import Refused
 from ngrok_twisted.records.base import Snapshot
+from ngrok_twisted.records.secret import Secret
 from ngrok_twisted.records.vault import Vault
+
+_NOT_EMPTY = 23003
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,7 @@ class Vaults(Collection[Vault]):
     Create = VaultCreate
     Update = VaultUpdate
     declared_at = "vaults"
-    filterable = ("id", "created_at", "updated_at", "name", "description", "metadata", "created_by", "last_updated_by")
+    filterable = ("id", "created_at", "description", "metadata", "name")
     codes = {"name": 23001}
 
     def make(self, making: Making, body: Any) -> Vault:
@@ -77,6 +81,13 @@ class Vaults(Collection[Vault]):
         """Collection."""
         editor = call.principal.owner_id
         return replace(record, **given_values(body), updated_at=call.parts.now(), last_updated_by=editor)
+
+    def removed(self, call: Call, record: Vault, records: Snapshot) -> Changes:
+        """Collection."""
+        inside = sum(secret.vault_id == record.id for secret in records.all(Secret))
+        if inside:
+            raise Refused(_NOT_EMPTY, f"The vault {record.name} still holds {inside} secrets: delete them first.")
+        return super().removed(call, record, records)
 
     def view(self, call: Call, record: Vault) -> VaultView:
         """Collection."""

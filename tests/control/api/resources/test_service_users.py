@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from ngrok_twisted.iam.sessions import Sessions
 from ngrok_twisted.records.credential import Credential
-from ngrok_twisted.records.service_user import ServiceUser
-from tests.control.api.harness import ACCOUNT, OTHER, APIHarness, APITestCase, principal
+from tests.control.api.harness import ACCOUNT, OTHER, APITestCase, principal
 from tests.iam.sessions import FakeSession
 
 
@@ -56,7 +55,11 @@ class ServiceUserTests(APITestCase):
         made = self.ok("POST", "/service_users", {"name": "ci"})
         self.api.caller = principal(owner_id=made["id"])
         self.assertEqual(self.ok("GET", f"/service_users/{made['id']}"), made)
-        requests = (("POST", "", {"name": "x"}), ("PATCH", f"/{made['id']}", {"active": True}), ("DELETE", f"/{made['id']}", {}))
+        requests = (
+            ("POST", "", {"name": "x"}),
+            ("PATCH", f"/{made['id']}", {"active": True}),
+            ("DELETE", f"/{made['id']}", {}),
+        )
         for verb, path, body in requests:
             error = self.refused(verb, f"/service_users{path}", body)
             self.assertEqual((error.status, error.code), (403, 4111))
@@ -83,18 +86,12 @@ class ServiceUserTests(APITestCase):
 
     def test_declared_credential(self) -> None:
         """A service user that the configuration gives a credential to is not deleted from under it."""
-        bot = ServiceUser(id="service_" + "0" * 27, account_id=ACCOUNT, name="ci")
-        credential = Credential(
-            id="cr_" + "0" * 27, account_id=ACCOUNT, token_hash="0", owner_id=bot.id, declared=True
-        )
-        self.api = APIHarness([credential])
-        made = self.ok("POST", "/service_users", {"name": "ci"})["id"]
-        self.api.control.declare(
-            [*self.api.control.records.tables["accounts"].values(), Credential(
-                id="cr_" + "0" * 27, account_id=ACCOUNT, token_hash="0", owner_id=made, declared=True)]
-        )
-        self.assertIn("configuration", self.refused("DELETE", f"/service_users/{made}").message)
-        self.ok("GET", f"/service_users/{made}")
+        bot = self.ok("POST", "/service_users", {"name": "ci"})["id"]
+        declared = Credential(id="cr_1", account_id=ACCOUNT, token_hash="0", owner_id=bot, declared=True)
+        tables = self.api.control.records.tables
+        self.api.control.declare([*tables["accounts"].values(), *tables["users"].values(), declared])
+        self.assertIn("configuration", self.refused("DELETE", f"/service_users/{bot}").message)
+        self.ok("GET", f"/service_users/{bot}")
 
     def tracked(self, *credentials: dict[str, str]) -> list[FakeSession]:
         """A session of each, as the product keeps it."""

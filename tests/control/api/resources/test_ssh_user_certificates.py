@@ -89,6 +89,13 @@ class UserCertificateTests(APITestCase):
         for extensions in ({"a b": ""}, {"": ""}, {"x" * 65: ""}, {"é": ""}, {str(n): "" for n in range(33)}):
             self.assertEqual(self.code(extensions=extensions), 215, str(extensions))
 
+    def test_acl(self) -> None:
+        """What a user may bind here is checked where it is granted."""
+        extensions = {"acl@ngrok_twisted": "bind:*.example.com,bind:a=b"}
+        self.assertEqual(self.ok("POST", PATH, self.body(extensions=extensions))["extensions"], extensions)
+        for text in ("", "bind:", "example.com", "bind:a.example.com,"):
+            self.assertEqual(self.code(extensions={"acl@ngrok_twisted": text}), 600, text)
+
     def test_codes(self) -> None:
         """Bad values have ngrok's codes of user certificates."""
         for body, code in (

@@ -50,6 +50,18 @@ class VaultTests(APITestCase):
         self.assertEqual(self.refused("POST", "/vaults", {"name": "a b"}).code, 23000)
         self.assertEqual(self.refused("POST", "/vaults", {"name": "a"}).code, 23004)
 
+    def test_not_empty(self) -> None:
+        """A vault with secrets in it stays; the sentence says why."""
+        id = self.ok("POST", "/vaults", {"name": "a"})["id"]
+        secret = self.ok("POST", "/vault_secrets", {"name": "s", "value": "v", "vault_id": id})
+        self.assertEqual(self.refused("DELETE", f"/vaults/{id}").code, 23003)
+        self.ok("DELETE", f"/vault_secrets/{secret['id']}")
+        self.ok("DELETE", f"/vaults/{id}")
+
+    def test_long_name(self) -> None:
+        """A name has an end."""
+        self.assertEqual(self.refused("POST", "/vaults", {"name": "n" * 256}).code, 23002)
+
     def test_every_problem(self) -> None:
         """A body with several problems is told each of them, by field."""
         error = self.refused("POST", "/vaults", {"name": 1, "color": "red"})

@@ -169,11 +169,14 @@ func arguments(method reflect.Value, given json.RawMessage) ([]reflect.Value, er
 		case wanted.Kind() == reflect.Interface:
 			values = append(values, reflect.ValueOf(context.Background()))
 		case wanted.Kind() == reflect.String:
-			var named struct{ ID string }
+			var named struct {
+				ID             string `json:"id"`
+				SubscriptionID string `json:"subscription_id"`
+			}
 			if err := json.Unmarshal(given, &named); err != nil {
 				return nil, err
 			}
-			values = append(values, reflect.ValueOf(named.ID))
+			values = append(values, reflect.ValueOf(named.ID+named.SubscriptionID))
 		default:
 			value := reflect.New(wanted.Elem())
 			if err := json.Unmarshal(given, value.Interface()); err != nil {

@@ -1,0 +1,52 @@
+"""
+The interfaces of transports and protocols that move bytes without copying them.
+"""
+
+from __future__ import annotations
+
+from zope.interface import Interface
+
+from twisted.internet.interfaces import IProtocol, ITransport
+
+
+class IBatchReceiver(IProtocol):
+    """
+    A protocol that takes several buffers in one call, without a copy.
+
+    A transport that has decrypted many packets at once calls ``batchReceived`` where the protocol provides this
+    interface, and ``dataReceived`` with joined ``bytes`` where it does not.
+    """
+
+    def batchReceived(buffers):
+        """
+        :param buffers: a list of bytes-like objects, none empty. **They are valid only during the call**: what is kept
+            longer is copied.
+        """
+
+
+class IBatchTransport(ITransport):
+    """A transport that takes several buffers in one call, without a copy where the kernel takes them at once."""
+
+    def writeBatch(buffers):
+        """
+        :param buffers: a list of bytes-like objects. When the call returns they are free to be reused: whatever could
+            not be sent at once has been copied.
+        """
+
+
+class IFillable(IProtocol):
+    """
+    A protocol that owns the buffer its transport reads into (the stream counterpart of asyncio's ``BufferedProtocol``).
+
+    An eager transport reads with ``recv_into``; any other transport calls ``dataReceived``, which the protocol must
+    serve too.
+    """
+
+    def fillable():
+        """
+        :return: a writable, non-empty ``memoryview``. It may be shared by all connections of the process, since it is
+            used only until `filled` returns.
+        """
+
+    def filled(count):
+        """:param count: how many bytes, at least one, were written at the start of the last `fillable` buffer."""

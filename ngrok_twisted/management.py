@@ -1,0 +1,82 @@
+"""
+The management API put together: the records, the parts of the server that it shows and changes, and who may call it.
+"""
+
+from __future__ import annotations
+
+from os import urandom
+from typing import Any, Callable, Iterator
+
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+
+from ngrok_twisted.control.api.access import Access, AccessLimits
+from ngrok_twisted.control.api.admission import admitted
+from ngrok_twisted.control.api.call import Parts
+from ngrok_twisted.control.api.routes import Routes, all_methods
+from ngrok_twisted.control.api.site import APIResource
+from ngrok_twisted.control.config import Config
+from ngrok_twisted.control.ownership import ReservationSettings
+from ngrok_twisted.control.service import Control
+from ngrok_twisted.iam.api_keys import APIKeys
+from ngrok_twisted.iam.last_use import LastUse
+from ngrok_twisted.iam.sessions import Sessions
+from ngrok_twisted.places import api_url, exposed
+from ngrok_twisted.records.api_key import APIKey
+from ngrok_twisted.records.base import Snapshot
+from ngrok_twisted.records.ids import NewIds
+from ngrok_twisted.tunnels import Tunnels
+
+
+def api_resource(
+    config: Config,
+    settings: ReservationSettings,
+    control: Control,
+    tunnels: Tunnels,
+    sessions: Sessions,
+    last_use: LastUse,
+    reactor: Any,
+) -> APIResource:
+    """
+    The API as a web resource, for any number of listeners.
+    """
+    records = lambda: control.records
+    parts = Parts(
+        records=records,
+        change=control.change,
+        live=lambda: control.live,
+        tunnels=tunnels,
+        sessions=sessions,
+        settings=settings,
+        now=reactor.seconds,
+        new_id=NewIds(reactor.seconds),
+        random_bytes=urandom,
+        more={"in_thread": _in_thread(reactor)},
+    )
+    limits = AccessLimits(
+        requests_per_minute=config.limits.api_requests_per_minute,
+        failures_per_minute=config.limits.api_failures_per_minute,
+    )
+    access = Access(records, APIKeys(records, reactor, last_use.used), admitted, reactor, limits)
+    return APIResource(parts, Routes(all_methods()), access, api_url(config))
+
+
+def api_notes(config: Config, records: Snapshot) -> Iterator[str]:
+    """
+    What an operator should know about the API, though the server can run.
+
+    :param records: those in force.
+    """
+    if next(records.all(APIKey), None) is None and (config.listen.api or config.listen.https):
+        yield "nobody can use the management API yet: declare a key under api_keys"
+    for description in config.listen.api:
+        if exposed(description):
+            yield (
+                f"listen.api ({description}) can be reached from other machines, and keys travel in the clear there: give "
+                f"it interface=127.0.0.1, and use {api_url(config)} from elsewhere"
+            )
+
+
+def _in_thread(reactor: Any) -> Callable[..., Deferred[Any]]:
+    """Calls a function in one of the reactor's threads; gives a Deferred of its result."""
+    return lambda work, *arguments: deferToThreadPool(reactor, reactor.getThreadPool(), work, *arguments)
