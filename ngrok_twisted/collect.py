@@ -4,7 +4,7 @@ Whole request bodies, for those who must see one before they decide.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
@@ -67,7 +67,7 @@ class _Collector:
         """IRequestBody."""
         if self._left >= 0:
             body = b"".join(self._pieces)
-            self._request.store_body(body)
+            self._request.store_body(body, trailers)
             self._end(body)
 
     def bodyFailed(self, reason: Failure) -> None:
@@ -80,6 +80,52 @@ class _Collector:
     def _end(self, result: Any) -> None:
         if not self.done.called:
             self.done.callback(result)
+
+
+class BodyGuard(Wrapper):
+    """
+    A `ngrok_twisted.wrapper.Guard` that sees the whole body before it decides. What it lets pass goes on with its body as
+    it came.
+    """
+
+    def __init__(
+        self,
+        inner: Any,
+        admit: Callable[[Any, bytes], Any],
+        limit: int,
+        look: Callable[[Any], Any] = lambda request: None,
+        too_large: Callable[[Any], Any] | None = None,
+    ) -> None:
+        """
+        :param admit: ``admit(request, body)`` returns ``None`` (go on), an `IResource` that answers instead, or a Deferred
+            of either. It may raise an `EdgeError`.
+        :param limit: how many bytes of body may be held in memory.
+        :param look: ``look(request)`` is asked as soon as the head is there, so that nobody has to send a body that will
+            not be read. It returns ``None`` (read the body), or an `IResource` that answers, which may be ``inner``. It
+            may raise an `EdgeError`.
+        :param too_large: stands in for ``admit`` for a body over the limit; 413 without it.
+        """
+        super().__init__(inner)
+        self._admit = admit
+        self._limit = limit
+        self._look = look
+        self._too_large = too_large
+
+    def render(self, request: Any) -> Any:
+        """IResource."""
+        verdict = self._look(request)
+        if verdict is not None:
+            return verdict.render(request)
+        collected: Deferred[Any] = collect(request, self._limit)
+        collected.addCallbacks(lambda body: self._admit(request, body), lambda reason: self._refused(request, reason))
+        collected.addCallback(lambda verdict: request.answer_with(self.inner if verdict is None else verdict))
+        collected.addErrback(request.fail)
+        return NOT_DONE_YET
+
+    def _refused(self, request: Any, reason: Failure) -> Any:
+        if self._too_large is None or not reason.check(BodyTooLarge):
+            return reason
+        return self._too_large(request)
 
 
 class Collected(Wrapper):

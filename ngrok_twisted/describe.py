@@ -64,6 +64,9 @@ def _mapping(hint: Any, marks: tuple[Any, ...], nulls: bool) -> dict[str, Any]:
     if by_name is None:
         return {"type": "object", "additionalProperties": _described(get_args(hint)[1], (), nulls)}
     properties = {name: _described(item, (), nulls) for name, item in by_name.types().items()}
+    if nulls:
+        planned = {"type": "null", "description": f"This {by_name.word} is not built into this version."}
+        properties |= dict.fromkeys(sorted(by_name.planned - properties.keys()), planned)
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 

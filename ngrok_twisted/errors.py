@@ -53,6 +53,22 @@ class EndpointOffline(EdgeError):
         return cls(f"The endpoint {host} is offline." if host else None)
 
 
+class NoBackend(EdgeError):
+    """A route or an edge says nobody who answers."""
+
+    code = 724
+    status = 502
+    sentence = "Nothing is configured to answer here."
+
+
+class NobodyServes(EdgeError):
+    """The traffic reached a configured edge, but none of its backends has anybody who is online."""
+
+    code = 6515
+    status = 502
+    sentence = "No tunnel is online behind this endpoint."
+
+
 class BadRequest(EdgeError):
     """The visitor's message is not HTTP, or is ambiguous (RFC 9112)."""
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Mapping
 
-#: What a record's family is called in the types of its audit events.
+#: What the objects of a resource of the API are called in the types of their audit events.
 AUDITED: Mapping[str, str] = {
     "api_keys": "api_key",
     "credentials": "tunnel_credential",
@@ -39,13 +39,29 @@ AUDITED: Mapping[str, str] = {
     "service_users": "bot_user",
 }
 
-_CHANGES = ("created", "updated", "deleted")
+#: The resource whose objects are parts of other records.
+ROUTES = "https_edge_routes"
+
+CREATED, UPDATED, DELETED = "created", "updated", "deleted"
 
 #: An agent comes and goes.
-SESSIONS = frozenset({"agent_session_start.v0", "agent_session_stop.v0"})
+SESSION_START, SESSION_STOP = "agent_session_start.v0", "agent_session_stop.v0"
+SESSIONS = frozenset({SESSION_START, SESSION_STOP})
 
 #: A request was answered; a connection was closed.
-TRAFFIC = frozenset({"http_request_complete.v0", "tcp_connection_closed.v0"})
+HTTP_REQUEST, TCP_CONNECTION = "http_request_complete.v0", "tcp_connection_closed.v0"
+TRAFFIC = frozenset({HTTP_REQUEST, TCP_CONNECTION})
+
+
+def event_type(resource: str, change: str) -> str:
+    """
+    The type of an audit event.
+
+    :param resource: one of `AUDITED`.
+    :param change: `CREATED`, `UPDATED` or `DELETED`.
+    """
+    return f"{AUDITED[resource]}_{change}.v0"
+
 
 #: Every type that can be subscribed to.
-EVENT_TYPES = frozenset(f"{name}_{change}.v0" for name in AUDITED.values() for change in _CHANGES) | SESSIONS | TRAFFIC
+EVENT_TYPES = SESSIONS | TRAFFIC | {event_type(name, change) for name in AUDITED for change in (CREATED, UPDATED, DELETED)}

@@ -25,6 +25,9 @@ class Flow:
     :ivar proto: ``https``, ``http``, ``tls`` or ``tcp``.
     :ivar edge: what serves it (an object with a ``name``), or ``None`` before it is known.
     :ivar tunnel: the `ITunnel` that answers, or ``None``.
+    :ivar backend_id: the configured backend that was asked; empty where there is none.
+    :ivar dialled: seconds that it took to connect to who was asked last; 0.0 if a connection was there already; ``None``
+        before, and where none is needed.
     :ivar started: seconds on the reactor's clock when it began.
     :ivar ended: seconds on the reactor's clock when it ended, or ``-1.0`` before.
     :ivar method: the HTTP method, empty for streams.
@@ -45,6 +48,8 @@ class Flow:
         "proto",
         "edge",
         "tunnel",
+        "backend_id",
+        "dialled",
         "started",
         "ended",
         "method",
@@ -70,6 +75,8 @@ class Flow:
         self.observers = observers
         self.edge: Any = None
         self.tunnel: Any = None
+        self.backend_id = ""
+        self.dialled: float | None = None
         self.ended = -1.0
         self.method = b""
         self.target = b""

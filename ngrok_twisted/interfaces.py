@@ -77,7 +77,8 @@ class IResponseFilter(Interface):
 
     def begin(head):
         """
-        See, and possibly change, the response's head before it is sent.
+        See, and possibly change, the response's head before it is sent. A filter that has a true ``passive`` after that
+        leaves the body alone: ``feed`` and ``finish`` are not called.
 
         :param head: a `ngrok_twisted.wrapper.ResponseHead`.
         """
@@ -229,7 +230,7 @@ class IAgentSession(Interface):
 
         :param command: ``stop``, ``restart`` or ``update``.
         :param version: for ``update``: the version to move to; empty for the newest.
-        :return: a Deferred that fires with ``None`` once the agent has the order. It fails with
+        :return: a Deferred that fires with ``None`` once the agent has the order, soon in any case. It fails with
             `ngrok_twisted.errors.Refused`: 804, 805 and 806 if this agent takes no such order, 807, 808 and 809 if it could
             not follow it, 810 if it was lost; SSH clients have 1122 and 1121 of their own.
         """
@@ -357,6 +358,28 @@ class ICertificateIssuer(Interface):
         """
         :param names: a tuple of DNS names, the first being the subject; a leading ``*.`` is allowed.
         :return: a `ngrok_twisted.tls.certificates.KeyPair`.
+        """
+
+
+class IWebhookVerifier(Interface):
+    """Somebody who sends signed webhooks: one value in a file of ``webhook/providers/``."""
+
+    name = Attribute("``str``: the value of ``provider``, lower case.")
+    aliases = Attribute("``tuple[str, ...]``: other values of ``provider`` that mean the same.")
+    secret = Attribute("``str``: what its users know the secret as, for messages and documentation.")
+
+    def check_secret(secret):
+        """
+        :param secret: as configured; empty if it was not given.
+        :raises ngrok_twisted.errors.Refused: it cannot be right; the code is ngrok's number.
+        """
+
+    def __call__(secret, context):
+        """
+        :param secret: one that `check_secret` lets pass.
+        :param context: a `ngrok_twisted.webhook.context.WebhookContext`.
+        :return: a `ngrok_twisted.webhook.verifier.Verifier`, or something that looks like it.
+        :raises LookupError: the server lacks what verifying takes; the message says what.
         """
 
 

@@ -119,7 +119,7 @@ class _Reading:
             return self._wrong(_WANTED[hint], data, path)
         if hint is str and secret and self._reveal is not None:
             return self._reveal(data)
-        if EXTERNAL in marks and self._external is not None and data.startswith(("file:", "env:")):
+        if hint is str and EXTERNAL in marks and self._external is not None and data.startswith(("file:", "env:")):
             return self._made(self._external, data, path)
         return data
 
@@ -138,7 +138,7 @@ class _Reading:
     def _union(self, hint: Any, marks: tuple[Any, ...], data: Any, path: str, secret: bool) -> Any:
         options = get_args(hint)
         for option in options:
-            if _fits(option, data):
+            if fits(option, data):
                 return self.read(option, marks, data, path, secret)
         rest = [option for option in options if option is not type(None)]
         if len(rest) == 1:
@@ -175,7 +175,8 @@ class _Reading:
         for key, item in data.items():
             inner = join(path, str(key)[:SHOWN])
             if key in mark.planned and key not in types_:
-                self.problem(inner, f"this {mark.word} is not built into this version; take it out")
+                if item is not None:
+                    self.problem(inner, f"this {mark.word} is not built into this version; take it out")
             elif key not in types_:
                 word = f"key or {mark.word}" if also and mark.word != "key" else mark.word
                 self._unknown(inner, key, (*types_, *also), word)
@@ -250,12 +251,12 @@ def _takes_null(hint: Any) -> bool:
     return type(None) in get_args(hint)
 
 
-def _fits(hint: Any, data: Any) -> bool:
+def fits(hint: Any, data: Any) -> bool:
     """Whether data has the shape that a type is written in."""
     hint, marks = unwrap(hint)
     origin = get_origin(hint)
     if origin is Union or origin is types.UnionType:
-        return any(_fits(option, data) for option in get_args(hint))
+        return any(fits(option, data) for option in get_args(hint))
     if origin is Literal:
         return type(data) in {type(value) for value in get_args(hint)}
     if origin is tuple:

@@ -1,12 +1,12 @@
 """
-The two shapes of a request module: `Guard`, which may answer instead of what is behind it, and `Filtered`, which changes
-the response on its way out.
+The three shapes of a request module: `Guard`, which may answer instead of what is behind it, `Filtered`, which changes the
+response on its way out, and `Prepared`, which changes the head that the upstream gets.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.web.http import RESPONSES
@@ -17,6 +17,10 @@ from zope.interface import implementer
 from ngrok_twisted.interfaces import IResponseFilter
 
 
+#: Set in a flow's variables by an answer that belongs to a sign-in flow: the edge's own headers stay as they are.
+SIGNING_IN = "login.redirect"
+
+
 class Phase(IntEnum):
     """Where a module stands in the onion of a route, outermost first."""
 
@@ -24,6 +28,7 @@ class Phase(IntEnum):
     ADMIT = 20
     VERIFY = 30
     AUTHENTICATE = 40
+    ENCODE = 45
     POLICY = 50
     PROTECT = 60
     PREPARE = 70
@@ -124,6 +129,48 @@ class Filtered(Wrapper):
         made = self.make_filter(request)
         if made is not None:
             request.add_filter(made)
+        return self.inner.render(request)
+
+
+class HeadEdit:
+    """
+    What modules change in the head of one request, once everything else has had its say.
+
+    :ivar removed: field names in lower case; every value goes, also those that the edge itself would add.
+    :ivar added: pairs of name and value that come after all others.
+    :ivar host: stands in the place of ``Host``; empty leaves it as it is.
+    """
+
+    __slots__ = ("removed", "added", "host")
+
+    def __init__(
+        self, removed: frozenset[bytes] = frozenset(), added: Sequence[tuple[bytes, bytes]] = (), host: bytes = b""
+    ) -> None:
+        self.removed = removed
+        self.added = added
+        self.host = host
+
+    def then(self, other: HeadEdit) -> HeadEdit:
+        """The edit that is the same as this one, and after it the other."""
+        kept = [field for field in self.added if field[0] not in other.removed]
+        return HeadEdit(self.removed | other.removed, (*kept, *other.added), other.host or self.host)
+
+
+class Prepared(Wrapper):
+    """
+    A module that changes the head that the upstream gets. No other module sees the change.
+
+    :ivar make_edit: ``make_edit(request)`` returns a `HeadEdit`. It is called each time the request is sent, when it is
+        known to whom.
+    """
+
+    def __init__(self, inner: Any, make_edit: Callable[[Any], HeadEdit]) -> None:
+        super().__init__(inner)
+        self.make_edit = make_edit
+
+    def render(self, request: Any) -> Any:
+        """IResource."""
+        request.edits += (self.make_edit,)
         return self.inner.render(request)
 
 

@@ -17,6 +17,11 @@ from ngrok_twisted.marks import EXTERNAL, ONE_OR_MANY, READ_ONLY, REST, ByName, 
 from ngrok_twisted.records.base import Problem
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaybeElsewhere:
+    token: Annotated[str | None, EXTERNAL] = None
+
+
 @dataclass(frozen=True)
 class Range:
     """Something that is written as text."""
@@ -164,6 +169,11 @@ class ParseTests(SynchronousTestCase):
         value = schema.parse(Outer, data, external=lambda text: f"<{text}>")
         self.assertEqual((value.name, value.token), ("env:A", "<env:A>"))
         self.assertEqual(schema.parse(Outer, data).token, "env:A")
+
+    def test_external_null(self) -> None:
+        """Null is nothing that could stand elsewhere."""
+        value = schema.parse(MaybeElsewhere, {"token": None}, external=lambda text: f"<{text}>")
+        self.assertIsNone(value.token)
 
     def test_read_only(self) -> None:
         """What the server sets is accepted only from where the server wrote it."""

@@ -23,8 +23,14 @@ from ngrok_twisted.wrapper import Answer
 #: Those that send a visitor elsewhere (RFC 9110 section 15.4).
 STATUSES = (300, 301, 302, 303, 307, 308)
 
-#: Characters of a URL that is sent; browsers and servers refuse longer ones, and a replacement could grow without end.
+#: Characters of a URL that is looked at or sent: browsers and servers refuse longer ones, and replacements multiply.
 URL_MAX = 64 * 1024
+
+#: Characters of ``to``, which may name the whole URL many times.
+TO_MAX = 2048
+
+#: ngrok's code for a text that is too long.
+TOO_LONG = 2221
 
 # What may stand in a URL unencoded (RFC 3986 section 2), and the sign of what is encoded already.
 _SAFE = "!#$%&'()*+,/:;=?@[]~-._"
@@ -66,6 +72,8 @@ class RedirectConfig:
             yield Problem("status_code", f"must be one of {', '.join(map(str, STATUSES))}")
         if not self.to:
             yield Problem("to", "must not be empty")
+        if len(self.to) > TO_MAX:
+            yield Problem("to", f"is longer than {TO_MAX} characters", code=TOO_LONG)
         try:
             groups = _compiled(self.from_).groups if self.from_ else 0
         except re2.error:
@@ -86,7 +94,7 @@ class Redirect:
     ending = Ending.SOMETIMES
 
     def __init__(self, config: RedirectConfig, context: ActionContext) -> None:
-        self._from = _compiled(config.from_) if config.from_ else None
+        self._from: Any = _compiled(config.from_) if config.from_ else None
         self._to = literal(config.to)
         self._status = config.status_code
         self._headers = header_fields(config.headers)
@@ -104,20 +112,33 @@ class Redirect:
     def admit(self, request: Any) -> Any:
         """IRequestAction."""
         asked = _RequestURL(request)
-        url = self.target(asked)
-        if url in (asked.text, None) or len(url) > URL_MAX:
+        if len(asked.text) > URL_MAX:
+            return None
+        url = self._target(asked)
+        if url is None or url == asked.text or len(url) > URL_MAX:
             return None
         return Answer(self._status, [*self._headers, (b"location", url.encode("ascii"))])
 
-    def target(self, asked: _RequestURL) -> Any:
-        """The URL to send the visitor to; ``None`` where nothing matches."""
+    def _target(self, asked: _RequestURL) -> str | None:
+        """The URL to send the visitor to; ``None`` where nothing matches, or too much does."""
         if self._from is None:
-            made = _expanded(self._to, asked, lambda number: asked.text if number == 0 else "")
-        elif self._from.search(asked.text) is None:
-            return None
+            made: str | None = _expanded(self._to, asked, lambda number: asked.text)
         else:
-            made = self._from.sub(lambda match: _expanded(self._to, asked, lambda n: match.group(n) or ""), asked.text)
-        return quote(f"{asked.origin}{made}" if made.startswith("/") and not made.startswith("//") else made, _SAFE)
+            made = self._replaced(asked)
+        if made is None:
+            return None
+        on_same_host = made.startswith("/") and not made.startswith("//")
+        return quote(asked.origin + made if on_same_host else made, _SAFE)
+
+    def _replaced(self, asked: _RequestURL) -> str | None:
+        text, pieces, size, end = asked.text, [], 0, 0
+        for match in self._from.finditer(text):
+            pieces += [text[end : match.start()], _expanded(self._to, asked, lambda n: match.group(n) or "")]
+            size += len(pieces[-2]) + len(pieces[-1])
+            if size > URL_MAX:
+                return None
+            end = match.end()
+        return "".join((*pieces, text[end:])) if pieces else None
 
 
 class _RequestURL:
@@ -134,6 +155,7 @@ class _RequestURL:
         self.uri = quote(uri, _SAFE)
         self.host = request.flow.host
         self.text = self.origin + self.uri
+        self._arguments: dict[str, str] | None = None
 
     def named(self, name: str) -> str | None:
         """The value of a name in ngrok's older language, or ``None`` if it is none."""
@@ -157,8 +179,10 @@ class _RequestURL:
 
     def argument(self, name: str) -> str:
         """The first value of a query parameter."""
-        query = self.uri.partition("?")[2]
-        return next((value for key, value in parse_qsl(query, True, errors="replace") if key == name), "")
+        if self._arguments is None:
+            pairs = parse_qsl(self.uri.partition("?")[2], True, errors="replace")
+            self._arguments = dict(reversed(pairs))
+        return self._arguments.get(name, "")
 
 
 def _expanded(to: str, asked: _RequestURL, group: Callable[[int], str]) -> str:

@@ -26,11 +26,13 @@ class Around:
     :ivar records: every record, the judged ones included: as it would be after the change.
     :ivar settings: the server's own names, ports and rights.
     :ivar live: the endpoints of agents that are online, by id.
+    :ivar before: every record as it is before the change; none where there is no before.
     """
 
     records: Snapshot
     settings: ReservationSettings
     live: Mapping[str, Endpoint] = field(default_factory=dict)
+    before: Snapshot = Snapshot()
     _indexes: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def index(self, build: Callable[[Around], T]) -> T:

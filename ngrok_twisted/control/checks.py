@@ -55,8 +55,8 @@ def _server(config: Config) -> Problems:
     yield from refused
     # The one may follow from the other.
     for path, place in (("state", config.state), ("access_log", config.access_log)):
-        if "\0" in place:
-            yield Problem(path, "holds a NUL character, which no path has")
+        if said := _no_path(place):
+            yield Problem(path, said)
             break
     else:
         yield from _access_log(Path(config.access_log), Path(config.state))
@@ -74,6 +74,17 @@ def _server(config: Config) -> Problems:
     known = kinds.discover("ngrok_twisted.control.stores", IStoreKind)
     if scheme not in known or ("://" in config.store) != (scheme == "postgresql"):
         yield Problem("store", f"must be sqlite, memory, or a postgresql:// URL{suggestion(scheme, known)}")
+
+
+def _no_path(place: str) -> str:
+    """Why no file system has such a path; empty if one may."""
+    if "\0" in place:
+        return "holds a NUL character, which no path has"
+    try:
+        Path(place).exists()
+    except OSError as error:
+        return f"cannot be a path here: {error.strerror}"
+    return ""
 
 
 def _access_log(file: Path, state: Path) -> Problems:

@@ -24,10 +24,12 @@ class Origins:
     """
     :ivar paths: where each record stands, such as ``edges.https[3]``, by its id.
     :ivar positions: the lines of the file.
+    :ivar names: what the file calls them, where it does.
     """
 
     paths: Mapping[str, str] = field(default_factory=dict)
     positions: Positions = field(default_factory=Positions)
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def __contains__(self, id: str) -> bool:
         return id in self.paths
@@ -44,7 +46,9 @@ class Origins:
         :param id: the record's.
         :param problem: its path names a field of the record, or is empty.
         """
-        path, message = inside(self.paths.get(id, id), problem.path), self._named(problem.message)
+        # Where the file says a name, the record has an id.
+        field = _ID.sub(lambda match: self.names.get(match[0], match[0]), problem.path)
+        path, message = inside(self.paths.get(id, id), field), self._shown(problem.message)
         other = self.paths.get(problem.other, "")
         if other and other not in message:
             message += f"; see {other}"
@@ -54,7 +58,7 @@ class Origins:
         """A problem whose path is the id of a record, as one of the file if the record stands there."""
         return self.locate(problem.path, replace(problem, path="")) if problem.path in self.paths else problem
 
-    def _named(self, text: str) -> str:
+    def _shown(self, text: str) -> str:
         return _ID.sub(lambda match: self.paths.get(match[0], match[0]), text)
 
 

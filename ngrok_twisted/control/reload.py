@@ -117,7 +117,8 @@ class Reloader(Service):
             return
         try:
             config = with_keys(self._config, fresh)
-            self._control.declare(config.declared.records, config.declared.origins)
+            more = config.declared.records[len(self._config.declared.records) :]
+            self._control.declare_also(more, config.declared.origins)
         except InvalidConfig as error:
             self._log.error("new keys are not used: {error}", error=str(error))
         else:

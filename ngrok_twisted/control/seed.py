@@ -46,7 +46,7 @@ def declare(config: Config, read: Read, positions: Positions) -> tuple[Declared,
     seed.items(read)
     seed.keys(config.keys)
     found = [*seed.problems, *seed.judged()]
-    return Declared(tuple(seed.made), Origins(seed.paths, positions)), found
+    return Declared(tuple(seed.made), Origins(seed.paths, positions, seed.names)), found
 
 
 def with_keys(config: Config, keys: Iterable[AuthorizedKey]) -> Config:
@@ -81,12 +81,15 @@ class _Seed:
 
     :ivar made: every record, in order.
     :ivar paths: where each comes from, by its id.
+    :ivar names: what the file calls each, if it does.
     :ivar problems: what stood in the way of making one.
     """
 
     def __init__(self, config: Config, positions: Positions) -> None:
         self.made: list[Record] = []
         self.paths: dict[str, str] = {}
+        self.names: dict[str, str] = {}
+        self._ids: set[str] = set()
         self.problems: list[Problem] = []
         self._settings = reservation_settings(config)
         self._positions = positions
@@ -98,7 +101,9 @@ class _Seed:
     def add(self, record: Record, path: str) -> None:
         """Take a record in."""
         self.made.append(record)
-        self.paths[record.id] = path
+        self._ids.add(record.id)
+        if path:
+            self.paths[record.id] = path
         self._tables.setdefault(record.family, {})[record.id] = record
 
     def again(self, declared: Declared) -> None:
@@ -124,7 +129,7 @@ class _Seed:
 
     def first_key(self, token: str) -> None:
         """The API key of a server without a config file; empty for none."""
-        if token and first_key_id() not in self.paths:
+        if token and first_key_id() not in self._ids:
             key = APIKey(
                 id=first_key_id(),
                 account_id=account_id(""),
@@ -139,6 +144,7 @@ class _Seed:
         self._doubtful |= read.doubtful
         items = with_ports(read.items, self._settings, self.problems)
         names, resolving = Names(items), Resolving()
+        self.names.update((item.id, item.name) for item in items if item.id and item.name)
         self.problems += self._owners(items)
         self.problems += _same_names(items)
         for item in items:
@@ -148,7 +154,7 @@ class _Seed:
         self.problems += resolving.problems
         # Whoever refers to something broken is not to blame.
         for path, other in resolving.places.items():
-            if other is None or other.id not in self.paths:
+            if other is None or other.id not in self._ids:
                 self._doubtful.add(path)
 
     def keys(self, keys: Iterable[AuthorizedKey]) -> None:
@@ -164,7 +170,7 @@ class _Seed:
                 owner = self._records.get(Account, known.account_id)
                 owner_name = "of somebody else" if owner is None else owner.name
                 said = (
-                    f"the key in {key.source} is declared by {self.paths[id]} for the account {owner_name}; "
+                    f"the key in {key.source} is declared by {self.paths.get(id, 'another')} for the account {owner_name}; "
                     "take it out of one"
                 )
                 self.problems.append(Problem(KEYS_PATH, said, code=610))
@@ -182,7 +188,7 @@ class _Seed:
         prefix, place = item.list.resource.prefix, item.list.place
         other = declared_id(prefix, f"{place}@{item.account}", item.id)
         choices = (item.id, other, declared_id(prefix, place + "#", item.path))
-        return next(id for id in choices if id not in self.paths)
+        return next(id for id in choices if id not in self._ids)
 
     def _make(self, item: Item, id: str, body: Any) -> None:
         making = Making(
@@ -200,7 +206,8 @@ class _Seed:
         except Refused as refused:
             self.problems.append(Problem(item.path, refused.message, code=refused.code or 0))
         except InvalidConfig as error:
-            self.problems += [replace(each, path=inside(item.path, each.path)) for each in error.problems]
+            origins = Origins({id: item.path}, self._positions, self.names)
+            self.problems += [origins.locate(id, each) for each in error.problems]
         else:
             made = made if isinstance(made, Made) else Made(made)
             self.add(made.record, item.path)
@@ -211,7 +218,7 @@ class _Seed:
     def judged(self) -> Iterator[Problem]:
         """Everything that is wrong with a record among the others."""
         around = Around(records=self._records, settings=self._settings)
-        origins = Origins(self.paths, self._positions)
+        origins = Origins(self.paths, self._positions, self.names)
         for record, problem in once(all_problems(self.made, around), self.made):
             located = origins.locate(record.id, problem)
             if not self._is_doubtful(located.path):

@@ -122,6 +122,18 @@ class Control(Service):
         self._refuse(clashes(records, self._durable, self._settings, origins, self.records))
         self._replace(self._durable, records, origins)
 
+    def declare_also(self, more: Iterable[Record], origins: Origins) -> None:
+        """
+        Serve these declared records too: a key was added to a file.
+
+        :param origins: where they come from.
+        :raises InvalidConfig: they do not go with the others, or the edge cannot serve them; the old ones stay in force.
+        """
+        records = wanted(more, self._durable, origins)
+        around = Around(records=self.records.with_changes(map(Put, records)), settings=self._settings)
+        self._refuse(origins.locate(record.id, problem) for record, problem in all_problems(records, around))
+        self._replace(self._durable, (*self._declared, *records), origins)
+
     async def redeclare(
         self, declared: Iterable[Record], origins: Origins, elsewhere: Callable[[Callable[[], Any]], Awaitable[Any]]
     ) -> None:
@@ -144,12 +156,18 @@ class Control(Service):
         """The endpoints of agents that are online, by id."""
         return self._live
 
-    async def change(self, build: Callable[[Snapshot], Iterable[Put | Delete]]) -> Snapshot:
+    async def change(
+        self,
+        build: Callable[[Snapshot], Iterable[Put | Delete]],
+        written: Callable[[Snapshot, tuple[Put | Delete, ...], Snapshot], None] = lambda before, changes, after: None,
+    ) -> Snapshot:
         """
         Change stored records: one change after the other, each on top of the one before, so that none is lost.
 
         :param build: called with `records` when it is this change's turn; says what to write. What it raises is passed on,
             and nothing is written.
+        :param written: called once they are durable and in force, before the next change: with the records before, what
+            was written, and the records after. It must not raise.
         :return: the records after it, in force.
         :raises InvalidConfig: a record could not be served; nothing was written.
         :raises Refused: a record is declared in ``config.yaml``.
@@ -160,7 +178,9 @@ class Control(Service):
             changes = tuple(build(self.records))
             if changes:
                 self._check(changes)
+                before = self.records
                 await self._store.write(changes, self._durable.revision)
+                written(before, changes, self.records)
             return self.records
         finally:
             self._changing.release()
@@ -178,7 +198,7 @@ class Control(Service):
             raise InvalidConfig(problems)
 
     def _judge(self, after: Snapshot, written: list[Record]) -> list[Problem]:
-        around = Around(records=after, settings=self._settings, live=self._live)
+        around = Around(records=after, settings=self._settings, live=self._live, before=self.records)
         return [problem for _, problem in all_problems(written, around)]
 
     def publish(self, put: Endpoint | None = None, delete: Endpoint | None = None) -> Deferred[None]:

@@ -82,6 +82,21 @@ class IRequestChannel(Interface):
         :return: the visitor's `IAddress`.
         """
 
+    def opened():
+        """
+        :return: when the connection came, in seconds on the clock.
+        """
+
+    def server_name():
+        """
+        :return: the name that the visitor asked for in its ClientHello, or empty.
+        """
+
+    def get_tls():
+        """
+        :return: the `ngrok_twisted.net.tls.TLSConnection` to the visitor, or ``None`` without TLS.
+        """
+
     def get_peer_certificate():
         """
         :return: the certificate that the visitor showed in its handshake, in DER, or ``None``.

@@ -15,6 +15,7 @@ from ngrok_twisted.edge.context import EdgeContext
 from ngrok_twisted.edge.https import Entry, HTTPSEdge
 from ngrok_twisted.edge.routes import RoutesResource
 from ngrok_twisted.edge.streams import StreamEdge, TerminatedStreams
+from ngrok_twisted.errors import NoBackend, NobodyServes
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.hostnames import split_hostport
 from ngrok_twisted.interfaces import IBackend
@@ -167,7 +168,13 @@ def _route(
     route: records.HTTPSEdgeRoute, backends: Backends, inside: ModuleContext, context: EdgeContext
 ) -> tuple[str, str, Any]:
     chain = Chain(route.modules, context.module_kinds, inside)
+    backend = backends.of(route.backend)
     forward = Forward(
-        backends.of(route.backend), context.runtime.reactor, context.pool, idle_timeout=context.limits.idle
+        backend,
+        context.runtime.reactor,
+        context.pool,
+        idle_timeout=context.limits.idle,
+        nobody=lambda host: NoBackend() if isinstance(backend, Nobody) else NobodyServes(),
+        backend_id="" if route.backend is None else route.backend.backend_id,
     )
     return route.match_type, route.match, chain.around_resource(forward)

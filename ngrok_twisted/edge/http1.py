@@ -6,7 +6,7 @@ request is worked on at a time; pipelined ones wait as bytes, within a bound. Wh
 this object and its transport: there are no buffers.
 
 Bodies are read in `ngrok_twisted.edge.bodies`, which also shows how a connection goes; responses are written in
-`ngrok_twisted.edge.writing`.
+`ngrok_twisted.edge.writing`; what can be asked about the connection is in `ngrok_twisted.edge.connection`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ngrok_twisted.edge.bodies import BACKLOG, BODY, DRAIN, GONE, HEAD, LINGER, RAW, REPLY, UNWANTED, RequestBodies
+from ngrok_twisted.edge.bodies import BACKLOG, BODY, DRAIN, GONE, HEAD, LINGER, RAW, REPLY, UNWANTED
+from ngrok_twisted.edge.connection import VisitorConnection
 from ngrok_twisted.edge.head import RequestHead, parse_request
 from ngrok_twisted.edge.channel import IRequestChannel
 from ngrok_twisted.edge.request import EdgeRequest
@@ -39,7 +40,7 @@ _EMPTY_LINES = (b"\r", b"\r\n")
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer, IRequestChannel)
-class HTTPChannel(RequestBodies):
+class HTTPChannel(VisitorConnection):
     """
     One visitor's connection.
 
@@ -366,24 +367,3 @@ class HTTPChannel(RequestBodies):
         """IRequestChannel."""
         self.persistent = False
         self._drop()
-
-    def clock(self) -> Any:
-        """IRequestChannel."""
-        return self.site.clock
-
-    def is_secure(self) -> bool:
-        """IRequestChannel."""
-        return self.site.proto == "https"
-
-    def get_host(self) -> Any:
-        """IRequestChannel."""
-        return self.transport.getHost()
-
-    def get_peer(self) -> Any:
-        """IRequestChannel."""
-        return self.transport.getPeer()
-
-    def get_peer_certificate(self) -> bytes | None:
-        """IRequestChannel."""
-        get = getattr(self.transport, "getPeerCertificate", None)
-        return None if get is None else get()

@@ -115,7 +115,7 @@ class SecureSite(Site):
     The router is asked at every request, so that a connection that is kept alive meets the name's newest edge.
     """
 
-    __slots__ = ("_server_name", "_entry", "_plane")
+    __slots__ = ("server_name", "_entry", "_plane")
 
     def __init__(self, server_name: str | None, entry: Entry, plane: Any, context: EdgeContext) -> None:
         """
@@ -123,7 +123,7 @@ class SecureSite(Site):
         :param entry: what the connection went through.
         """
         super().__init__("https", context.runtime.reactor, context.limits, context.observers)
-        self._server_name = server_name
+        self.server_name = server_name
         self._entry = entry
         self._plane = plane
 
@@ -137,7 +137,7 @@ class SecureSite(Site):
         host = request.flow.host
         secure = self._plane.router.secure
         owner = secure.get(host)
-        if self._server_name not in (host, None) and (owner is None or owner is not secure.get(self._server_name)):
+        if self.server_name not in (host, None) and (owner is None or owner is not secure.get(self.server_name)):
             raise Misdirected()
         if not isinstance(owner, HTTPSEdge):
             raise EndpointOffline.named(host)

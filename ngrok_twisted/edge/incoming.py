@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Sequence
 
 from ngrok_twisted.edge.stock import StockRequest
+from ngrok_twisted.edge.stored import StoredBody
 
 
 class IncomingBody(StockRequest):
@@ -19,7 +20,7 @@ class IncomingBody(StockRequest):
     receiver: Any
     body_length: int | None
     expects_continue: bool
-    _stored_body: bytes | None
+    _stored_body: StoredBody | None
 
     def deliver_body(self, receiver: Any) -> None:
         """
@@ -31,34 +32,38 @@ class IncomingBody(StockRequest):
         """
         self.receiver = receiver
         if self._stored_body is not None:
-            if self._stored_body:
-                receiver.bodyReceived(self._stored_body)
-            receiver.bodyFinished([])
+            self._stored_body.deliver()
         else:
             self.channel.body_wanted(self)
 
     def pause_body(self) -> None:
         """Stop the visitor for a while; what was read already is still delivered."""
-        if not self.finished and not self.gone:
+        if self._stored_body is not None:
+            self._stored_body.pause()
+        elif not self.finished and not self.gone:
             self.channel.pause_body(self)
 
     def resume_body(self) -> None:
         """Go on after `pause_body`."""
-        if not self.finished and not self.gone:
+        if self._stored_body is not None:
+            self._stored_body.resume()
+        elif not self.finished and not self.gone:
             self.channel.resume_body(self)
 
-    def store_body(self, body: bytes) -> None:
+    def store_body(self, body: bytes, trailers: Sequence[tuple[bytes, bytes]] = ()) -> None:
         """
         The whole body was read by a module: whoever asks next gets these bytes.
 
         :param body: as read, or changed.
+        :param trailers: what came after it; with them its length stays untold, since only a chunked message has a place
+            for them.
         """
-        self._stored_body = body
-        self.body_length = len(body)
+        self._stored_body = StoredBody(self, body, trailers)
+        self.body_length = None if trailers else len(body)
         self.expects_continue = False
         self.receiver = None
 
     @property
     def stored_body(self) -> bytes | None:
         """The body, if `store_body` was called."""
-        return self._stored_body
+        return None if self._stored_body is None else self._stored_body.data

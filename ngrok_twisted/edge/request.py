@@ -41,6 +41,7 @@ class EdgeRequest(IncomingBody):
     :ivar upgrade_to: the protocol of an ``Upgrade``, or empty.
     :ivar expects_continue: the visitor waits for 100 before it sends its body.
     :ivar receiver: the `ngrok_twisted.interfaces.IRequestBody`, set by `deliver_body`.
+    :ivar edits: what `ngrok_twisted.wrapper.Prepared` modules will change in the head that the upstream gets, in order.
     :ivar started: the response's head was sent, or is about to be.
     :ivar finished: 1 once the response is complete, as `twisted.web.http.Request` has it.
     :ivar gone: the visitor is no longer there.
@@ -53,6 +54,7 @@ class EdgeRequest(IncomingBody):
         "uri",
         "clientproto",
         "upgrade_to",
+        "edits",
         "started",
         "finished",
         "gone",
@@ -87,6 +89,7 @@ class EdgeRequest(IncomingBody):
         self.upgrade_to = upgrade_to
         self.expects_continue = expects_continue
         self.receiver: Any = None
+        self.edits: tuple[Callable[[Any], Any], ...] = ()
         self.started = False
         self.finished = 0
         self.gone = False
@@ -95,7 +98,7 @@ class EdgeRequest(IncomingBody):
         self._producer: Any = None
         self._choked = False
         self._notifications: list[Any] | None = None
-        self._stored_body: bytes | None = None
+        self._stored_body = None
 
     # -- who answers
 
@@ -188,11 +191,14 @@ class EdgeRequest(IncomingBody):
             head.bodiless = self._bodiless = True
             buffers = ()
         if self._filters is not None:
+            if last and head.length is None and not head.bodiless and not trailers:
+                head.length = sum(map(len, buffers))  # filters may want to know how much is coming
             filters = self._begun(head)
             if head.status != status:  # another answer, which may have a body although the first had none
                 flow.status = status = head.status
                 head.bodiless = self._bodiless = self.method == b"HEAD" or status == 204 or status == 304
-            buffers = self._filtered(filters, buffers, last)
+            if filters:
+                buffers = self._filtered(filters, buffers, last)
         for data in buffers:
             flow.bytes_out += len(data)
         self.channel.write_head(self, head, buffers, last, trailers)
@@ -282,10 +288,13 @@ class EdgeRequest(IncomingBody):
             self.channel.break_off(self)
 
     def _begun(self, head: ResponseHead) -> list[Any]:
+        """:return: those that want to see the body; the others are let go, so that it passes without a copy."""
         assert self._filters is not None
         for response_filter in self._filters:
             response_filter.begin(head)
-        return self._filters
+        filters = [each for each in self._filters if not getattr(each, "passive", False)]
+        self._filters = filters or None
+        return filters
 
     def _filtered(self, filters: list[Any], buffers: Sequence[Any], last: bool) -> list[bytes]:
         """Run buffers through the filters, innermost first; at the end each filter's last bytes go through those after it."""
@@ -302,7 +311,7 @@ class EdgeRequest(IncomingBody):
     def _ended(self) -> None:
         self.finished = 1
         self.unregisterProducer()
-        self.receiver = None
+        self.receiver = self._stored_body = None
         if self._notifications is not None:
             self._notify(lambda deferred: deferred.callback(None))
         self.flow.finish(self.channel.clock().seconds())
@@ -373,5 +382,5 @@ class EdgeRequest(IncomingBody):
         if self._notifications is not None:
             failure = reason or Failure(ConnectionDone())
             self._notify(lambda deferred: deferred.errback(failure))
-        self.receiver = None
+        self.receiver = self._stored_body = None
         self.flow.finish(self.channel.clock().seconds())

@@ -16,16 +16,13 @@ from __future__ import annotations
 
 import re
 from typing import Any, Iterable
-from urllib.parse import unquote_to_bytes
 
 from ngrok_twisted.errors import BadRequest, EdgeError
+from ngrok_twisted.paths import normalised, readings
 from ngrok_twisted.wrapper import Wrapper
 
 EXACT = "exact_path"
 PREFIX = "path_prefix"
-
-_ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
-_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 # Whether a path has more than one reading: something encoded, a dot segment, a doubled or backward slash, a parameter.
 _DOUBTFUL = re.compile(rb"%|/\.|\\|//|;")
@@ -37,53 +34,6 @@ class RouteNotFound(EdgeError):
     code = 3200
     status = 404
     sentence = "No route of this endpoint matches the requested path."
-
-
-def normalised(path: bytes) -> bytes:
-    """
-    :param path: without its query.
-    :return: the path that routes are matched with; see the module.
-    """
-    return _without_dots(_ENCODED.sub(_decode_unreserved, path))
-
-
-def _decode_unreserved(match: re.Match[bytes]) -> bytes:
-    character = int(match[1], 16)
-    return bytes((character,)) if character in _UNRESERVED else match[0].upper()
-
-
-def _without_dots(path: bytes) -> bytes:
-    kept: list[bytes] = []
-    segments = path.split(b"/")[1:]
-    for segment in segments:
-        if segment == b"..":
-            if kept:
-                kept.pop()
-        elif segment != b".":
-            kept.append(segment)
-    if segments and segments[-1] in (b".", b".."):
-        kept.append(b"")
-    return b"/" + b"/".join(kept)
-
-
-def readings(path: bytes) -> tuple[bytes, ...]:
-    """
-    The other paths that an upstream may take this one for.
-
-    :param path: without its query.
-    :return: normalised paths, without duplicates, our own reading first.
-    """
-    ours = normalised(path)
-    decoded = unquote_to_bytes(path)
-    twice = unquote_to_bytes(decoded)
-    others = [ours]
-    for spelling in (decoded, twice):
-        straight = spelling.replace(b"\\", b"/").split(b"\0", 1)[0]
-        without_parameters = re.sub(rb";[^/]*", b"", straight)
-        for reading in (straight, without_parameters):
-            others.append(_without_dots(reading))
-            others.append(_without_dots(re.sub(rb"//+", b"/", reading)))
-    return tuple(dict.fromkeys(others))
 
 
 class RoutesResource(Wrapper):

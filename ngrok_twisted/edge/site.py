@@ -52,7 +52,10 @@ class Site:
     :ivar clock: an `IReactorTime`.
     :ivar limits: the `HTTPLimits`.
     :ivar observers: callables that get each request's `Flow` when it ends.
+    :cvar server_name: the name in the connection's ClientHello, where there was one.
     """
+
+    server_name: str | None = None
 
     __slots__ = ("proto", "clock", "limits", "observers")
 

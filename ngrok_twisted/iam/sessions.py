@@ -34,6 +34,8 @@ class Sessions:
 
     def __init__(self) -> None:
         self._by_credential: dict[str, dict[str, Any]] = {}
+        self._listeners: list[Callable[[Any, bool, str], None]] = []
+        self._reasons: dict[str, str] = {}
         self._restrictions = Restrictions("agent")
 
     def __len__(self) -> int:
@@ -60,6 +62,13 @@ class Sessions:
             return None
         return Refused(TURNED_AWAY, f"An IP restriction of this account turns your address, {peer_host}, away.")
 
+    def subscribe(self, listener: Callable[[Any, bool, str], None]) -> None:
+        """
+        :param listener: called with each session that begins (``False`` and an empty text) and that ends (``True`` and why
+            this server ended it; empty where it did not).
+        """
+        self._listeners.append(listener)
+
     def track(self, session: Any) -> Callable[[], None]:
         """
         :param session: an `ngrok_twisted.interfaces.IAgentSession` that was let in.
@@ -67,6 +76,7 @@ class Sessions:
         """
         credential_id: str = session.principal.credential_id
         self._by_credential.setdefault(credential_id, {})[session.id] = session
+        self._tell(session, False, "")
         return lambda: self._forget(credential_id, session)
 
     def update(self, snapshot: Snapshot) -> None:
@@ -102,6 +112,7 @@ class Sessions:
 
     def _close(self, session: Any, reason: str) -> None:
         id: str = session.id
+        self._reasons[id] = reason
         self._log.info("session {id} is closed: {reason}", id=id, reason=reason)
         try:
             session.close(reason)
@@ -113,8 +124,16 @@ class Sessions:
         sessions = self._by_credential.get(credential_id, {})
         if sessions.get(id) is session:
             del sessions[id]
+            self._tell(session, True, self._reasons.pop(id, ""))
         if not sessions:
             self._by_credential.pop(credential_id, None)
+
+    def _tell(self, session: Any, ended: bool, reason: str) -> None:
+        for listener in self._listeners:
+            try:
+                listener(session, ended, reason)
+            except Exception:
+                self._log.failure("a listener to agent sessions failed")
 
 
 def _why_not(before: Principal, now: Principal) -> str:

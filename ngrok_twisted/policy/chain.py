@@ -8,13 +8,15 @@ from dataclasses import replace
 from typing import Any, Mapping
 
 from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from ngrok_twisted.interfaces import IResponseFilter
 from ngrok_twisted.policy.context import ActionContext
 from ngrok_twisted.policy.phases import ON_HTTP_REQUEST, ON_HTTP_RESPONSE, ON_TCP_CONNECT
 from ngrok_twisted.policy.policy import Policy, Rule
-from ngrok_twisted.wrapper import Filtered, Guard, ResponseHead
+from ngrok_twisted.wrapper import Filtered, Guard, ResponseHead, Wrapper
 
 #: Set in a flow's variables by an answer that responses' rules do not see, as ngrok has it for ``deny``.
 FINAL = "policy.final"
@@ -91,10 +93,11 @@ class Closed(Factory):
     """Takes a connection to close it."""
 
     noisy = False
+    _log = Logger()
 
     def buildProtocol(self, addr: Any) -> None:
         """IProtocolFactory: there is no protocol, and whoever accepted the connection ends it."""
-        return None
+        self._log.debug("a connection from {peer} is closed by a traffic policy", peer=addr.host)
 
 
 class _Late:
@@ -116,16 +119,16 @@ class _Peer:
         self.port = flow.peer_port
 
 
-class HangUp(Guard):
+class HangUp(Wrapper):
     """Answers a request by breaking its connection."""
 
     def __init__(self) -> None:
-        super().__init__(None, lambda request: None)
+        super().__init__(None)
 
     def render(self, request: Any) -> int:
         """IResource."""
         request.abort()
-        return 1  # NOT_DONE_YET
+        return NOT_DONE_YET
 
 
 class _Maker:

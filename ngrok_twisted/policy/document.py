@@ -24,8 +24,8 @@ DOCUMENT_MAX = 1024 * 1024
 #: Rules of one policy, and actions of one rule; ngrok publishes no numbers.
 RULES_MAX, ACTIONS_MAX = 250, 50
 
-#: Policies kept parsed: most are read once by the API and once by the edge, and many endpoints share one text.
-_KEPT = 1024
+#: Policies kept parsed: each is read by the API first and by the edge right after it. They may be of 1 MiB each.
+_KEPT = 64
 
 #: Actions that ngrok has besides those in ``actions/``.
 PLANNED_ACTIONS = frozenset(

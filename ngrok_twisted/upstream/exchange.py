@@ -255,6 +255,7 @@ class UpstreamConnection(RequestSender):
         self._state = IDLE
         if self._persistent and self._uploaded and self._pool is not None:
             self.reused = True
+            self.dialled = 0.0
             if self._paused:
                 self.resumeProducing()
             if self._pool.put(self, self._clock.seconds()):

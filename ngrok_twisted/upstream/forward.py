@@ -7,7 +7,7 @@ With an idle connection at hand a request is on its way before ``render`` return
 from __future__ import annotations
 
 from ssl import SSLCertVerificationError, SSLError
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.error import ConnectError, ConnectionClosed
@@ -27,6 +27,9 @@ from ngrok_twisted.upstream.pool import Pool
 _log = Logger()
 
 SECONDS = 1.0
+
+# The least that dialling takes, so that it differs from no dialling at all.
+MICROSECOND = 1e-6 * SECONDS
 
 # For a connection to the local service, through the tunnel, to come about.
 DIAL_TIMEOUT = 10 * SECONDS
@@ -54,18 +57,24 @@ class Forward:
         pool: Pool | None = None,
         dial_timeout: float = DIAL_TIMEOUT,
         idle_timeout: float = IDLE_TIMEOUT,
+        nobody: Callable[[str], EdgeError] = EndpointOffline.named,
+        backend_id: str = "",
     ) -> None:
         """
         :param clock: an `IReactorTime`.
         :param pool: idle connections, shared with other edges; its own if ``None``.
         :param dial_timeout: seconds for one target to connect.
         :param idle_timeout: seconds without a byte from the service, or in an upgraded stream, until it is given up.
+        :param nobody: called with the requested host where the backend knows nobody; gives what is raised then.
+        :param backend_id: of the configured backend, for flows.
         """
         self.backend = backend
         self._clock = clock
         self._pool = Pool(clock) if pool is None else pool
         self._dial_timeout = dial_timeout
         self._idle_timeout = idle_timeout
+        self._nobody = nobody
+        self._backend_id = backend_id
 
     def getChildWithDefault(self, name: bytes, request: Any) -> Any:
         """Never called: the resource is a leaf."""
@@ -79,9 +88,11 @@ class Forward:
         """
         IResource.
 
-        :raises EndpointOffline: the backend knows nobody.
+        :raises EdgeError: the backend knows nobody.
         """
-        self._next(request, self.backend.candidates(request.flow), None)
+        flow = request.flow
+        flow.backend_id = self._backend_id
+        self._next(request, self.backend.candidates(flow), None)
         return NOT_DONE_YET
 
     def _next(self, request: Any, candidates: Iterator[Any], error: EdgeError | None) -> None:
@@ -103,7 +114,7 @@ class Forward:
                 self._dial(request, target, candidates)
             return
         if error is None:
-            raise EndpointOffline.named(flow.host)
+            raise self._nobody(flow.host)
         last = flow.tried[-1] if flow.tried else None
         flow.tunnel = last if hasattr(last, "observe") else None  # its owner sees what became of the request
         raise error
@@ -181,6 +192,7 @@ class Forward:
         connection = UpstreamConnection(target, self._clock, pool, self._idle_timeout)
         connecting = opened(target, upstream, request, self._clock).connect(ConnectionFactory(request.flow, connection))
         connecting.addTimeout(self._dial_timeout, self._clock)
+        begun = self._clock.seconds()
         try:
             await connecting
         except EdgeError:
@@ -192,6 +204,7 @@ class Forward:
         except (ConnectError, ConnectionClosed, OSError) as error:
             _log.debug("dialling failed: {error}", error=str(error))
             raise UpstreamUnreachable() from None
+        connection.dialled = max(self._clock.seconds() - begun, MICROSECOND)
         return connection
 
 

@@ -7,10 +7,11 @@ What changes in a head on its way through the edge (RFC 9110 section 7.6): pure 
 from __future__ import annotations
 
 import re
-from typing import Any, Iterable, Sequence
+from typing import AbstractSet, Any, Iterable, Sequence
 
 from ngrok_twisted.upstream.memo import Memo, size_of
 from ngrok_twisted.upstream.syntax import Fields, MalformedMessage, tokens
+from ngrok_twisted.wrapper import HeadEdit
 
 # What is done with a field of a request, by its lower-case name.
 _DROP, _FOR, _PROTO, _HOST, _LENGTH, _TE = range(1, 7)
@@ -80,7 +81,19 @@ def _pass_on(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[_Passed, int]:
     return passed, size_of(fields) + len(passed.block)
 
 
+def _pass_on_without(question: tuple[frozenset[bytes], tuple[tuple[bytes, bytes], ...]]) -> tuple[_Passed, int]:
+    removed, fields = question
+    passed = _Passed(without_named(fields, removed))
+    return passed, size_of(fields) + len(passed.block)
+
+
 _PASSED = Memo(_pass_on)
+
+# The same without the fields that a module takes away, by a pair of those and of the visitor's fields.
+_PASSED_WITHOUT = Memo(_pass_on_without)
+
+# What the edge adds, in the order in which it stands behind the visitor's fields.
+_FORWARDED = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
 
 
 def request_head(
@@ -95,6 +108,7 @@ def request_head(
     length: int | None,
     upgrade: bytes,
     expects_continue: bool,
+    edit: HeadEdit | None = None,
 ) -> bytes:
     """
     The head of the request as the upstream gets it.
@@ -107,9 +121,10 @@ def request_head(
     :param proto: ``https`` or ``http``.
     :param length: of the body in bytes; ``None`` for chunked.
     :param upgrade: the protocol to upgrade to, or empty.
+    :param edit: what modules change in all of it but the framing.
     :raises MalformedMessage: a module put a line end into a field.
     """
-    passed = _PASSED[tuple(fields)]
+    passed = _PASSED_WITHOUT[edit.removed, tuple(fields)] if edit is not None else _PASSED[tuple(fields)]
     forwarded_for, forwarded_proto = passed.forwarded_for, passed.forwarded_proto
     lines = [
         method + b" " + target + b" HTTP/1.1",
@@ -118,6 +133,8 @@ def request_head(
         b"X-Forwarded-Proto: " + (forwarded_proto + b", " + proto if forwarded_proto else proto),
         b"X-Forwarded-Host: " + (passed.forwarded_host or host),
     ]
+    if edit is not None:
+        _apply(edit, lines, passed.block)
     if length or length is None:
         lines.append(_framing(length))
     elif passed.has_length:
@@ -130,6 +147,23 @@ def request_head(
     if expects_continue:
         lines.append(b"Expect: 100-continue")
     return joined(lines, passed.ends)
+
+
+def _apply(edit: HeadEdit, lines: list[bytes], block: bytes) -> None:
+    """
+    Change the lines of a head: the request line, ``Host``, and those of `_FORWARDED`, the first of them behind the block.
+    """
+    if edit.host:
+        lines[1] = b"Host: " + edit.host
+    if not edit.removed.isdisjoint(_FORWARDED):
+        forwarded = (lines[2][len(block) :], lines[3], lines[4])
+        kept = [line for name, line in zip(_FORWARDED, forwarded) if name not in edit.removed]
+        if kept:
+            kept[0] = block + kept[0]
+        elif block:
+            lines[1] += b"\r\n" + block[:-2]
+        lines[2:] = kept
+    lines += [name + b": " + value for name, value in edit.added]
 
 
 def _framing(length: int | None) -> bytes:
@@ -192,7 +226,7 @@ def restore_locations(head: Any, rewritten_host: bytes, host: bytes, proto: byte
     ]
 
 
-def without_named(fields: Iterable[tuple[bytes, bytes]], named: set[bytes]) -> Fields:
+def without_named(fields: Iterable[tuple[bytes, bytes]], named: AbstractSet[bytes]) -> Fields:
     """
     The fields without those that ``Connection`` names.
 

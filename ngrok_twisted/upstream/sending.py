@@ -7,6 +7,7 @@ the other side.
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 from twisted.internet.interfaces import IPushProducer
@@ -16,6 +17,7 @@ from zope.interface import implementer
 from ngrok_twisted.interfaces import IRequestBody
 from ngrok_twisted.upstream.chunked import encode_trailers
 from ngrok_twisted.upstream.headers import request_head
+from ngrok_twisted.wrapper import HeadEdit
 
 # What a connection is at: nothing; waiting for a response's head; in a body of one of three framings; raw; closed.
 IDLE, HEAD, LENGTH, CHUNKS, CLOSE, RAW, GONE = range(7)
@@ -27,12 +29,14 @@ class RequestSender:
     :ivar transport: to the target.
     :ivar target: what it is connected to.
     :ivar request: the `EdgeRequest` it serves now, or ``None``.
+    :ivar dialled: seconds that it took to connect; 0.0 once it has served a request.
     """
 
     __slots__ = (
         "transport",
         "target",
         "request",
+        "dialled",
         "_clock",
         "_failed",
         "_state",
@@ -51,6 +55,7 @@ class RequestSender:
         self.transport: Any = None
         self.target = target
         self.request: Any = None
+        self.dialled = 0.0
         self._clock = clock
         self._failed: Any = None
         self._state = IDLE
@@ -75,6 +80,7 @@ class RequestSender:
         :raises MalformedMessage: the request's head cannot be sent.
         """
         flow = request.flow
+        flow.dialled = self.dialled
         length = request.body_length
         head = request_head(
             request.method,
@@ -87,6 +93,7 @@ class RequestSender:
             length=length,
             upgrade=request.upgrade_to,
             expects_continue=request.expects_continue,
+            edit=_edit_of(request) if request.edits else None,
         )
         self.request = request
         self._failed = failed
@@ -170,6 +177,12 @@ class RequestSender:
             self._watch.stop()
             self.transport.unregisterProducer()
             (getattr(self.transport, "abortConnection", None) or self.transport.loseConnection)()
+
+
+def _edit_of(request: Any) -> HeadEdit:
+    """What all modules together change in the head, now that it is known where it goes."""
+    made = [make_edit(request) for make_edit in request.edits]
+    return reduce(HeadEdit.then, made)
 
 
 @implementer(IPushProducer)

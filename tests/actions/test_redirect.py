@@ -72,6 +72,11 @@ class RedirectTests(SynchronousTestCase):
         """An expression that would take other engines for ever takes no time."""
         self.assertEqual(self.location("/" + "a" * 5000, from_="(a|aa)+b$", to="/"), "")
 
+    def test_bounds(self) -> None:
+        """Replacements that would fill the memory are not made."""
+        self.assertEqual(self.location("/" + "a" * 5000, from_="a", to="b" * 2000), "")
+        self.assertEqual(self.location("/" + "a" * 70_000, to="/b"), "")
+
     def test_refused(self) -> None:
         """What cannot be used is refused with ngrok's code, at its field."""
         for config, field, code in (
@@ -80,6 +85,7 @@ class RedirectTests(SynchronousTestCase):
             ({"to": "/", "from_": "("}, "from", 2204),
             ({"to": "/", "from_": "(?=a)"}, "from", 2204),
             ({"to": "$1"}, "to", 2204),
+            ({"to": "/" * 2049}, "to", 2221),
             ({"to": "$2", "from_": "(a)"}, "to", 2204),
             ({"to": "/", "status_code": 200}, "status_code", 2204),
             ({"to": "/${req.host}"}, "to", 2224),

@@ -11,7 +11,8 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
 from ngrok_twisted.control.names import account_id
-from ngrok_twisted.control.config import reservation_settings
+from ngrok_twisted.control.config import AuthorizedKey, reservation_settings
+from ngrok_twisted.control.seed import with_keys
 from ngrok_twisted.control.service import Control
 from ngrok_twisted.errors import InvalidConfig
 from ngrok_twisted.records.base import Put, Record
@@ -178,6 +179,25 @@ class KeyTests(BesideCase):
         self.assertEqual(self.keys(control), expected)
         self.assertEqual(self.redeclare(control, "ssh: {authorized_keys: [keys]}\n"), [])
         self.assertEqual(self.keys(control), expected)
+
+    def test_added(self) -> None:
+        """A key that is added to the file comes beside the others, unless it is stored."""
+        stored = SSHCredential(id="sshcr_1", account_id=account_id(""), public_key=KEY)
+        control = self.started("reserved_domains: [{domain: a.example}]\n", stored)
+        config = with_keys(self.load(""), [AuthorizedKey(public_key=KEY), AuthorizedKey(public_key=OTHER_KEY)])
+        control.declare_also(config.declared.records[-2:], config.declared.origins)
+        self.assertEqual(self.keys(control), [(KEY, False, ()), (OTHER_KEY, True, ())])
+        self.assertEqual(len(list(control.records.all(ReservedDomain))), 1)
+
+    def test_added_twice(self) -> None:
+        """One that cannot be served changes nothing."""
+        control = self.started("")
+        config = with_keys(self.load(""), [AuthorizedKey(public_key=KEY)])
+        again = replace(config.declared.records[-1], id="sshcr_2")
+        self.assertRaises(
+            InvalidConfig, control.declare_also, [config.declared.records[-1], again], config.declared.origins
+        )
+        self.assertEqual(self.keys(control), [])
 
     def test_declared_and_stored(self) -> None:
         """A key of ``ssh_credentials`` is a clash like any other: its rules could not hold."""

@@ -1,5 +1,5 @@
 """
-Tests of `ngrok_twisted.control.checks`: each refused case prints line, path, cause and remedy.
+Tests of `ngrok_twisted.control.checks`, and of what rules say of a file: each refused case prints line, path, cause, remedy.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class ServerTests(ConfigCase):
         said = "holds a NUL character, which no path has"
         self.assertProblem('state: "a\\0b"\n', f"1: state: {said}")
         self.assertProblem('\naccess_log: "\\0"\n', f"2: access_log: {said}")
+        self.assertProblem(f"state: {'x' * 300}\n", "1: state: cannot be a path here: File name too long")
 
     def test_access_log(self) -> None:
         """A log that could not be written is found before the start, not by the lines that are missing."""

@@ -41,6 +41,14 @@ class OriginsTests(SynchronousTestCase):
         )
         self.assertEqual(origins().locate(ONE, Problem("", "is taken", other=STORED)).message, "is taken")
 
+    def test_names(self) -> None:
+        """A reference is shown as the file has it."""
+        named = Origins({ONE: "backends.weighted[0]"}, Positions(), {TWO: "web"})
+        self.assertEqual(named.locate(ONE, Problem(f"backends.{TWO}", "no")).path, "backends.weighted[0].backends.web")
+        self.assertEqual(
+            named.locate(ONE, Problem(f"backends.{STORED}", "no")).path, f"backends.weighted[0].backends.{STORED}"
+        )
+
     def test_of_record(self) -> None:
         """What the edge says of a record stands in the file, if the record does."""
         self.assertEqual(origins().of_record(Problem(ONE, "no")), Problem("reserved_domains[0]", "no", 3, "c.yaml"))

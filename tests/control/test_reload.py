@@ -25,6 +25,7 @@ class Control:
     """Notes what it is told to serve; refuses it if told to."""
 
     def __init__(self) -> None:
+        self.first: tuple[Record, ...] = ()
         self.declared: list[list[Record]] = []
         self.refuse: list[Problem] = []
 
@@ -33,6 +34,9 @@ class Control:
         if self.refuse:
             raise InvalidConfig(self.refuse)
         self.declared.append(list(records))
+
+    def declare_also(self, more: Any, origins: Any) -> None:
+        self.declare([*(self.declared[-1] if self.declared else self.first), *more], origins)
 
     async def redeclare(self, records: Any, origins: Any, elsewhere: Any) -> None:
         await elsewhere(lambda: None)
@@ -95,7 +99,9 @@ class ReloadCase(ConfigCase):
     def reloader(self, text: str = "ssh: {authorized_keys: keys}\n") -> Reloader:
         """For the server that was started with this file."""
         self.path.write_text(text)
-        return Reloader(load(self.path, {}, self.folder / "home"), str(self.path), self.control, self.reactor)
+        config = load(self.path, {}, self.folder / "home")
+        self.control.first = config.declared.records
+        return Reloader(config, str(self.path), self.control, self.reactor)
 
     def reloaded(self, reloader: Reloader) -> bool:
         """Whether a new configuration is in force once everything was read again."""

@@ -4,12 +4,18 @@ Tests of `ngrok_twisted.control.seed`.
 
 from __future__ import annotations
 
+from random import Random
+from typing import Any
+
+import yaml
+
 from ngrok_twisted.backends.failover import FailoverConfig
 from ngrok_twisted.backends.weighted import WeightedConfig
 from ngrok_twisted.control.api.resources.reserved_domains import ReservedDomains
 from ngrok_twisted.control.config import AuthorizedKey
 from ngrok_twisted.control.names import account_id
 from ngrok_twisted.control.seed import with_keys
+from ngrok_twisted.errors import InvalidConfig
 from ngrok_twisted.records.account import Account
 from ngrok_twisted.records.backend import Backend
 from ngrok_twisted.records.base import Put, Snapshot
@@ -209,3 +215,35 @@ class OnePassTests(ConfigCase):
             [problem.split(": ")[:2] for problem in problems],
             [["3", "tls_certificates[0].certificate_pem"], ["4", "tls_certificates[0].private_key_pem"]],
         )
+
+
+class MutationTests(ConfigCase):
+    """Files that somebody spoilt."""
+
+    def test_problems_only(self) -> None:
+        """Whatever stands in a file, it is read or refused with problems, each with a line."""
+        certificate, key = make_pair()
+        (self.folder / "shop.pem").write_text(certificate)
+        (self.folder / "keys").write_text(KEY)
+        random = Random(1)
+        refused = 0
+        for _ in range(80):
+            data = yaml.safe_load(FULL % KEY)
+            for _ in range(random.choice((1, 1, 3))):
+                spoil(data, random)
+            try:
+                self.load(yaml.safe_dump(data, sort_keys=False), {"SHOP_KEY": key})
+            except InvalidConfig as error:
+                refused += 1
+                self.assertTrue(all(problem.line for problem in error.problems), error)
+        self.assertGreater(refused, 40)
+
+
+def spoil(data: Any, random: Random) -> None:
+    """Put something odd somewhere into nested data."""
+    odd = [None, 1, True, "", "*", ":0", "é", "\0", [], {}, [None], {"a": 1}, "web", "shop", "a.b:443", "x" * 300, 1.5]
+    key: Any = random.choice(list(data) if isinstance(data, dict) else range(len(data)))
+    if isinstance(data[key], (dict, list)) and data[key] and random.random() < 0.8:
+        spoil(data[key], random)
+    else:
+        data[key] = random.choice(odd)

@@ -217,6 +217,24 @@ class BuildTests(SynchronousTestCase):
         self.assertEqual(came_from, (record, self.says))
         self.assertEqual((live.name, live.proto), ("edgtls_1", "tls"))
 
+    def test_no_answer(self) -> None:
+        """A route without a backend, or with one that is turned off, says so; so does one whose backend has nobody."""
+        group = backend("g", "tunnel_group", TunnelGroupConfig(labels={"a": "b"}))
+        for reference, code in (
+            (None, 724),
+            (BackendRef(backend_id="g", enabled=False), 724),
+            (BackendRef(backend_id="g"), 6515),
+        ):
+            record = records.HTTPSEdge(
+                id="edghts_1",
+                account_id="ac_1",
+                hostports=("shop.example.com:443",),
+                routes=(HTTPSEdgeRoute(backend=reference),),
+            )
+            self.edge.serve(group, record)
+            self.assertEqual(self.edge.visit("shop.example.com").ask("shop.example.com"), 502)
+            self.assertEqual(self.edge.flows[-1].error.code, code)
+
     def test_switched_off(self) -> None:
         """A module that is switched off is passed by, on every level."""
         route = HTTPSEdgeRoute(backend=BackendRef(backend_id="hr"), modules={"late": OFF, "early": ON})

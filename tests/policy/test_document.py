@@ -5,6 +5,7 @@ Tests for `ngrok_twisted.policy.document`.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -152,6 +153,18 @@ class ProblemTests(DocumentCase):
         self.assertEqual(self.codes(f"on_http_request: [{', '.join([one] * 251)}]"), [2264])
         self.assertEqual(self.codes(f"on_http_request: [{{actions: [{', '.join([one] * 51)}]}}]"), [2265])
         parse_policy(f"on_http_request: [{', '.join([one] * 250)}]", "https")
+
+
+class PageTests(SynchronousTestCase):
+    """The page ``docs/traffic-policy.md``."""
+
+    def test_example(self) -> None:
+        """Its example can be used as it stands, and each action has its row."""
+        page = (Path(__file__).resolve().parents[2] / "docs" / "traffic-policy.md").read_text("utf-8")
+        example = page.partition("```yaml\n")[2].partition("```")[0]
+        self.assertEqual(len(parse_policy(example, "https", must_end=True).on_http_request), 2)
+        for name in action_kinds():
+            self.assertIn(f"\n| `{name}`", page)
 
 
 class KindsTests(SynchronousTestCase):

@@ -27,12 +27,8 @@ def read_create(cls: type[T], data: Any, params: Iterable[str], codes: Mapping[s
     :raises APIError: with every problem.
     """
     given = _mapping(data, cls, params)
-    dataclass: type = cls
-    rests = any(REST in spec.marks for spec in specs(dataclass))
-    own = {spec.name for spec in specs(dataclass)} if rests else given.keys()
-    kept = {
-        key: value for key, value in given.items() if value is not None and (key not in own or not _is_empty(value))
-    }
+    own = {spec.name: spec.hint for spec in specs(cls) if REST not in spec.marks}
+    kept = {key: value for key, value in given.items() if key not in own or not _is_empty(value, own[key])}
     return _parsed(cls, kept, codes)
 
 
@@ -43,9 +39,8 @@ def read_update(cls: type[T], data: Any, params: Iterable[str], codes: Mapping[s
     :raises APIError: with every problem.
     """
     given = _mapping(data, cls, params)
-    dataclass: type = cls
-    keeps = {spec.name for spec in specs(dataclass) if EMPTY_KEEPS in spec.marks}
-    left = {key: value for key, value in given.items() if not (key in keeps and _is_empty(value))}
+    keeps = {spec.name: spec.hint for spec in specs(cls) if EMPTY_KEEPS in spec.marks}
+    left = {key: value for key, value in given.items() if not (key in keeps and _is_empty(value, keeps[key]))}
     return _parsed(cls, left, codes)
 
 
@@ -72,8 +67,9 @@ def given_values(body: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _is_empty(value: Any) -> bool:
-    return value is None or value is not False and not value
+def _is_empty(value: Any, hint: Any) -> bool:
+    """Whether a value says nothing. What has another type than the field says something wrong."""
+    return value is None or value is not False and not value and schema.fits(hint, value)
 
 
 def _mapping(data: Any, cls: type, params: Iterable[str]) -> dict[str, Any]:
@@ -95,27 +91,44 @@ def _parsed(cls: type[T], data: dict[str, Any], codes: Mapping[str, int]) -> T:
 
 def accepted(cls: type, verb: str) -> dict[str, Any]:
     """
-    What `read_create`, `read_update` or `read_replace` take, as JSON Schema: null is as good as nothing, and a required
-    text is not empty.
+    What `read_create`, `read_update` or `read_replace` take, as JSON Schema: null is as good as nothing, and so are empty
+    values of a POST, so that a required text is not empty.
 
     :param verb: ``POST``, ``PATCH`` or ``PUT``.
     """
-    shape = describe(cls, nulls=True)
-    required = set(shape.get("required", ()))
-    properties = {
-        name: _taken({key: value for key, value in item.items() if key != "external"}, name in required, verb)
-        for name, item in shape["properties"].items()
-    }
-    return {**shape, "properties": properties}
+    return _taken(describe(cls, nulls=True), verb == "POST")
 
 
-def _taken(shape: dict[str, Any], required: bool, verb: str) -> dict[str, Any]:
-    if required:
-        return {**shape, "minLength": 1} if shape.get("type") == "string" and verb == "POST" else shape
-    if isinstance(shape.get("type"), str):
-        return {**shape, "type": [shape["type"], "null"]}
+def _taken(shape: dict[str, Any], empties: bool = False) -> dict[str, Any]:
+    made = {key: value for key, value in shape.items() if key != "external"}
+    required = set(made.get("required", ()))
+    if "properties" in made:
+        made["properties"] = {
+            name: _due(_taken(item), empties) if name in required else _nullable(_taken(item), empties)
+            for name, item in made["properties"].items()
+        }
+    for key in ("items", "additionalProperties"):
+        if isinstance(made.get(key), dict):
+            made[key] = _taken(made[key])
+    if "anyOf" in made:
+        made["anyOf"] = [_taken(option) for option in made["anyOf"]]
+    return made
+
+
+def _due(shape: dict[str, Any], empties: bool) -> dict[str, Any]:
+    return {"minLength": 1, **shape} if empties and shape.get("type") == "string" else shape
+
+
+def _nullable(shape: dict[str, Any], empties: bool) -> dict[str, Any]:
     if "enum" in shape:
-        return {**shape, "enum": [*shape["enum"], *(() if None in shape["enum"] else (None,))]}
-    if "anyOf" in shape and {"type": "null"} not in shape["anyOf"]:
-        return {**shape, "anyOf": [*shape["anyOf"], {"type": "null"}]}
-    return shape
+        more = [value for value in ("", None) if value not in shape["enum"] and (value is None or empties)]
+        return {**shape, "enum": [*shape["enum"], *more]}
+    if "anyOf" in shape:
+        return {**shape, "anyOf": [*shape["anyOf"], *([] if _NULL in shape["anyOf"] else [_NULL])]}
+    if shape.get("type") == "object":
+        told = {key: shape[key] for key in ("description", "default") if key in shape}
+        return {"anyOf": [{key: value for key, value in shape.items() if key not in told}, _NULL], **told}
+    return {**shape, "type": [shape["type"], "null"]} if shape.get("type") not in (None, "null") else shape
+
+
+_NULL = {"type": "null"}

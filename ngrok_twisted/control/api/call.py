@@ -25,6 +25,8 @@ class Parts:
 
     :ivar records: gives the records in force, without live endpoints.
     :ivar change: `ngrok_twisted.control.service.Control.change`.
+    :ivar audit: called with the call, the records before, what was written and the records after, each time that a call has
+        changed something; see `ngrok_twisted.control.api.audit`. It never raises.
     :ivar live: gives the endpoints of agents that are online, by id.
     :ivar tunnels: the `ngrok_twisted.tunnels.Tunnels` table.
     :ivar sessions: the `ngrok_twisted.iam.sessions.Sessions` of agents.
@@ -36,7 +38,7 @@ class Parts:
     """
 
     records: Callable[[], Snapshot]
-    change: Callable[[Callable[[Snapshot], Iterable[Put | Delete]]], Any]
+    change: Callable[..., Any]
     live: Callable[[], Mapping[str, Endpoint]]
     tunnels: Any
     sessions: Any
@@ -44,6 +46,7 @@ class Parts:
     now: Callable[[], float]
     new_id: Callable[[str], str]
     random_bytes: Callable[[int], bytes]
+    audit: Callable[..., None] = lambda call, before, changes, after: None
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -140,4 +143,5 @@ class Call:
 
     def change(self, build: Callable[[Snapshot], Iterable[Put | Delete]]) -> Deferred[Snapshot]:
         """As `ngrok_twisted.control.service.Control.change`, as a Deferred."""
-        return Deferred.fromCoroutine(self.parts.change(build))
+        written = lambda before, changes, after: self.parts.audit(self, before, changes, after)
+        return Deferred.fromCoroutine(self.parts.change(build, written))

@@ -104,5 +104,10 @@ class LiveList:
 
 def credential_ref(call: Call, id: str) -> Ref:
     """A reference to a credential of either kind."""
-    path = _CREDENTIALS.get(id.partition("_")[0])
-    return Ref(id=id) if path is None else call.ref(path, id)
+    path = credential_path(id)
+    return call.ref(path, id) if path else Ref(id=id)
+
+
+def credential_path(id: str) -> str:
+    """Where credentials like this one are; empty for an unknown kind."""
+    return _CREDENTIALS.get(id.partition("_")[0], "")

@@ -90,7 +90,9 @@ def _operation(resource: str, method: Method, schemas: dict[str, Any]) -> dict[s
     if method.body is not None and not method.body_ignored:
         shape = _named(method.body, schemas, accepted(method.body, method.verb))
         required = bool(schemas[method.body.__name__].get("required"))
-        made["requestBody"] = {"required": required, "content": {"application/json": {"schema": shape}}}
+        # One client sends null where it has nothing to say.
+        body = shape if required else {"anyOf": [shape, {"type": "null"}]}
+        made["requestBody"] = {"required": required, "content": {"application/json": {"schema": body}}}
     if method.deprecated:
         made["deprecated"] = True
     if method.public:

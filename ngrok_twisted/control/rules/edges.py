@@ -112,6 +112,7 @@ def _backend_problems(edge: Any, holder: Any, path: str, around: Around) -> Prob
 
 def _module_problems(edge: Any, holder: Any, place: str, path: str, around: Around) -> Problems:
     known = module_kinds(place)
+    before = around.before.get(type(edge), edge.id)
     for name, module in holder.modules.items():
         codes = getattr(known[name], "codes", {})
         config: Any = type(module.config)
@@ -119,9 +120,23 @@ def _module_problems(edge: Any, holder: Any, place: str, path: str, around: Arou
             family = kinds.records()[reference.family]
             for inner, id in reference.ids(module.config):
                 found = around.records.get(family, id)
-                if found is None or found.account_id != edge.account_id:
+                if found is not None and found.account_id == edge.account_id:
+                    continue
+                if before is None or (reference.family, id) not in set(_named(before)):
                     message = f"there is nothing with the id {id[:60]} in {reference.family}"
                     yield Problem(join(path, f"{name}.{inner}"), message, code=codes.get(reference.field, 0))
+
+
+def _named(edge: Any) -> Iterator[tuple[str, str]]:
+    """
+    The families and ids that the modules of an edge name. What it named before may have been deleted meanwhile, where that
+    is allowed; a change of something else is not the time to complain.
+    """
+    for holder in (edge, *getattr(edge, "routes", ())):
+        for module in holder.modules.values():
+            config: Any = type(module.config)
+            for reference in references(config):
+                yield from ((reference.family, id) for _, id in reference.ids(module.config))
 
 
 def _termination_problems(edge: TLSEdge) -> Problems:

@@ -4,7 +4,7 @@ What must hold for the IP restrictions of accounts.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from typing import Iterator
 
 from zope.interface import implementer
@@ -29,8 +29,10 @@ class IPRestrictionRules:
 
     def problems(self, record: IPRestriction, around: Around) -> Iterator[Problem]:
         """IRecordRules."""
-        if around.index(_count)[record.account_id, record.type] > 1:
-            yield Problem("type", f"there is a restriction of the type {record.type} already; change it", code=_TAKEN)
+        other = min(around.index(_by_type)[record.account_id, record.type] - {record.id}, default="")
+        if other:
+            message = f"there is a restriction of the type {record.type} already; change it"
+            yield Problem("type", message, code=_TAKEN, other=other)
         if not record.ip_policy_ids:
             yield Problem("ip_policy_ids", "needs at least one IP policy", code=_NONE)
         if len(record.ip_policy_ids) > POLICIES_MAX:
@@ -41,8 +43,11 @@ class IPRestrictionRules:
                 yield Problem(f"ip_policy_ids[{number}]", f"there is no IP policy {id}", code=_UNKNOWN)
 
 
-def _count(around: Around) -> Counter[tuple[str, str]]:
-    return Counter((record.account_id, record.type) for record in around.records.all(IPRestriction))
+def _by_type(around: Around) -> dict[tuple[str, str], set[str]]:
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for record in around.records.all(IPRestriction):
+        found[record.account_id, record.type].add(record.id)
+    return found
 
 
 rules = IPRestrictionRules()

@@ -4,7 +4,7 @@ What must hold for secrets in vaults.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from typing import Iterator
 
 from zope.interface import implementer
@@ -31,8 +31,9 @@ class SecretRules:
     def problems(self, record: Secret, around: Around) -> Iterator[Problem]:
         """IRecordRules."""
         yield from name_problems(record.name, _EMPTY, _CHARACTERS, _LONG)
-        if around.index(_count)[record.vault_id, record.name] > 1:
-            yield Problem("name", f"the vault has a secret named {record.name} already", code=_TAKEN)
+        other = min(around.index(_by_name)[record.vault_id, record.name] - {record.id}, default="")
+        if other:
+            yield Problem("name", f"the vault has a secret named {record.name} already", code=_TAKEN, other=other)
         if not record.value:
             yield Problem("value", "must not be empty", code=_NO_VALUE)
         if len(record.value.encode("utf-8", "surrogatepass")) > VALUE_MAX:
@@ -42,8 +43,11 @@ class SecretRules:
             yield Problem("vault_id", f"there is no vault {record.vault_id}", code=_NO_VAULT)
 
 
-def _count(around: Around) -> Counter[tuple[str, str]]:
-    return Counter((record.vault_id, record.name) for record in around.records.all(Secret))
+def _by_name(around: Around) -> dict[tuple[str, str], set[str]]:
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for record in around.records.all(Secret):
+        found[record.vault_id, record.name].add(record.id)
+    return found
 
 
 rules = SecretRules()

@@ -5,7 +5,7 @@ What must hold for vaults.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from typing import Iterator
 
 from zope.interface import implementer
@@ -32,8 +32,9 @@ class VaultRules:
     def problems(self, record: Vault, around: Around) -> Iterator[Problem]:
         """IRecordRules."""
         yield from name_problems(record.name, _EMPTY, _CHARACTERS, _LONG)
-        if around.index(_count)[record.account_id, record.name] > 1:
-            yield Problem("name", f"there is a vault named {record.name} already", code=_TAKEN)
+        other = min(around.index(_by_name)[record.account_id, record.name] - {record.id}, default="")
+        if other:
+            yield Problem("name", f"there is a vault named {record.name} already", code=_TAKEN, other=other)
 
 
 def name_problems(name: str, empty: int, characters: int, long: int) -> Iterator[Problem]:
@@ -50,8 +51,11 @@ def name_problems(name: str, empty: int, characters: int, long: int) -> Iterator
         yield Problem("name", "may hold only letters, digits, '_', '/' and '.'", code=characters)
 
 
-def _count(around: Around) -> Counter[tuple[str, str]]:
-    return Counter((vault.account_id, vault.name) for vault in around.records.all(Vault))
+def _by_name(around: Around) -> dict[tuple[str, str], set[str]]:
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for vault in around.records.all(Vault):
+        found[vault.account_id, vault.name].add(vault.id)
+    return found
 
 
 rules = VaultRules()

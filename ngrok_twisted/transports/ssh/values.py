@@ -91,7 +91,7 @@ def binding(text: str) -> str:
     """
     folded = text.lower()
     if folded not in ("public", "internal", "kubernetes"):
-        raise Refused(15005, f"The binding '{text}' is unknown. This server serves the bindings public and internal.")
+        raise Refused(15005, "This binding is unknown. This server serves the bindings public and internal.")
     if folded == "kubernetes":
         raise Refused(1109, "The binding kubernetes is not built into this server yet. Use public or internal.")
     return folded
@@ -117,7 +117,7 @@ def proxy_version(text: str) -> int:
     :raises Refused: 1123.
     """
     if text not in ("1", "2"):
-        raise Refused(1123, f"'{text}' is not a version of the PROXY protocol. The versions are 1 and 2.")
+        raise Refused(1123, "This is not a version of the PROXY protocol. The versions are 1 and 2.")
     return int(text)
 
 

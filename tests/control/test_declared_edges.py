@@ -1,5 +1,5 @@
 """
-Tests of `ngrok_twisted.control.checks_edges`.
+Declared edges: what the rules say of them, with path and line (`ngrok_twisted.control.seed`).
 """
 
 from __future__ import annotations
