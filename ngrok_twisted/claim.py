@@ -34,8 +34,9 @@ class Claim:
     :ivar forwards_to: what the agent says of the local service, for listings; may be empty.
     :ivar force_https: an ``http`` URL that answers 307 to https.
     :ivar expires_at: seconds since the epoch when the endpoint closes, or ``None``.
-    :ivar modules: what edge modules are to do for the endpoint: module kind to flag name to value. A transport fills it
-        only with kinds it was told the edge serves.
+    :ivar modules: what stands before the service: the names of module kinds to `ngrok_twisted.records.edge.Module`, as on
+        a configured edge. A transport fills it only with kinds that the edge has.
+    :ivar traffic_policy: YAML or JSON, checked, byte for byte as it was given; empty for none.
     """
 
     proto: str
@@ -54,7 +55,8 @@ class Claim:
     forwards_to: str = ""
     force_https: bool = False
     expires_at: float | None = None
-    modules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    modules: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    traffic_policy: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -17,11 +17,13 @@ class EdgeError(Exception):
     :ivar code: the number in ``ERR_NGROK_<number>``.
     :ivar status: the HTTP status of the answer, for flows that speak HTTP.
     :ivar sentence: what a visitor may read. It never holds a secret or a traceback.
+    :ivar fields: ``(name, value)`` byte pairs that the head of the answer has beside the usual ones.
     """
 
     code = 3004
     status = 502
     sentence = "The gateway could not answer this request."
+    fields: tuple[tuple[bytes, bytes], ...] = ()
 
     def __init__(self, sentence: str | None = None, *, status: int | None = None, code: int | None = None) -> None:
         if sentence is not None:

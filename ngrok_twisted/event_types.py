@@ -64,4 +64,6 @@ def event_type(resource: str, change: str) -> str:
 
 
 #: Every type that can be subscribed to.
-EVENT_TYPES = SESSIONS | TRAFFIC | {event_type(name, change) for name in AUDITED for change in (CREATED, UPDATED, DELETED)}
+EVENT_TYPES = (
+    SESSIONS | TRAFFIC | {event_type(name, change) for name in AUDITED for change in (CREATED, UPDATED, DELETED)}
+)

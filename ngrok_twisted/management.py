@@ -5,15 +5,19 @@ The management API put together: the records, the parts of the server that it sh
 from __future__ import annotations
 
 from os import urandom
-from typing import Any, Callable, Iterator
+from random import Random
+from socket import gethostname
+from typing import Any, Callable, Iterator, Mapping
 
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 
 from ngrok_twisted.control.api.access import Access, AccessLimits
 from ngrok_twisted.control.api.admission import admitted
+from ngrok_twisted.control.api.audit import Audit
 from ngrok_twisted.control.api.call import Parts
 from ngrok_twisted.control.api.routes import Routes, all_methods
+from ngrok_twisted.control.api.session_events import SessionEvents
 from ngrok_twisted.control.api.site import APIResource
 from ngrok_twisted.control.config import Config
 from ngrok_twisted.control.ownership import ReservationSettings
@@ -21,7 +25,10 @@ from ngrok_twisted.control.service import Control
 from ngrok_twisted.iam.api_keys import APIKeys
 from ngrok_twisted.iam.last_use import LastUse
 from ngrok_twisted.iam.sessions import Sessions
-from ngrok_twisted.places import api_url, exposed
+from ngrok_twisted.observability.destination import DestinationContext
+from ngrok_twisted.observability.posting import Poster, http_client
+from ngrok_twisted.observability.publisher import Publisher
+from ngrok_twisted.places import api_url, connect_host, exposed
 from ngrok_twisted.records.api_key import APIKey
 from ngrok_twisted.records.base import Snapshot
 from ngrok_twisted.records.ids import NewIds
@@ -35,6 +42,7 @@ def api_resource(
     tunnels: Tunnels,
     sessions: Sessions,
     last_use: LastUse,
+    publisher: Publisher,
     reactor: Any,
 ) -> APIResource:
     """
@@ -51,7 +59,8 @@ def api_resource(
         now=reactor.seconds,
         new_id=NewIds(reactor.seconds),
         random_bytes=urandom,
-        more={"in_thread": _in_thread(reactor)},
+        audit=Audit(publisher),
+        more={"in_thread": _in_thread(reactor), "events": publisher},
     )
     limits = AccessLimits(
         requests_per_minute=config.limits.api_requests_per_minute,
@@ -59,6 +68,31 @@ def api_resource(
     )
     access = Access(records, APIKeys(records, reactor, last_use.used), admitted, reactor, limits)
     return APIResource(parts, Routes(all_methods()), access, api_url(config))
+
+
+def event_publisher(environment: Mapping[str, str], reactor: Any) -> Publisher:
+    """
+    Sends events to their destinations.
+
+    :param environment: the process's variables.
+    """
+    context = DestinationContext(
+        poster=Poster(http_client(reactor), reactor),
+        now=reactor.seconds,
+        in_thread=_in_thread(reactor),
+        environment=environment,
+        node=gethostname(),
+    )
+    return Publisher(context, reactor, Random())
+
+
+def session_events(
+    config: Config, settings: ReservationSettings, control: Control, publisher: Publisher, reactor: Any
+) -> SessionEvents:
+    """A listener to agent sessions that publishes events of them."""
+    return SessionEvents(
+        publisher, lambda: control.records, reactor, api_url(config), settings.region, connect_host(config)
+    )
 
 
 def api_notes(config: Config, records: Snapshot) -> Iterator[str]:

@@ -5,16 +5,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Hashable, MutableMapping, TypeVar
+from weakref import WeakValueDictionary
 
 from ngrok_twisted.records.base import Record, Snapshot
 from ngrok_twisted.runtime import Runtime
 
+MEGABYTE = 1024 * 1024
+
+#: Bytes of one request body that a module may hold, if the operator does not say otherwise: genuine webhooks are shorter
+#: (specification of edges, section 11.1).
+HELD_BODY_BYTES = 5 * MEGABYTE
+
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 
 
 def _nowhere(account_id: str, proto: str, host: str, port: int) -> None:
     """There are no internal endpoints."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhooks:
+    """
+    :ivar answer_slack_challenge: whether Slack's challenge to a new URL is answered by the edge, and not by the service.
+    :ivar auto_confirm_sns: whether the edge confirms subscriptions to Amazon SNS topics, of the accounts whose numbers are
+        the secrets of routes.
+    """
+
+    answer_slack_challenge: bool = True
+    auto_confirm_sns: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +45,10 @@ class ModuleContext:
     :ivar records: what references are looked up in; use `find`, so that the edge is remade when what it found changes.
     :ivar used: every record that was found, in the order of the first look-up.
     :ivar internal: finds internal endpoints; see `ngrok_twisted.policy.context.ActionContext`.
+    :ivar held_body_bytes: bytes of one request body that the module may hold in memory.
+    :ivar webhooks: what the edge does for providers of webhooks, beside verifying.
+    :ivar place: the id of the route that the module stands in; empty where nothing is kept.
+    :ivar kept: what `keep` keeps, for as long as an edge that is served holds it.
     """
 
     runtime: Runtime
@@ -32,6 +56,25 @@ class ModuleContext:
     records: Snapshot = Snapshot()
     used: list[Record] = field(default_factory=list)
     internal: Callable[[str, str, str, int], Any] = _nowhere
+    held_body_bytes: int = HELD_BODY_BYTES
+    webhooks: Webhooks = Webhooks()
+    place: str = ""
+    kept: MutableMapping[Hashable, Any] = field(default_factory=WeakValueDictionary)
+
+    def keep(self, key: Hashable, make: Callable[[], T]) -> T:
+        """
+        State that outlives the edge: what the module kept under this key when the place was compiled before and is still
+        served, or something new.
+
+        :param key: the name of the module's kind, and all of the config that the state depends on.
+        :param make: makes what can be referred to weakly.
+        """
+        if not self.place:
+            return make()
+        known: T | None = self.kept.get((self.place, key))
+        if known is None:
+            known = self.kept[self.place, key] = make()
+        return known
 
     def find(self, cls: type[R], id: str) -> R:
         """

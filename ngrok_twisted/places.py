@@ -38,6 +38,11 @@ def api_host(config: Config) -> str:
     return f"api.{config.domain}"
 
 
+def connect_host(config: Config) -> str:
+    """The name that agents connect to."""
+    return "localhost" if config.domain.endswith(".localhost") else f"connect.{config.domain}"
+
+
 def api_url(config: Config) -> str:
     """What the URLs of the management API start with on the https listener."""
     port = public_ports(config)["https"]

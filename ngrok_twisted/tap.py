@@ -37,11 +37,13 @@ from ngrok_twisted.iam.last_use import LastUse
 from ngrok_twisted.iam.realm import Realm
 from ngrok_twisted.iam.sessions import Sessions
 from ngrok_twisted.interfaces import IBackendKind, IModuleKind, IStoreKind
-from ngrok_twisted.management import api_notes, api_resource
+from ngrok_twisted.management import api_notes, api_resource, event_publisher, session_events
 from ngrok_twisted.net import reactor as lean_reactor
 from ngrok_twisted.net.listening import Listener
 from ngrok_twisted.observability.access import AccessLog
-from ngrok_twisted.places import SSH_PORT, api_host, first_port, public_ports
+from ngrok_twisted.observability.posting import http_client
+from ngrok_twisted.observability.traffic import TrafficEvents
+from ngrok_twisted.places import SSH_PORT, api_host, connect_host, first_port, public_ports
 from ngrok_twisted.runtime import Runtime
 from ngrok_twisted.server import Server
 from ngrok_twisted.tls.certificates import Certificates
@@ -116,7 +118,7 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
     state.open()
     if path is None:
         config = with_first_key(config, make_first_key(Path(config.state), os.urandom))
-    runtime = Runtime(reactor=reactor, random=Random(), state=state.path)
+    runtime = Runtime(reactor=reactor, random=Random(), http=http_client(reactor), state=state.path)
     tunnels = Tunnels()
     pool = Pool(reactor)
     tunnels.subscribe(lambda what, tunnel: pool.forget(tunnel) if what == "offline" else None)
@@ -124,6 +126,7 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
     # The data plane.
     issuer = LocalIssuer.open(state.path, reactor)
     access_logs = [AccessLog(config.access_log, reactor)] if config.access_log else []
+    publisher = event_publisher(os.environ, reactor)
     context = EdgeContext(
         runtime=runtime,
         tunnels=tunnels,
@@ -132,14 +135,16 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
         limits=HTTPLimits(
             head_bytes=config.limits.http_head_bytes,
             fields=config.limits.http_fields,
+            held_body_bytes=config.limits.http_held_body_bytes,
             first_head=config.timeouts.http_first_head,
             idle=config.timeouts.http_idle,
         ),
         stream_idle=config.timeouts.stream_idle,
-        observers=tuple(access_logs),
+        observers=(*access_logs, TrafficEvents(publisher, public_ports(config))),
         public_ports=public_ports(config),
         module_kinds=kinds.discover("ngrok_twisted.modules", IModuleKind),
         backend_kinds=kinds.discover("ngrok_twisted.backends", IBackendKind),
+        webhooks=config.webhooks,
     )
     plane = EdgePlane(context, config.tcp.interface)
 
@@ -158,6 +163,8 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
     sessions = Sessions()
     control.subscribe(sessions.update)
     control.subscribe(reservations.recheck)
+    control.subscribe(publisher.update)
+    sessions.subscribe(session_events(config, settings, control, publisher, reactor))
     reloader = Reloader(config, path, control, reactor)
     checker = SSHKeyChecker(lambda: control.records, reactor, reloader.fresh_keys)
     last_use = LastUse(lambda: control.records, control.change, reactor)
@@ -167,7 +174,7 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
     host_certificates = HostCertificates(lambda: control.records, reactor, account_id(DEFAULT_ACCOUNT))
 
     # The management API.
-    api = api_resource(config, settings, control, tunnels, sessions, last_use, reactor)
+    api = api_resource(config, settings, control, tunnels, sessions, last_use, publisher, reactor)
     plane.host(api_host(config), api)
 
     # The way in for agents.
@@ -188,7 +195,7 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
         control=control,
         plane=plane,
         transports=[ssh],
-        parts=[*access_logs, reloader, last_use],
+        parts=[*access_logs, publisher, reloader, last_use],
         listeners=[
             *_listeners(reactor, "https", config.listen.https, plane.secure_front, path),
             *_listeners(reactor, "http", config.listen.http, plane.plain_front, path),
@@ -212,10 +219,10 @@ def _listeners(reactor: Any, what: str, descriptions: Iterable[str], factory: An
 
 
 def _gateway_settings(config: Config) -> GatewaySettings:
-    local, ports = config.domain.endswith(".localhost"), public_ports(config)
+    ports = public_ports(config)
     return GatewaySettings(
         base_domain=config.domain,
-        connect_host="localhost" if local else f"connect.{config.domain}",
+        connect_host=connect_host(config),
         connect_port=first_port(config.listen.ssh, SSH_PORT),
         public_ports={**ports, "tls": ports["https"]},
         tcp_host=config.tcp.host,

@@ -10,6 +10,9 @@ from twisted.logger import Logger
 
 _log = Logger()
 
+#: Selections of labels whose tunnels are remembered, each some 500 bytes: more than backends of most servers.
+MATCHES_MAX = 1000
+
 
 class Tunnels:
     """
@@ -47,6 +50,8 @@ class Tunnels:
         key = (account_id, wanted)
         found = self._matches.get(key)
         if found is None:
+            if len(self._matches) >= MATCHES_MAX:
+                self._matches.clear()
             found = self._matches[key] = tuple(
                 tunnel
                 for tunnel in self._labelled.values()

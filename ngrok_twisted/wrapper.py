@@ -21,6 +21,12 @@ from ngrok_twisted.interfaces import IResponseFilter
 SIGNING_IN = "login.redirect"
 
 
+#: In a flow's variables: makes an `IProtocol` that speaks with the service instead of HTTP, one for each attempt to reach one.
+#: It is called with the seconds without a byte after which the edge gives a connection up. Once the service is reached,
+#: ``start(request)`` gives the protocol the request; ``close()`` if the visitor has left by then.
+CONVERSATION = "conversation"
+
+
 class Phase(IntEnum):
     """Where a module stands in the onion of a route, outermost first."""
 

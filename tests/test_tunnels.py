@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.tunnels import Tunnels
+from ngrok_twisted.tunnels import MATCHES_MAX, Tunnels
 from tests.edge.doubles import Tunnel
 
 
@@ -74,6 +74,14 @@ class TunnelsTests(SynchronousTestCase):
         first = self.tunnels.matching("ac_1", {"app": "web"})
         self.online("tn_2", "ep_1")
         self.assertIs(self.tunnels.matching("ac_1", {"app": "web"}), first)
+
+    def test_bounded(self) -> None:
+        """However many selections are asked for, no more than some are remembered, and all answers are right."""
+        one = self.online("tn_1", app="web")
+        for number in range(3 * MATCHES_MAX):
+            self.assertEqual(self.tunnels.matching("ac_1", {"app": str(number)}), ())
+        self.assertLessEqual(len(self.tunnels._matches), MATCHES_MAX)
+        self.assertEqual(self.tunnels.matching("ac_1", {"app": "web"}), (one,))
 
     def test_listeners(self) -> None:
         """Who subscribed is told of both, after the table has changed, until it unsubscribes."""

@@ -88,6 +88,9 @@ class Static:
 @implementer(ITarget, IStreamClientEndpoint)
 class Address:
     """
+    Addresses that are dialled alike are equal: a connection that waits for the next request serves whichever edge has one,
+    also the one that a change of the records has just made.
+
     :ivar id: the address, for logs.
     """
 
@@ -96,12 +99,19 @@ class Address:
         :param reactor: what dials.
         """
         self.id = config.address
+        self._config = config
         host, _, port = config.address.rpartition(":")
         host = host.strip("[]")
         endpoint: Any = HostnameEndpoint(reactor, host, int(port), DIAL_TIMEOUT)
         if config.tls.enabled:
             endpoint = wrap_tls_client(endpoint, _tls_context(), host, clock=reactor, handshake_timeout=DIAL_TIMEOUT)
         self._endpoint = endpoint
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Address) and other._config == self._config
+
+    def __hash__(self) -> int:
+        return hash(self._config)
 
     def connect(self, factory: Any) -> Deferred[Any]:
         """IStreamClientEndpoint."""

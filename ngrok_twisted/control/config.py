@@ -18,6 +18,7 @@ from ngrok_twisted.control.origins import Declared
 from ngrok_twisted.control.ownership import ReservationSettings
 from ngrok_twisted.interfaces import ITransportKind
 from ngrok_twisted.marks import EXTERNAL, ONE_OR_MANY, READ_ONLY, REST, ByName
+from ngrok_twisted.module import HELD_BODY_BYTES, Webhooks
 
 Listeners = Annotated[tuple[str, ...], ONE_OR_MANY]
 
@@ -111,6 +112,8 @@ class Limits:
     """
     :ivar http_head_bytes: bytes of the head of one request; more is answered 431.
     :ivar http_fields: header fields of one request; more is answered 431.
+    :ivar http_held_body_bytes: bytes of one request body that are held where a module must see all of it before the service
+        does, such as the verification of webhooks; more is refused.
     :ivar api_requests_per_minute: API requests of one account in any minute; more is answered 429. 0 is no limit.
     :ivar api_failures_per_minute: API requests with a wrong key from one address in any minute; then requests from there are
         answered 429, unless their key was used before. 0 is no limit.
@@ -118,6 +121,7 @@ class Limits:
 
     http_head_bytes: int = 1024 * 1024
     http_fields: int = 1000
+    http_held_body_bytes: int = HELD_BODY_BYTES
     api_requests_per_minute: int = 6000
     api_failures_per_minute: int = 60
 
@@ -185,6 +189,7 @@ class Config:
         the state directory.
     :ivar limits: bounds of what visitors may send.
     :ivar timeouts: how long is waited for visitors.
+    :ivar webhooks: what is done for providers of webhooks, beside verifying.
     :ivar accounts: owners beside the default account, so that one server serves several.
     :ivar lists: what is declared, by the key of the list. `load` reads the items one by one, and leaves none here.
     :ivar declared: the records that the lists, the accounts and the keys declare.
@@ -204,6 +209,7 @@ class Config:
     access_log: str = ""
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
+    webhooks: Webhooks = Webhooks()
     accounts: tuple[AccountItem, ...] = ()
     lists: Annotated[Mapping[str, Any], ByName(list_types), REST] = field(default_factory=dict)
     declared: Annotated[Any, READ_ONLY] = field(default=Declared(), repr=False)

@@ -95,7 +95,7 @@ class OrderedStore:
         for change in fixed:
             if isinstance(change, Put) and change.record.declared:
                 raise ValueError(f"{change.record.id} is declared and cannot be stored")
-        return _shielded(self._turns.run(lambda: Deferred.fromCoroutine(self._written(fixed, expect))))
+        return shielded(self._turns.run(lambda: Deferred.fromCoroutine(self._written(fixed, expect))))
 
     async def _written(self, changes: Changes, expect: int | None) -> Snapshot:
         before = self._current()
@@ -139,7 +139,7 @@ class OrderedStore:
             self._log.failure("a listener failed on revision {revision}", revision=snapshot.revision)
 
 
-def _shielded(work: Deferred[Snapshot]) -> Deferred[Snapshot]:
+def shielded(work: Deferred[Snapshot]) -> Deferred[Snapshot]:
     """
     The same result, by a Deferred whose cancellation stops nothing: a commit that has begun is followed to its end, or
     memory and disk would disagree.

@@ -18,10 +18,18 @@ from zope.interface import implementer
 
 from ngrok_twisted.claim import Claim, Grant
 from ngrok_twisted.control.drawing import Drawing
+from ngrok_twisted.control.holdings import Holding, granted, queue_of, same_pool, taken
 from ngrok_twisted.control.ownership import Ownership, Place, ReservationSettings
 from ngrok_twisted.control.slots import SlotMemory
 from ngrok_twisted.control.turns import Turns
-from ngrok_twisted.control.wishes import DEFAULT_PORTS, check_permission, url_of, wanted_place
+from ngrok_twisted.control.wishes import (
+    DEFAULT_PORTS,
+    check_permission,
+    check_references,
+    endpoint_of,
+    url_of,
+    wanted_place,
+)
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.iam.permissions import require_labels
 from ngrok_twisted.interfaces import IReservations
@@ -38,18 +46,6 @@ PUBLISH_TIMEOUT = 30 * SECONDS
 PORT_ATTEMPTS = 20
 
 Publish = Callable[[Endpoint | None, Endpoint | None], Deferred[None]]
-
-
-class _Holding:
-    """A live grant and who has it. ``place`` is ``None`` for a labelled tunnel."""
-
-    __slots__ = ("grant", "session", "place", "random")
-
-    def __init__(self, grant: Grant, session: Any, place: Place | None, random: bool) -> None:
-        self.grant = grant
-        self.session = session
-        self.place = place
-        self.random = random
 
 
 @implementer(IReservations)
@@ -83,8 +79,8 @@ class Reservations:
         self._clock = clock
         self._random_bytes = random_bytes
         self._ownership = (Snapshot(), Ownership(Snapshot()))
-        self._live: dict[Grant, _Holding] = {}
-        self._at: dict[Place, list[_Holding]] = {}
+        self._live: dict[Grant, Holding] = {}
+        self._at: dict[Place, list[Holding]] = {}
         self._turns = Turns(clock)
         self._memory = SlotMemory(clock, settings.random_name_memory)
         self._drawing = Drawing(settings, random, self._memory, self._owned, self._is_wanted)
@@ -119,7 +115,7 @@ class Reservations:
     def recheck(self, records: Snapshot) -> None:
         """
         Take away what nobody would be granted any more: the records say now that a name or an address belongs to another
-        account, to an edge, or to nobody. Who has it reads why.
+        account, to an edge, or to nobody, or what a module needs is gone. Who has it reads why.
 
         :param records: the current records, when they have changed.
         """
@@ -150,9 +146,10 @@ class Reservations:
         acl = session.principal.acl
         if claim.proto == "labels":
             require_labels(acl, claim.labels)
-            return self._hold(_Holding(_grant(session, claim, None, ""), session, None, False))
+            return self._hold(Holding(granted(session, claim, None, ""), session, None, False))
         place = wanted_place(claim, session.principal.account_id, self.settings)
         check_permission(claim, acl, place)
+        check_references(claim, session.principal.account_id, self._records())
         if place is None:
             return await self._take_any(session, claim)
         return await self._take(session, claim, place, random=False)
@@ -188,30 +185,32 @@ class Reservations:
 
     async def _take(self, session: Any, claim: Claim, place: Place, random: bool) -> Grant:
         self._check(session.principal, claim, place, random)
-        async with self._turns.at(_queue(claim.proto, place)):
+        async with self._turns.at(queue_of(claim.proto, place)):
             for old in tuple(self._at.get(place, ())):
                 assert old.grant.endpoint is not None
-                if not _same_pool(claim, old.grant.endpoint, session.principal.account_id):
+                if not same_pool(claim, old.grant.endpoint, session.principal.account_id):
                     await self._displace(session, claim, old)
             self._check(session.principal, claim, place, random)
-            endpoint = self._endpoint(session, claim, place)
+            now = self._clock.seconds()
+            endpoint = endpoint_of(claim, place, session, new_id(Endpoint.prefix, now, self._random_bytes), now)
             await self._serve(endpoint)
             self._check_again(session.principal, claim, place, random, endpoint)
             url = url_of(claim.proto, place, self.settings)
-            return self._hold(_Holding(_grant(session, claim, endpoint, url), session, place, random))
+            return self._hold(Holding(granted(session, claim, endpoint, url), session, place, random))
 
     def _check(self, principal: Any, claim: Claim, place: Place, random: bool) -> None:
         """
         Ask the records, and who is online: once before waiting, and once more after it.
 
-        :raises Refused: the account may not have this place.
+        :raises Refused: the account may not have this place, or a module asks for what it does not have.
         """
+        check_references(claim, principal.account_id, self._records())
         owned = self._owned()
         if owned.is_edge(place):
             raise Refused(381, f"'{place.host}:{place.port}' belongs to an edge. Remove it from the edge first.")
         for endpoint in owned.cloud_endpoints(place):
-            if not _same_pool(claim, endpoint, principal.account_id):
-                raise _taken(url_of(claim.proto, place, self.settings))
+            if not same_pool(claim, endpoint, principal.account_id):
+                raise taken(url_of(claim.proto, place, self.settings))
         if claim.proto == "tcp" and not place.namespace:
             self._check_address(principal.account_id, place, random)
         elif not place.namespace:
@@ -265,7 +264,7 @@ class Reservations:
 
     # -- conflicts ---------------------------------------------------------------------------------------------------
 
-    async def _displace(self, session: Any, claim: Claim, old: _Holding) -> None:
+    async def _displace(self, session: Any, claim: Claim, old: Holding) -> None:
         """
         Make an old session give way, or refuse the new one.
 
@@ -273,9 +272,9 @@ class Reservations:
         """
         stranger = old.session.principal.credential_id != session.principal.credential_id
         if stranger or claim.takeover == "never" or old.session.id == session.id:
-            raise _taken(old.grant.url)
+            raise taken(old.grant.url)
         if claim.takeover != "always" and await self._answers(old.session):
-            raise _taken(old.grant.url)
+            raise taken(old.grant.url)
         if old.grant in self._live:
             self._evict(old, f"Another session of your key has taken over {old.grant.url}.")
 
@@ -291,7 +290,7 @@ class Reservations:
             return False
         return True
 
-    def _evict(self, holding: _Holding, reason: str) -> Deferred[None]:
+    def _evict(self, holding: Holding, reason: str) -> Deferred[None]:
         done = self._drop(holding)
         try:
             holding.session.revoke(holding.grant, reason)
@@ -301,7 +300,7 @@ class Reservations:
 
     # -- what is held ------------------------------------------------------------------------------------------------
 
-    def _hold(self, holding: _Holding) -> Grant:
+    def _hold(self, holding: Holding) -> Grant:
         self._live[holding.grant] = holding
         if holding.place is not None:
             self._at.setdefault(holding.place, []).append(holding)
@@ -309,7 +308,7 @@ class Reservations:
             self._remember(self._memory.note, holding)
         return holding.grant
 
-    def _drop(self, holding: _Holding) -> Deferred[None]:
+    def _drop(self, holding: Holding) -> Deferred[None]:
         del self._live[holding.grant]
         if holding.place is None:
             return succeed(None)
@@ -338,28 +337,6 @@ class Reservations:
         done.addErrback(lambda failure: self._log.failure("an endpoint could not be withdrawn", failure))
         return done
 
-    def _endpoint(self, session: Any, claim: Claim, place: Place) -> Endpoint:
-        now = self._clock.seconds()
-        return Endpoint(
-            id=new_id(Endpoint.prefix, now, self._random_bytes),
-            account_id=session.principal.account_id,
-            created_at=now,
-            description=claim.description,
-            metadata=claim.metadata,
-            proto=claim.proto,
-            host=place.host,
-            port=place.port,
-            binding="internal" if place.namespace else "public",
-            pooling_enabled=claim.pooling,
-            name=claim.name,
-            session_id=session.id,
-            credential_id=session.principal.credential_id,
-            upstream=claim.upstream,
-            force_https=claim.force_https,
-            owner_id=session.principal.owner_id,
-            forwards_to=claim.forwards_to,
-        )
-
     # -- random places -----------------------------------------------------------------------------------------------
 
     def _recall(self, session: Any, claim: Claim) -> Place | None:
@@ -371,29 +348,10 @@ class Reservations:
         holders = self._at.get(place, ())
         return place if all(old.random and old.grant.claim.slot == claim.slot for old in holders) else None
 
-    def _remember(self, how: Callable[[str, str | None, str, int], None], holding: _Holding) -> None:
+    def _remember(self, how: Callable[[str, str | None, str, int], None], holding: Holding) -> None:
         assert holding.place is not None
         port = holding.place.port if holding.grant.claim.proto == "tcp" else 0
         how(holding.session.principal.credential_id, holding.grant.claim.slot, holding.place.host, port)
 
     def _is_wanted(self, proto: str, place: Place) -> bool:
-        return place in self._at or _queue(proto, place) in self._turns
-
-
-def _queue(proto: str, place: Place) -> Place:
-    """Where to wait for a place: all ports of a name share one queue, since they belong to one account."""
-    return place if proto == "tcp" else Place(place.namespace, place.host, 0)
-
-
-def _same_pool(claim: Claim, endpoint: Endpoint, account_id: str) -> bool:
-    """Whether a claim for the place of this endpoint joins it."""
-    pooled = claim.pooling and endpoint.pooling_enabled
-    return pooled and endpoint.proto == claim.proto and endpoint.account_id == account_id
-
-
-def _grant(session: Any, claim: Claim, endpoint: Endpoint | None, url: str) -> Grant:
-    return Grant(endpoint=endpoint, url=url, session_id=session.id, claim=claim)
-
-
-def _taken(url: str) -> Refused:
-    return Refused(334, f"The endpoint {url} is already online. Stop it first, or start both with pooling switched on.")
+        return place in self._at or queue_of(proto, place) in self._turns

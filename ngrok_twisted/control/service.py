@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from ngrok_twisted.control.around import Around, all_problems
 from ngrok_twisted.control.beside import clashes, wanted
+from ngrok_twisted.control.ordered import shielded
 from ngrok_twisted.control.origins import Origins
 from ngrok_twisted.control.ownership import ReservationSettings
 from ngrok_twisted.errors import InvalidConfig, Refused
@@ -78,6 +79,9 @@ class Control(Service):
         self._waiting: list[_Change] = []
         self._turn: IDelayedCall | None = None
         self._listeners: list[Callable[[Snapshot], None]] = []
+        # Why what was just written is not served; and what is to be written, on top of which revision, to be rid of it.
+        self._unserved: Exception | None = None
+        self._owed: tuple[tuple[Put | Delete, ...], int] | None = None
         self.records = self._merge(self._durable, self._declared)
 
     async def open(self) -> None:
@@ -149,7 +153,7 @@ class Control(Service):
             self._refuse(await elsewhere(lambda: [*clashes(records, durable, self._settings, origins, before)]))
             self._replace(self._durable, records, origins)
         finally:
-            self._changing.release()
+            self._end_turn()
 
     @property
     def live(self) -> Mapping[str, Endpoint]:
@@ -169,21 +173,63 @@ class Control(Service):
         :param written: called once they are durable and in force, before the next change: with the records before, what
             was written, and the records after. It must not raise.
         :return: the records after it, in force.
-        :raises InvalidConfig: a record could not be served; nothing was written.
+        :raises InvalidConfig: a record could not be served; nothing was written, or it was taken back.
         :raises Refused: a record is declared in ``config.yaml``.
         :raises StoreUnusable: it could not be made durable.
         """
         await self._changing.acquire()
+        # Whoever gives up waiting leaves the change alone: in the middle of it there is no way out.
+        return await shielded(Deferred.fromCoroutine(self._change(build, written)))
+
+    async def _change(
+        self,
+        build: Callable[[Snapshot], Iterable[Put | Delete]],
+        written: Callable[[Snapshot, tuple[Put | Delete, ...], Snapshot], None],
+    ) -> Snapshot:
         try:
+            await self._settle()
             changes = tuple(build(self.records))
             if changes:
                 self._check(changes)
                 before = self.records
-                await self._store.write(changes, self._durable.revision)
+                await self._write(changes)
                 written(before, changes, self.records)
             return self.records
         finally:
+            self._end_turn()
+
+    def _end_turn(self) -> None:
+        """
+        Let the next change begin: not inside this one, since hundreds that are refused would be as many calls deep; and
+        not at once, since meanwhile others want to be served.
+        """
+        if self._changing.waiting:
+            self._clock.callLater(0, self._changing.release)
+        else:
             self._changing.release()
+
+    async def _write(self, changes: tuple[Put | Delete, ...]) -> None:
+        """
+        Make the changes durable. They were judged; if they cannot be served all the same, because an agent, a port or the
+        configuration has changed meanwhile, what was written is taken back, since a restart could not serve it either.
+        """
+        before, self._unserved = self._durable, None
+        after = await self._store.write(changes, before.revision)
+        error, self._unserved = self._unserved, None
+        if error is None:
+            return
+        self._owed = (_inverse(changes, before), after.revision)
+        try:
+            await self._settle()
+        except Exception:
+            self._log.failure("what cannot be served is stored; it is taken back before the next change")
+        raise error
+
+    async def _settle(self) -> None:
+        """Write the old state again where a change was not served."""
+        if self._owed is not None:
+            await self._store.write(*self._owed)
+            self._owed = None
 
     def _check(self, changes: tuple[Put | Delete, ...]) -> None:
         for change in changes:
@@ -217,8 +263,13 @@ class Control(Service):
     def _stored(self, snapshot: Snapshot) -> None:
         try:
             self._replace(snapshot, self._declared)
-        except InvalidConfig:
-            self._log.failure("stored records cannot be served; the old ones stay in force")
+        except Exception as error:
+            if self._owed is None:
+                self._unserved = error
+                return
+            # The old state is stored again, and it is in force, though the edge would not take it a second time.
+            self._log.failure("the edge refused the records that it serves")
+            self._durable, self.records = snapshot, self._merge(snapshot, self._declared)
 
     @staticmethod
     def _refuse(problems: Iterable[Problem]) -> None:
@@ -276,3 +327,12 @@ class Control(Service):
     @staticmethod
     def _with_live(records: Snapshot, live: dict[str, Endpoint]) -> Snapshot:
         return records.with_changes([Put(endpoint) for endpoint in live.values()], records.revision)
+
+
+def _inverse(changes: Iterable[Put | Delete], before: Snapshot) -> tuple[Put | Delete, ...]:
+    """What undoes changes of stored records."""
+    touched = {
+        (type(one.record), one.record.id) if isinstance(one, Put) else (one.cls, one.id): None for one in changes
+    }
+    found = [(cls, id, before.get(cls, id)) for cls, id in touched]
+    return tuple(Delete(cls, id) if record is None else Put(record) for cls, id, record in found)

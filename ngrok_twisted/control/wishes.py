@@ -1,11 +1,14 @@
 """
-What a claim asks for, worked out: the place it wants, or that any will do.
+What a claim asks for, worked out: the place it wants, or that any will do; and the endpoint that it becomes there.
 
 Pure. It knows the rules for ports and bindings; who may have the place is not asked here.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+from ngrok_twisted import kinds
 from ngrok_twisted.claim import Claim
 from ngrok_twisted.control.ownership import Place, ReservationSettings
 from ngrok_twisted.errors import Refused
@@ -16,6 +19,10 @@ from ngrok_twisted.iam.permissions import (
     require_random_address,
     require_random_name,
 )
+from ngrok_twisted.interfaces import IModuleKind
+from ngrok_twisted.records.base import Snapshot
+from ngrok_twisted.records.endpoint import Endpoint
+from ngrok_twisted.records.references import lost_references
 
 #: The port of each kind of public name.
 DEFAULT_PORTS = {"https": 443, "tls": 443, "http": 80}
@@ -54,6 +61,47 @@ def check_permission(claim: Claim, acl: tuple[str, ...], place: Place | None) ->
         require_address(acl, place.host, place.port)
     else:
         require_name(acl, place.host)
+
+
+def check_references(claim: Claim, account_id: str, records: Snapshot) -> None:
+    """
+    :raises Refused: a module of the claim names a record that the account does not have.
+    """
+    for name, field, id in lost_references(claim.modules, account_id, records):
+        kind = kinds.discover("ngrok_twisted.modules", IModuleKind)[name]
+        what = field.removesuffix("s").removesuffix("_id").replace("_", " ")
+        raise Refused(getattr(kind, "codes", {}).get(field), f"Your account has no {what} '{id}'.")
+
+
+def endpoint_of(claim: Claim, place: Place, session: Any, id: str, now: float) -> Endpoint:
+    """
+    The endpoint that a claim becomes.
+
+    :param session: the `IAgentSession` that asks.
+    :param now: seconds since the epoch.
+    """
+    principal = session.principal
+    return Endpoint(
+        id=id,
+        account_id=principal.account_id,
+        created_at=now,
+        description=claim.description,
+        metadata=claim.metadata,
+        proto=claim.proto,
+        host=place.host,
+        port=place.port,
+        binding="internal" if place.namespace else "public",
+        pooling_enabled=claim.pooling,
+        name=claim.name,
+        session_id=session.id,
+        credential_id=principal.credential_id,
+        upstream=claim.upstream,
+        force_https=claim.force_https,
+        owner_id=principal.owner_id,
+        forwards_to=claim.forwards_to,
+        modules=claim.modules,
+        traffic_policy=claim.traffic_policy,
+    )
 
 
 def url_of(proto: str, place: Place, settings: ReservationSettings) -> str:

@@ -1,17 +1,62 @@
 """
-`AgentBackend`: the choice behind an agent endpoint, alone or in a pool.
+Agents' endpoints as the edge sees them: `AgentBackend`, the choice behind one alone or behind a pool; and which of them can
+be served.
 """
 
 from __future__ import annotations
 
 from random import Random
-from typing import Any, Iterator
+from typing import Any, Callable, Hashable, Iterator, Sequence, TypeVar
 
 from zope.interface import implementer
 
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IBackend
+from ngrok_twisted.records.base import Snapshot
+from ngrok_twisted.records.endpoint import Endpoint
+from ngrok_twisted.records.references import lost_references
 from ngrok_twisted.tunnels import Tunnels
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Unservable(LookupError):
+    """
+    An agent's endpoint cannot be served.
+
+    :ivar record_id: the endpoint.
+    """
+
+    def __init__(self, record_id: str, why: object) -> None:
+        super().__init__(str(why))
+        self.record_id = record_id
+
+
+def grouped(snapshot: Snapshot, binding: str, key: Callable[[Endpoint], K]) -> dict[K, tuple[Endpoint, ...]]:
+    """
+    The endpoints of one binding by their URLs, pools together.
+
+    An endpoint one of whose modules refers to what is gone is left out: without the module it must not be served, and one
+    agent must not keep others from changing their records. Its agent is told by the reservations.
+
+    :param key: gives what stands for the URL.
+    """
+    found: dict[K, tuple[Endpoint, ...]] = {}
+    for endpoint in snapshot.all(Endpoint):
+        if endpoint.binding == binding and not (endpoint.modules and _lacks(endpoint, snapshot)):
+            place = key(endpoint)
+            found[place] = found.get(place, ()) + (endpoint,)
+    return found
+
+
+def _lacks(endpoint: Endpoint, snapshot: Snapshot) -> bool:
+    return next(lost_references(endpoint.modules, endpoint.account_id, snapshot), None) is not None
+
+
+def told(members: Sequence[Endpoint], error: LookupError) -> LookupError:
+    """The error of a URL that cannot be served, with the agent's endpoint that came last to it."""
+    agents = [member.id for member in members if member.type != "cloud"]
+    return Unservable(agents[-1], error) if agents else error
 
 
 @implementer(IBackend)

@@ -64,6 +64,9 @@ class IRequestChannel(Interface):
         transport, then `IProtocol` and, if it provides them, `IHalfCloseableProtocol` calls.
         """
 
+    def shut_down():
+        """Take no more requests: when those in flight are answered, the connection ends."""
+
     def break_off(request):
         """Break the connection or stream, so that the visitor cannot take what it got for the whole."""
 

@@ -1,28 +1,35 @@
 """
-Endpoints with a traffic policy: cloud endpoints, which are nothing else, and agents' endpoints that have one. A pool may
-hold both: one of its members is chosen for each request or stream, and then that member's own policy is run.
+Endpoints with modules or a traffic policy: cloud endpoints, which are nothing but a policy, and agents' endpoints that have
+some. A pool may hold all kinds: one of its members is chosen for each request or stream, and then that member's own modules
+and policy are run.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Any, Callable, Iterable, Sequence
 
 from twisted.internet.protocol import Factory
+from zope.interface import implementer
 
 from ngrok_twisted.edge.agents import AgentBackend
+from ngrok_twisted.edge.chain import Chain
 from ngrok_twisted.edge.context import EdgeContext
-from ngrok_twisted.edge.declared import Nobody
+from ngrok_twisted.edge.declared import Nobody, around_tls
 from ngrok_twisted.edge.https import Entry, HTTPEdge, HTTPSEdge
 from ngrok_twisted.edge.streams import StreamEdge
 from ngrok_twisted.errors import EdgeError, EndpointOffline, InvalidConfig
+from ngrok_twisted.interfaces import IConnectionModule, IHTTPModule
+from ngrok_twisted.module import ModuleContext
 from ngrok_twisted.policy.chain import PolicyChain
 from ngrok_twisted.policy.context import ActionContext
 from ngrok_twisted.policy.document import action_kinds, parse_policy
 from ngrok_twisted.policy.policy import Policy
 from ngrok_twisted.records.endpoint import Endpoint
+from ngrok_twisted.tls.options import TLSOptions
 from ngrok_twisted.upstream.forward import Forward
-from ngrok_twisted.wrapper import Wrapper
+from ngrok_twisted.wrapper import Phase, Wrapper
 
 
 class NotTerminated(EdgeError):
@@ -33,69 +40,78 @@ class NotTerminated(EdgeError):
     sentence = "The traffic policy of this endpoint did not answer the request."
 
 
-def has_policy(members: Iterable[Endpoint]) -> bool:
+def is_guarded(members: Iterable[Endpoint]) -> bool:
     """Whether the endpoints of one URL are more than agents that everything is forwarded to."""
-    return any(member.type == "cloud" or member.traffic_policy for member in members)
+    return any(member.type == "cloud" or member.traffic_policy or member.modules for member in members)
 
 
-def http_edge(name: str, members: tuple[Endpoint, ...], plane: Any, context: EdgeContext) -> HTTPEdge:
+def http_edge(
+    name: str, members: tuple[Endpoint, ...], plane: Any, context: EdgeContext, inside: ModuleContext
+) -> HTTPEdge:
     """
     The edge of an http URL, or of an internal one of either kind.
 
-    :raises LookupError: a policy cannot be run.
+    :param inside: for modules; what they use is noted there.
+    :raises LookupError: a policy or a module cannot be run.
     """
-    made = [_Member(member, plane, context) for member in members]
-    resource = _resource(made, context)
+    made = [_Member(member, plane, context, inside) for member in members]
     # The name is known with the request, so that rules for connections are run then.
-    for member in made:
-        resource = member.chain.around_late(resource)
-    return HTTPEdge(name, resource, members[0].account_id)
+    resources = [(member.online, member.rules.around_late(member.resource(context))) for member in made]
+    return HTTPEdge(name, _resource(resources, context), members[0].account_id)
 
 
-def https_edge(name: str, members: tuple[Endpoint, ...], plane: Any, context: EdgeContext) -> HTTPSEdge:
+def https_edge(
+    name: str, members: tuple[Endpoint, ...], plane: Any, context: EdgeContext, inside: ModuleContext
+) -> HTTPSEdge:
     """
     The edge of a public https URL.
 
-    Members of a pool may differ in their rules for connections, but who answers is chosen for each request: therefore a
-    connection passes the rules of all of them.
+    Who answers is chosen for each request, among those members of a pool whose connections begin alike. Where members differ
+    in the handshake or in their rules for connections, a connection is given to one of them before it begins, and stays with
+    those that are like it.
 
-    :raises LookupError: a policy cannot be run.
+    :param inside: for modules; what they use is noted there.
+    :raises LookupError: a policy or a module cannot be run.
     """
-    made = [_Member(member, plane, context) for member in members]
-    rules = tuple(member.policy.on_tcp_connect for member in made if member.policy.on_tcp_connect)
-    return HTTPSEdge(
-        name,
-        _resource(made, context),
-        Entry(modules=tuple(("traffic_policy", one) for one in rules)),
-        plane,
-        context,
-        _around(made),
-        account_id=members[0].account_id,
-    )
+    made = [_Member(member, plane, context, inside) for member in members]
+    alike: list[tuple[Entry, list[_Member]]] = []
+    for member in made:
+        known = next((others for entry, others in alike if entry == member.entry), None)
+        if known is None:
+            alike.append((member.entry, [member]))
+        else:
+            known.append(member)
+    edges = [_https(name, entry, those, plane, context) for entry, those in alike]
+    if len(edges) == 1:
+        return edges[0]
+    ways = [(member.online, edge) for edge, (_, those) in zip(edges, alike) for member in those]
+    return PooledHTTPS(edges, ways, context.runtime.random)
 
 
-def stream_edge(name: str, members: tuple[Endpoint, ...], plane: Any, context: EdgeContext) -> Any:
+def stream_edge(
+    name: str, members: tuple[Endpoint, ...], plane: Any, context: EdgeContext, inside: ModuleContext
+) -> Any:
     """
     The edge of a tls or tcp URL.
 
-    :raises LookupError: a policy cannot be run.
+    :param inside: for modules; what they use is noted there.
+    :raises LookupError: a policy or a module cannot be run.
     """
-    made = [_Member(member, plane, context) for member in members]
+    made = [_Member(member, plane, context, inside) for member in members]
     edges = [(member.online, _stream(name, member, plane, context)) for member in made]
     return edges[0][1] if len(edges) == 1 else PooledStreams(edges, context.runtime.random)
 
 
-def _around(members: Sequence[_Member]) -> Callable[[Any], Any]:
-    def around(factory: Any) -> Any:
-        for member in members:
-            factory = member.chain.around_factory(factory)
-        return factory
-
-    return around
+def _https(name: str, entry: Entry, members: Sequence[_Member], plane: Any, context: EdgeContext) -> HTTPSEdge:
+    """The edge of members whose connections begin alike: their rules for connections are the same."""
+    resource = _resource([(member.online, member.resource(context)) for member in members], context)
+    around, account_id = members[0].rules.around_factory, members[0].record.account_id
+    return HTTPSEdge(name, resource, entry, plane, context, around, account_id=account_id)
 
 
 def _stream(name: str, member: _Member, plane: Any, context: EdgeContext) -> StreamEdge:
     record = member.record
+    by_name = record.proto == "tls"
     return StreamEdge(
         name,
         record.proto,
@@ -103,7 +119,7 @@ def _stream(name: str, member: _Member, plane: Any, context: EdgeContext) -> Str
         plane,
         context,
         account_id=record.account_id,
-        around_factory=member.chain.around_factory,
+        around_factory=around_tls(member.chain, plane, context) if by_name else member.chain.around_factory,
     )
 
 
@@ -112,21 +128,29 @@ class _Member:
     One endpoint of a URL.
 
     :ivar record: the endpoint.
-    :ivar policy: empty for an agent without one.
-    :ivar chain: the policy, ready to run.
+    :ivar rules: its policy, ready to run; empty for an agent without one.
+    :ivar chain: its modules, with the policy in their midst.
+    :ivar entry: how a connection to it over https begins.
     :ivar backend: who is behind it.
     """
 
-    def __init__(self, record: Endpoint, plane: Any, context: EdgeContext) -> None:
+    def __init__(self, record: Endpoint, plane: Any, context: EdgeContext, inside: ModuleContext) -> None:
         """
-        :raises LookupError: its policy cannot be run.
+        :raises LookupError: its policy, or one of its modules, cannot be run.
         """
         self.record = record
-        self.policy = policy_of(record)
-        self.chain = PolicyChain(
-            self.policy,
+        policy = policy_of(record)
+        self.rules = PolicyChain(
+            policy,
             action_kinds(),
             ActionContext(phase="", account_id=record.account_id, internal=plane.internal_endpoint),
+        )
+        inside = replace(inside, account_id=record.account_id, place=record.id)
+        self.chain = Chain(record.modules, context.module_kinds, inside, [(Phase.POLICY, _Rules(self.rules))])
+        connections = policy.on_tcp_connect
+        self.entry = Entry(
+            options=self.chain.amended(TLSOptions()),
+            modules=(("traffic_policy", connections),) if connections else (),
         )
         self._tunnels = context.tunnels
         self._is_cloud = record.type == "cloud"
@@ -139,12 +163,28 @@ class _Member:
         return self._is_cloud or self._tunnels.serving(self.record.id) is not None
 
     def resource(self, context: EdgeContext) -> Any:
-        """Its policy, with its service behind it if it has one."""
+        """Its modules and its policy, with its service behind them if it has one."""
         if self._is_cloud:
             return self.chain.around_resource(Fallthrough(None))
         limits, runtime = context.limits, context.runtime
         forward = Forward(self.backend, runtime.reactor, context.pool, idle_timeout=limits.idle)
         return self.chain.around_resource(forward)
+
+
+@implementer(IHTTPModule, IConnectionModule)
+class _Rules:
+    """A policy as one of the modules that it stands among."""
+
+    def __init__(self, rules: PolicyChain) -> None:
+        self._rules = rules
+
+    def wrap_resource(self, inner: Any) -> Any:
+        """IHTTPModule."""
+        return self._rules.around_resource(inner)
+
+    def wrap_factory(self, inner: Any) -> Any:
+        """IConnectionModule."""
+        return self._rules.around_factory(inner)
 
 
 def policy_of(record: Endpoint) -> Policy:
@@ -162,9 +202,8 @@ def policy_of(record: Endpoint) -> Policy:
         raise LookupError(f"endpoint {record.id}: its traffic policy: {error}") from None
 
 
-def _resource(members: Sequence[_Member], context: EdgeContext) -> Any:
-    made = [(member.online, member.resource(context)) for member in members]
-    return made[0][1] if len(made) == 1 else PooledResource(made, context.runtime.random)
+def _resource(members: Sequence[tuple[Callable[[], bool], Any]], context: EdgeContext) -> Any:
+    return members[0][1] if len(members) == 1 else PooledResource(members, context.runtime.random)
 
 
 class Fallthrough(Wrapper):
@@ -200,6 +239,30 @@ class PooledResource(Wrapper):
         if chosen is None:
             raise EndpointOffline.named(request.flow.host)
         return chosen.render(request)
+
+
+class PooledHTTPS(HTTPSEdge):
+    """
+    Members whose connections begin in different ways: the one that a connection is given to decides how it begins.
+    """
+
+    def __init__(
+        self, edges: Sequence[HTTPSEdge], members: Sequence[tuple[Callable[[], bool], HTTPSEdge]], random: Random
+    ) -> None:
+        """
+        :param edges: one for each way to begin.
+        :param members: pairs of a callable that tells whether a member is online, and which of the edges it is behind.
+        """
+        first, *others = edges
+        self.name, self.account_id = first.name, first.account_id
+        self.resource, self.entry, self.others = first.resource, first.entry, tuple(others)
+        self._first = first
+        self._members = members
+        self._random = random
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """IProtocolFactory. Where nobody is online the visitor is told so."""
+        return (_chosen(self._members, self._random) or self._first).buildProtocol(addr)
 
 
 class PooledStreams(Factory):

@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 from ngrok_twisted.edge import cloud
-from ngrok_twisted.edge.agents import AgentBackend
-from ngrok_twisted.edge.context import EdgeContext
+from ngrok_twisted.edge.agents import AgentBackend, grouped, told
+from ngrok_twisted.edge.context import EdgeContext, inside_of
 from ngrok_twisted.edge.declared import Key, build, edge_records, keys_of
 from ngrok_twisted.edge.https import Entry, HTTPEdge, HTTPSEdge
 from ngrok_twisted.edge.internal import compile_internal
@@ -48,12 +48,12 @@ def compile_router(
         keys, live = known
         for key in keys:
             edges[key] = live
-    for key, members in urls(snapshot).items():
+    for key, members in grouped(snapshot, "public", _url).items():
         before = previous.edges.get(key)
-        if before is not None and before[0] == members:
+        if before is not None and (before[0] == members or _same_guarded(before, members, snapshot)):
             edges[key] = before
         else:
-            edges[key] = (members, _endpoint_edge(key, members, plane, context))
+            edges[key] = _endpoint_live(key, members, snapshot, plane, context)
     internal = compile_internal(snapshot, previous.internal, plane, context)
     return _router(edges, built, internal, services)
 
@@ -69,14 +69,19 @@ def _equal(one: Record, other: Record | None) -> bool:
     return one is other or one == other
 
 
-def urls(snapshot: Snapshot) -> dict[Key, tuple[Endpoint, ...]]:
-    """The public endpoints, grouped into pools by their URL."""
-    found: dict[Key, tuple[Endpoint, ...]] = {}
-    for endpoint in snapshot.all(Endpoint):
-        if endpoint.binding == "public":
-            key = (endpoint.proto, endpoint.host, endpoint.port)
-            found[key] = found.get(key, ()) + (endpoint,)
-    return found
+def _same_guarded(before: Live, members: tuple[Endpoint, ...], snapshot: Snapshot) -> bool:
+    """Whether a live edge of endpoints came from these, and from other records that are as they were."""
+    count = len(members)
+    records = before[0]
+    if len(records) <= count or records[:count] != members:
+        return False
+    return all(
+        type(other) is not Endpoint and _equal(other, snapshot.get(type(other), other.id)) for other in records[count:]
+    )
+
+
+def _url(endpoint: Endpoint) -> Key:
+    return endpoint.proto, endpoint.host, endpoint.port
 
 
 def _router(edges: dict[Key, Live], built: dict[str, Built], internal: Any, services: Services | None) -> Router:
@@ -96,20 +101,31 @@ def _router(edges: dict[Key, Live], built: dict[str, Built], internal: Any, serv
     return Router(secure, plain, ports, edges, built, internal)
 
 
-def _endpoint_edge(key: Key, members: tuple[Endpoint, ...], plane: Any, context: EdgeContext) -> Any:
-    """The live edge for an endpoint, or for a pool of them."""
+def _endpoint_live(
+    key: Key, members: tuple[Endpoint, ...], snapshot: Snapshot, plane: Any, context: EdgeContext
+) -> Live:
+    """
+    The live edge for an endpoint, or for a pool of them, with all the records that it came from.
+
+    :raises LookupError: a module or a policy cannot be run.
+    """
     proto, host, port = key
     name = f"{proto}://{host}:{port}"
     account_id = members[0].account_id
     if proto == "http" and members[0].force_https:
-        return HTTPEdge(name, ToHTTPS(context.public_ports["https"]), account_id)
-    if cloud.has_policy(members):
+        return members, HTTPEdge(name, ToHTTPS(context.public_ports["https"]), account_id)
+    if cloud.is_guarded(members):
+        inside = inside_of(snapshot, plane, context)
         made: Any = {"https": cloud.https_edge, "http": cloud.http_edge}.get(proto, cloud.stream_edge)
-        return made(name, members, plane, context)
+        try:
+            edge = made(name, members, plane, context, inside)
+        except LookupError as error:
+            raise told(members, error) from None
+        return (*members, *inside.used), edge
     backend = AgentBackend(tuple(member.id for member in members), context.tunnels, context.runtime.random)
     if proto in ("tls", "tcp"):
-        return StreamEdge(name, proto, backend, plane, context, account_id=account_id)
+        return members, StreamEdge(name, proto, backend, plane, context, account_id=account_id)
     resource = Forward(backend, context.runtime.reactor, context.pool, idle_timeout=context.limits.idle)
     if proto == "http":
-        return HTTPEdge(name, resource, account_id)
-    return HTTPSEdge(name, resource, Entry(), plane, context, account_id=account_id)
+        return members, HTTPEdge(name, resource, account_id)
+    return members, HTTPSEdge(name, resource, Entry(), plane, context, account_id=account_id)

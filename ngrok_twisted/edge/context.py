@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Callable, Hashable, Mapping, MutableMapping
+from weakref import WeakValueDictionary
 
 from ngrok_twisted.edge.site import HTTPLimits
 from ngrok_twisted.flow import Flow
+from ngrok_twisted.module import ModuleContext
+from ngrok_twisted.records.base import Snapshot
+from ngrok_twisted.module import Webhooks
 from ngrok_twisted.runtime import Runtime
 from ngrok_twisted.tunnels import Tunnels
 
@@ -26,6 +30,8 @@ class EdgeContext:
     :ivar public_ports: ``https`` and ``http`` to the port printed in URLs.
     :ivar module_kinds: module kinds by name.
     :ivar backend_kinds: backend kinds by name.
+    :ivar webhooks: what modules do for providers of webhooks, beside verifying.
+    :ivar kept: state of modules that outlives their edges; see `ngrok_twisted.module.ModuleContext.keep`.
     """
 
     runtime: Runtime
@@ -38,3 +44,16 @@ class EdgeContext:
     public_ports: Mapping[str, int]
     module_kinds: Mapping[str, Any]
     backend_kinds: Mapping[str, Any]
+    webhooks: Webhooks = Webhooks()
+    kept: MutableMapping[Hashable, Any] = field(default_factory=WeakValueDictionary)
+
+
+def inside_of(snapshot: Snapshot, plane: Any, context: EdgeContext) -> ModuleContext:
+    """
+    What the modules of endpoints are given, but for whose they are and where they stand.
+
+    :param plane: the `ngrok_twisted.edge.plane.EdgePlane`.
+    """
+    return ModuleContext(
+        runtime=context.runtime, records=snapshot, internal=plane.internal_endpoint, kept=context.kept
+    )

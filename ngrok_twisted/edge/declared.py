@@ -127,6 +127,9 @@ def _built(record: Any, snapshot: Snapshot, plane: Any, context: EdgeContext) ->
         records=snapshot,
         used=backends.used,
         internal=plane.internal_endpoint,
+        held_body_bytes=context.limits.held_body_bytes,
+        webhooks=context.webhooks,
+        kept=context.kept,
     )
     chain = Chain(record.modules, context.module_kinds, inside)
     name = record.name or record.id
@@ -151,12 +154,12 @@ def _built(record: Any, snapshot: Snapshot, plane: Any, context: EdgeContext) ->
             plane,
             context,
             account_id=record.account_id,
-            around_factory=_around_tls(chain, plane, context) if by_name else chain.around_factory,
+            around_factory=around_tls(chain, plane, context) if by_name else chain.around_factory,
         )
     return (record, *backends.used), edge
 
 
-def _around_tls(chain: Chain, plane: Any, context: EdgeContext) -> Callable[[Any], Any]:
+def around_tls(chain: Chain, plane: Any, context: EdgeContext) -> Callable[[Any], Any]:
     """What stands around the innermost factory of a TLS edge: its modules, and inside them TLS if it ends here."""
     options = chain.amended(_PASSED_THROUGH)
     if not options.terminated:
@@ -167,7 +170,7 @@ def _around_tls(chain: Chain, plane: Any, context: EdgeContext) -> Callable[[Any
 def _route(
     route: records.HTTPSEdgeRoute, backends: Backends, inside: ModuleContext, context: EdgeContext
 ) -> tuple[str, str, Any]:
-    chain = Chain(route.modules, context.module_kinds, inside)
+    chain = Chain(route.modules, context.module_kinds, replace(inside, place=route.id))
     backend = backends.of(route.backend)
     forward = Forward(
         backend,

@@ -15,7 +15,7 @@ from ngrok_twisted.edge.context import EdgeContext
 from ngrok_twisted.edge.redirect import ToHTTPS
 from ngrok_twisted.edge.site import Site
 from ngrok_twisted.edge.visitors import VisitorChannel
-from ngrok_twisted.errors import EndpointOffline, Misdirected
+from ngrok_twisted.errors import EdgeError, EndpointOffline, Misdirected
 from ngrok_twisted.net.tls import TLSServer
 from ngrok_twisted.tls.options import TLSOptions
 
@@ -59,9 +59,11 @@ class HTTPSEdge(Factory):
     :ivar resource: the chain of modules with the backend at its end.
     :ivar entry: what its connections go through.
     :ivar account_id: whose edge it is; empty for the service's own.
+    :ivar others: edges of the same name for connections that went through something else.
     """
 
     noisy = False
+    others: tuple[HTTPSEdge, ...] = ()
 
     def __init__(
         self,
@@ -83,6 +85,10 @@ class HTTPSEdge(Factory):
         self.entry = entry
         self.account_id = account_id
         self._handshakes = around_factory(_Handshakes(entry, plane, context))
+
+    def entered(self, entry: Entry) -> HTTPSEdge | None:
+        """The edge for connections that went through this: itself, or another of its name; ``None`` where there is none."""
+        return next((edge for edge in (self, *self.others) if edge.entry == entry), None)
 
     def buildProtocol(self, addr: Any) -> Any:
         """IProtocolFactory."""
@@ -137,15 +143,36 @@ class SecureSite(Site):
         host = request.flow.host
         secure = self._plane.router.secure
         owner = secure.get(host)
-        if self.server_name not in (host, None) and (owner is None or owner is not secure.get(self.server_name)):
-            raise Misdirected()
-        if not isinstance(owner, HTTPSEdge):
-            raise EndpointOffline.named(host)
-        if owner.entry != self._entry:
-            raise Misdirected()
+        if not isinstance(owner, HTTPSEdge) or self._is_elsewhere(host, owner) or owner.entry != self._entry:
+            owner = self._other(request, owner)
         request.flow.edge = owner
         self._plane.restrictions.require(owner.account_id, request.flow.peer_host)
         return owner.resource
+
+    def _other(self, request: Any, owner: Any) -> HTTPSEdge:
+        """The edge of the same name for connections like this one, if there is any."""
+        here = isinstance(owner, HTTPSEdge) and not self._is_elsewhere(request.flow.host, owner)
+        other = owner.entered(self._entry) if here else None
+        if other is None:
+            raise self._why_not(request, owner)
+        return other
+
+    def _is_elsewhere(self, host: str, owner: Any) -> bool:
+        """Whether a host is not what the connection is for."""
+        name = self.server_name
+        return name not in (host, None) and (owner is None or owner is not self._plane.router.secure.get(name))
+
+    def _why_not(self, request: Any, owner: Any) -> EdgeError:
+        """The error for a host that this connection does not serve."""
+        name = self.server_name
+        own = None if name is None else self._plane.router.secure.get(name)
+        if own is not None and not (isinstance(own, HTTPSEdge) and own.entered(self._entry)):
+            # Not even its own name, whoever is asked for: a visitor that keeps it would be turned away for ever.
+            request.channel.shut_down()
+        host = request.flow.host
+        if self._is_elsewhere(host, owner) or isinstance(owner, HTTPSEdge):
+            return Misdirected()
+        return EndpointOffline.named(host)
 
 
 class PlainSite(Site):

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Callable, Mapping
 
 from ngrok_twisted.edge import cloud
-from ngrok_twisted.edge.context import EdgeContext
+from ngrok_twisted.edge.agents import grouped, told
+from ngrok_twisted.edge.context import EdgeContext, inside_of
 from ngrok_twisted.edge.router import NameTable
-from ngrok_twisted.records.base import Snapshot
+from ngrok_twisted.records.base import Record, Snapshot
 from ngrok_twisted.records.endpoint import Endpoint
 
 # Account, scheme, host and port.
@@ -27,11 +28,17 @@ class InternalEndpoint:
     :ivar members: the records that it came from.
     :ivar edge: an `HTTPEdge`, or the factory of streams.
     :ivar online: whether anybody would answer now.
+    :ivar used: the records that their modules came from.
     """
 
     members: tuple[Endpoint, ...]
     edge: Any
     online: Callable[[], bool]
+    used: tuple[Record, ...] = ()
+
+    def is_of(self, members: tuple[Endpoint, ...], snapshot: Snapshot) -> bool:
+        """Whether it came from these records, and the others are as they were."""
+        return self.members == members and all(snapshot.get(type(one), one.id) == one for one in self.used)
 
     @property
     def resource(self) -> Any:
@@ -70,25 +77,31 @@ def compile_internal(
 ) -> InternalEndpoints:
     """
     :param previous: those in force, if there are any; what did not change is kept.
-    :raises LookupError: a policy cannot be run.
+    :raises LookupError: a module or a policy cannot be run.
     """
     previous = previous or InternalEndpoints()
-    pools: dict[Key, tuple[Endpoint, ...]] = {}
-    for endpoint in snapshot.all(Endpoint):
-        if endpoint.binding == "internal":
-            key = (endpoint.account_id, endpoint.proto, endpoint.host, endpoint.port)
-            pools[key] = pools.get(key, ()) + (endpoint,)
     live: dict[Key, InternalEndpoint] = {}
-    for key, members in pools.items():
+    for key, members in grouped(snapshot, "internal", _key).items():
         known = previous.live.get(key)
-        live[key] = known if known is not None and known.members == members else _made(members, plane, context)
+        if known is None or not known.is_of(members, snapshot):
+            known = _made(members, snapshot, plane, context)
+        live[key] = known
     return previous if live == previous.live else InternalEndpoints(live)
 
 
-def _made(members: tuple[Endpoint, ...], plane: Any, context: EdgeContext) -> InternalEndpoint:
+def _key(endpoint: Endpoint) -> Key:
+    return endpoint.account_id, endpoint.proto, endpoint.host, endpoint.port
+
+
+def _made(members: tuple[Endpoint, ...], snapshot: Snapshot, plane: Any, context: EdgeContext) -> InternalEndpoint:
     first = members[0]
+    inside = inside_of(snapshot, plane, context)
     name = f"{first.proto}://{first.host}:{first.port}"
     make: Any = cloud.http_edge if first.proto in ("http", "https") else cloud.stream_edge
     serving = context.tunnels.serving
     online = lambda: any(member.type == "cloud" or serving(member.id) is not None for member in members)
-    return InternalEndpoint(members, make(name, members, plane, context), online)
+    try:
+        edge = make(name, members, plane, context, inside)
+    except LookupError as error:
+        raise told(members, error) from None
+    return InternalEndpoint(members, edge, online, tuple(inside.used))

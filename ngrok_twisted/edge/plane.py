@@ -113,7 +113,7 @@ class EdgePlane(Service):
         try:
             self._checked = (snapshot, self._compile(snapshot))
         except LookupError as error:
-            problems.append(Problem("", str(error)))
+            problems.append(Problem(getattr(error, "record_id", ""), str(error)))
         return problems
 
     def apply(self, snapshot: Snapshot) -> None:

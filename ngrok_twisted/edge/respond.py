@@ -102,6 +102,7 @@ def error_response(error: EdgeError, accept: bytes, number: int, when: float) ->
         (b"Cache-Control", b"no-store"),
         (b"ngrok-error-code", error.name.encode("ascii")),
         (b"Date", datetimeToString(when)),
+        *error.fields,
     ]
     if error.status == 405:
         fields.append((b"Allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"))

@@ -18,9 +18,11 @@ from typing import Any, Iterable, Sequence
 
 from twisted.internet import tcp
 from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ngrok_twisted.interfaces import IBatchTransport, IFillable
@@ -289,10 +291,18 @@ class EagerPort(tcp.Port):
                 return
         self.numberAccepts = min(accepted + _ACCEPT_STEP, _ACCEPT_MOST)
 
-    def loseConnection(self, connDone: Any = None) -> Any:
-        """IListeningPort."""
-        self._stop_resting()
-        return super().loseConnection() if connDone is None else super().loseConnection(connDone)
+    def loseConnection(self, connDone: Any = CONNECTION_DONE) -> Deferred[None] | None:
+        """
+        IListeningPort.
+
+        The address is free when this returns. (The stock port keeps it for another turn, and whoever wants it back in that
+        turn cannot have it.)
+        """
+        if not self.connected:
+            return None
+        self.disconnecting = True
+        self.connectionLost(Failure(connDone))
+        return succeed(None)
 
     stopListening = loseConnection
 

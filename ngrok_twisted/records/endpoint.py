@@ -4,8 +4,8 @@ Endpoints: a URL and what stands behind it. Agent endpoints live as long as thei
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Mapping
 
 from ngrok_twisted.records.base import Record
 
@@ -52,6 +52,8 @@ class Endpoint(Record):
     :ivar updated_at: seconds since the epoch of the last change; 0 for agent endpoints, which never change.
     :ivar forwards_to: what the agent said of the service behind it, such as ``http://localhost:3000``; empty where it said
         nothing, as SSH clients do not.
+    :ivar modules: of an agent's endpoint: what stands before its service, the names of module kinds to
+        `ngrok_twisted.records.edge.Module`, as on a configured edge. There are passwords among it.
     """
 
     family: ClassVar[str] = "endpoints"
@@ -73,3 +75,4 @@ class Endpoint(Record):
     owner_id: str = ""
     updated_at: float = 0.0
     forwards_to: str = ""
+    modules: Mapping[str, Any] = field(default_factory=dict, repr=False)

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping as AbstractMapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Iterator, get_args, get_origin
+from typing import Any, Iterator, Mapping, get_args, get_origin
 
 from ngrok_twisted import kinds
 from ngrok_twisted.document import join
 from ngrok_twisted.marks import specs, unwrap
+from ngrok_twisted.records.base import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,22 @@ def _references(cls: type) -> Iterator[Reference]:
             yield Reference(spec.name, _plural(noun), True)
         elif spec.name in families and (get_origin(hint) is AbstractMapping or get_args(hint)[:1] == (str,)):
             yield Reference(spec.name, spec.name, True)
+
+
+def lost_references(modules: Mapping[str, Any], account_id: str, records: Snapshot) -> Iterator[tuple[str, str, str]]:
+    """
+    What modules refer to that the account does not have: the module kind's name, the field and the id.
+
+    :param modules: by the names of their kinds, as on an edge.
+    """
+    for name, module in modules.items():
+        cls: type = type(module.config)
+        for reference in references(cls):
+            known = kinds.records()[reference.family]
+            for _, id in reference.ids(module.config):
+                record = records.get(known, id)
+                if record is None or record.account_id != account_id:
+                    yield name, reference.field, id
 
 
 def _plural(noun: str) -> str:

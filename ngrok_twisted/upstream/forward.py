@@ -23,6 +23,7 @@ from ngrok_twisted.records.endpoint import Upstream
 from ngrok_twisted.upstream.exchange import IDLE_TIMEOUT, UpstreamConnection
 from ngrok_twisted.upstream.opening import ConnectionFactory, opened
 from ngrok_twisted.upstream.pool import Pool
+from ngrok_twisted.wrapper import CONVERSATION
 
 _log = Logger()
 
@@ -92,7 +93,10 @@ class Forward:
         """
         flow = request.flow
         flow.backend_id = self._backend_id
-        self._next(request, self.backend.candidates(flow), None)
+        asking = self
+        if request.upgrade_to and flow.variables is not None and CONVERSATION in flow.variables:
+            asking = _Conversing(self, flow.variables[CONVERSATION])
+        asking._next(request, self.backend.candidates(flow), None)
         return NOT_DONE_YET
 
     def _next(self, request: Any, candidates: Iterator[Any], error: EdgeError | None) -> None:
@@ -138,15 +142,17 @@ class Forward:
         target: Any,
         candidates: Iterator[Any],
     ) -> None:
-        """A connection ended before one byte of the answer: try again where that is safe."""
+        """
+        A connection ended before one byte of the answer. If it had waited for long, and it is safe, its target is dialled;
+        another target is not asked: who can be reached but does not answer is no reason to (specification of edges,
+        section 3.1).
+        """
         if request.gone or request.finished:
             return
-        if not replayable or request.method not in _IDEMPOTENT:
-            request.fail(error)
-        elif connection.reused:
+        if connection.reused and replayable and request.method in _IDEMPOTENT:
             self._dial(request, target, candidates)  # it was stale
         else:
-            self._give_up(target, error, request, candidates)
+            request.fail(error)
 
     def _give_up(self, target: Any, error: EdgeError, request: Any, candidates: Iterator[Any]) -> None:
         """This target failed: ask the next."""
@@ -187,9 +193,7 @@ class Forward:
         :raises EdgeError: nobody is there.
         """
         upstream = getattr(target, "upstream", _PLAIN)
-        # a connection that was opened in one visitor's name is not for another
-        pool = None if upstream.proxy_protocol else self._pool
-        connection = UpstreamConnection(target, self._clock, pool, self._idle_timeout)
+        connection = self._connection(target, upstream)
         connecting = opened(target, upstream, request, self._clock).connect(ConnectionFactory(request.flow, connection))
         connecting.addTimeout(self._dial_timeout, self._clock)
         begun = self._clock.seconds()
@@ -206,6 +210,44 @@ class Forward:
             raise UpstreamUnreachable() from None
         connection.dialled = max(self._clock.seconds() - begun, MICROSECOND)
         return connection
+
+    def _connection(self, target: Any, upstream: Upstream) -> Any:
+        """What is to be connected to the target."""
+        # a connection that was opened in one visitor's name is not for another
+        pool = None if upstream.proxy_protocol else self._pool
+        return UpstreamConnection(target, self._clock, pool, self._idle_timeout)
+
+
+class _Never:
+    """A pool that has nothing."""
+
+    def take(self, *wanted: Any) -> None:
+        """See `Pool`."""
+
+
+class _Conversing(Forward):
+    """One request's way to a target that is not asked by HTTP: see `ngrok_twisted.wrapper.CONVERSATION`."""
+
+    def __init__(self, forward: Forward, make: Callable[[float], Any]) -> None:
+        """
+        :param make: makes the conversation of one attempt.
+        """
+        super().__init__(
+            forward.backend,
+            forward._clock,
+            _Never(),  # type: ignore[arg-type]
+            forward._dial_timeout,
+            forward._idle_timeout,
+            forward._nobody,
+        )
+        self._make = make
+
+    def _connection(self, target: Any, upstream: Upstream) -> Any:
+        return self._make(self._idle_timeout)
+
+    def _start(self, connection: Any, request: Any, target: Any, candidates: Iterator[Any]) -> None:
+        request.flow.dialled = connection.dialled
+        connection.start(request)
 
 
 def _tls_sentence(error: SSLError) -> str:

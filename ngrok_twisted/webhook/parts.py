@@ -8,7 +8,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 from ngrok_twisted.webhook.delivery import MISSING, SHAPE, STALE, Delivery, NotGenuine
 
@@ -25,7 +25,9 @@ MAX_SIGNATURES = 100
 MAX_JSON = 1024 * KILOBYTE
 
 _DIGITS = re.compile(rb"[0-9]{1,15}")
-_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:?[0-9]{2})?")
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:?[0-9]{2})?"
+)
 
 
 # -- parts of messages -------------------------------------------------------------------------------------------------
@@ -220,23 +222,31 @@ class Stamp:
     """
     When a delivery says that it was sent.
 
-    :ivar part: where it says so; an object with a method ``of``.
+    :ivar part: where it says so; an object with a method ``of``. ``None`` for those who use `judge` alone.
     :ivar read: `seconds`, `milliseconds` or `moment`.
     :ivar tolerance: how many seconds it may differ from our clock, in both directions.
     """
 
-    part: Any
-    read: Any = seconds
+    part: Any = None
+    read: Callable[[bytes], float | None] = seconds
     tolerance: float = TOLERANCE
 
     def check(self, delivery: Delivery) -> None:
         """
         :raises NotGenuine: it is not there, cannot be read, or is too far from now.
         """
-        when = self.read(self.part.of(delivery))
+        self.judge(self.part.of(delivery), delivery.now)
+
+    def judge(self, text: bytes, now: float) -> None:
+        """
+        :param text: the timestamp as sent.
+        :param now: seconds since the epoch.
+        :raises NotGenuine: it cannot be read, or is too far from now.
+        """
+        when = self.read(text)
         if when is None:
             raise NotGenuine(SHAPE, "its timestamp cannot be read")
-        if abs(delivery.now - when) > self.tolerance:
+        if abs(now - when) > self.tolerance:
             raise NotGenuine(STALE, "its timestamp is too old or too new, or this server's clock is wrong")
 
 
@@ -264,4 +274,3 @@ def read_object(data: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise NotGenuine(SHAPE, "its body is not a JSON object")
     return found
-

@@ -1,6 +1,6 @@
 """
 The ways of signing that several providers share. A *scheme* has ``present(delivery)``, whether a delivery is signed in this
-way at all, by its head; ``check_secret(secret)``, as `ngrok_twisted.interfaces.IWebhookVerifier` has it; and
+way at all, by its head; ``check_secret(secret)``, as `ngrok_twisted.webhook.interfaces.IWebhookVerifier` has it; and
 ``bind(secret, context)``, which makes a callable that raises `NotGenuine` for a delivery, or returns ``None`` or a Deferred
 that fails with it.
 """

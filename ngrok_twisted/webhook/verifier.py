@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from ngrok_twisted import kinds
 from ngrok_twisted.errors import Refused
-from ngrok_twisted.interfaces import IWebhookVerifier
+from ngrok_twisted.webhook.interfaces import IWebhookVerifier
 from ngrok_twisted.webhook.context import WebhookContext
 from ngrok_twisted.webhook.delivery import MISSING, Delivery, NotGenuine
 

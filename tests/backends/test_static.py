@@ -71,6 +71,23 @@ class StaticTests(SynchronousTestCase):
         """The factory of the connection that is being dialled."""
         return self.reactor.tcpClients[0][2]
 
+    def test_same(self) -> None:
+        """Two that dial alike are one target, so that one's idle connections serve the other; TLS makes a difference."""
+        context = BackendContext(
+            tunnels=Tunnels(), account_id="ac_1", find=lambda id: None, random=Random(1), reactor=self.reactor
+        )
+
+        def target(address: str, tls: bool = False) -> Any:
+            (found,) = Static(StaticConfig(address=address, tls=StaticTLS(enabled=tls)), context).candidates(
+                Flow("192.0.2.1", 1, "tcp", 0.0)
+            )
+            return found
+
+        self.assertEqual({target("a.example:1"): "found"}[target("a.example:1")], "found")
+        self.assertNotEqual(target("a.example:1"), target("a.example:2"))
+        self.assertNotEqual(target("a.example:1"), target("a.example:1", tls=True))
+        self.assertNotEqual(target("a.example:1"), "a.example:1")
+
     def test_plain(self) -> None:
         """Host and port are those of the address, and what connects is the caller's protocol."""
         connecting = self.connect("192.0.2.7:8080")

@@ -2,16 +2,18 @@
 Tests for `ngrok_twisted.control.service`.
 """
 
+from dataclasses import replace
 from typing import Any, Callable, Sequence
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.control.ownership import ReservationSettings
 from ngrok_twisted.control.service import Control
-from ngrok_twisted.errors import InvalidConfig, Refused
-from ngrok_twisted.records.base import Problem, Put, Record, Snapshot
+from ngrok_twisted.control.stores.memory import MemoryStore
+from ngrok_twisted.errors import InvalidConfig, Refused, StoreUnusable
+from ngrok_twisted.records.base import Delete, Problem, Put, Record, Snapshot
 from ngrok_twisted.records.endpoint import Endpoint
 from ngrok_twisted.records.reserved_domain import ReservedDomain
 
@@ -188,3 +190,149 @@ class ControlTests(SynchronousTestCase):
         self.clock.advance(1)
         self.assertEqual(len(self.plane.applied), before)
         self.assertTrue(self.store.closed)
+
+
+class SlowStore(MemoryStore):
+    """A store that writes when it is told to, and cannot while it is full."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writing: list[Deferred[None]] = []
+        self.full = False
+
+    def _commit(self, changes: Any, revision: int) -> Deferred[None]:
+        self.writing.append(Deferred())
+        return self.writing[-1]
+
+    def done(self) -> None:
+        """The oldest write is durable, or failed."""
+        if self.full:
+            self.writing.pop(0).errback(StoreUnusable("the disk is full"))
+        else:
+            self.writing.pop(0).callback(None)
+
+
+class ChangeTests(SynchronousTestCase):
+    """What is written is served; what cannot be served after all is taken back."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.plane = RecordingPlane()
+        self.store = SlowStore()
+        self.control = Control(self.store, self.plane, [], self.clock, SETTINGS)
+        self.successResultOf(Deferred.fromCoroutine(self.control.open()))
+        self.assertEqual(self.names(self.change(Put(domain("rd_a")), Put(domain("rd_b")))), ["rd_a", "rd_b"])
+
+    def begin(self, *changes: Put | Delete) -> Deferred[Snapshot]:
+        """A change whose write has begun, if it was not refused before."""
+        return Deferred.fromCoroutine(self.control.change(lambda _: changes))
+
+    def change(self, *changes: Put | Delete) -> Snapshot:
+        """The records after a change that works."""
+        changing = self.begin(*changes)
+        self.store.done()
+        return self.successResultOf(changing)
+
+    def names(self, records: Snapshot) -> list[str]:
+        """The ids of the domains, in order."""
+        return sorted(record.id for record in records.all(ReservedDomain))
+
+    def everywhere(self) -> list[list[str]]:
+        """The domains as the edge serves them, as the server has them, and as they are stored."""
+        stored = self.successResultOf(self.store.snapshot())
+        return [self.names(records) for records in (self.plane.applied[-1], self.control.records, stored)]
+
+    def fail_late(self) -> Deferred[Snapshot]:
+        """A change that could be served when it was judged, and cannot any more once it is written."""
+        new = replace(domain("rd_b"), description="changed")
+        changing = self.begin(Put(domain("rd_c")), Put(new), Delete(ReservedDomain, "rd_a"))
+        self.plane.refuse = {"rd_c": "its port was taken meanwhile"}
+        self.store.done()
+        return changing
+
+    def test_taken_back(self) -> None:
+        """A change that cannot be served once it is written is undone; the caller is told why, and the old state stays."""
+        changing = self.fail_late()
+        self.assertNoResult(changing)
+        self.store.done()
+        problems = self.failureResultOf(changing, InvalidConfig).value.problems
+        self.assertEqual([problem.message for problem in problems], ["its port was taken meanwhile"])
+        self.assertEqual(self.everywhere(), [["rd_a", "rd_b"]] * 3)
+        self.assertEqual(self.control.records.get(ReservedDomain, "rd_b"), domain("rd_b"))
+
+    def test_afterwards(self) -> None:
+        """After a change was taken back the next one works."""
+        changing = self.fail_late()
+        self.store.done()
+        self.failureResultOf(changing, InvalidConfig)
+        self.change(Put(domain("rd_d")))
+        self.assertEqual(self.everywhere(), [["rd_a", "rd_b", "rd_d"]] * 3)
+
+    def test_edge_breaks(self) -> None:
+        """An edge that breaks on a change is no different."""
+        changing = self.begin(Put(domain("rd_c")))
+        self.plane.broken = True
+        self.store.done()
+        self.plane.broken = False
+        self.store.done()
+        self.failureResultOf(changing, RuntimeError)
+        self.assertEqual(self.everywhere(), [["rd_a", "rd_b"]] * 3)
+
+    def test_cannot_be_taken_back(self) -> None:
+        """Where the store does not take the old state back at once, it is asked again before the next change."""
+        changing = self.fail_late()
+        self.store.full = True
+        self.store.done()
+        self.failureResultOf(changing, InvalidConfig)
+        self.assertEqual(len(self.flushLoggedErrors(StoreUnusable)), 1)
+        self.assertEqual(self.names(self.control.records), ["rd_a", "rd_b"])
+        next_one = self.begin(Put(domain("rd_d")))
+        self.store.done()
+        self.failureResultOf(next_one, StoreUnusable)
+        self.store.full = False
+        next_one = self.begin(Put(domain("rd_d")))
+        self.store.done()
+        self.store.done()
+        self.successResultOf(next_one)
+        self.assertEqual(self.everywhere(), [["rd_a", "rd_b", "rd_d"]] * 3)
+
+    def test_waiting(self) -> None:
+        """A change that waits for its turn meanwhile begins when the old state is back."""
+        changing = self.fail_late()
+        waiting = self.begin(Put(domain("rd_d")))
+        self.store.done()
+        self.failureResultOf(changing, InvalidConfig)
+        self.clock.advance(0)
+        self.store.done()
+        self.successResultOf(waiting)
+        self.assertEqual(self.everywhere(), [["rd_a", "rd_b", "rd_d"]] * 3)
+
+    def test_nobody_waits(self) -> None:
+        """Whoever gives up waiting for a change does not stop it halfway, nor what comes next."""
+        changing = self.begin(Put(domain("rd_c")))
+        next_one = self.begin(Put(domain("rd_d")))
+        changing.cancel()
+        self.failureResultOf(changing, CancelledError)
+        self.store.done()
+        self.clock.advance(0)
+        self.store.done()
+        self.successResultOf(next_one)
+        self.assertEqual(self.everywhere(), [["rd_a", "rd_b", "rd_c", "rd_d"]] * 3)
+
+    def test_many_refused(self) -> None:
+        """However many changes wait and are refused, one after the other, the next one works."""
+        changing = self.begin(Put(domain("rd_c")))
+
+        def refuse(records: Snapshot) -> Any:
+            raise Refused(None, "It is taken.")
+
+        refused = [Deferred.fromCoroutine(self.control.change(refuse)) for _ in range(1000)]
+        next_one = self.begin(Put(domain("rd_d")))
+        self.store.done()
+        self.successResultOf(changing)
+        self.clock.pump([0] * 1001)
+        for one in refused:
+            self.failureResultOf(one, Refused)
+        self.store.done()
+        self.successResultOf(next_one)
+        self.assertEqual(self.everywhere(), [["rd_a", "rd_b", "rd_c", "rd_d"]] * 3)

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.edge.cloud import has_policy, policy_of
+from ngrok_twisted.edge.cloud import is_guarded, policy_of
 from ngrok_twisted.edge.https import Entry
 from ngrok_twisted.records.endpoint import Endpoint
 from tests.edge.doubles import Edge, endpoint, get
@@ -48,9 +48,9 @@ class PolicyTests(CloudCase):
     def test_who(self) -> None:
         """Cloud endpoints have one, and agents may."""
         agent = endpoint("ep_1")
-        self.assertFalse(has_policy([agent]))
-        self.assertTrue(has_policy([agent, cloud("ep_2", DENY)]))
-        self.assertTrue(has_policy([endpoint("ep_1", traffic_policy=DENY)]))
+        self.assertFalse(is_guarded([agent]))
+        self.assertTrue(is_guarded([agent, cloud("ep_2", DENY)]))
+        self.assertTrue(is_guarded([endpoint("ep_1", traffic_policy=DENY)]))
 
     def test_unusable(self) -> None:
         """One that this version cannot run keeps the snapshot from being served, and is named."""

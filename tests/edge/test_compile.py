@@ -4,8 +4,10 @@ Tests for `ngrok_twisted.edge.compile`.
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from typing import Any
+from weakref import ref
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -130,6 +132,25 @@ class CompileTests(SynchronousTestCase):
         self.assertIs(same.secure.get("shop.example.com"), first.secure.get("shop.example.com"))
         second = self.compile(*deep, group("bkd_3", app="api"), shop())
         self.assertIsNot(second.secure.get("shop.example.com"), first.secure.get("shop.example.com"))
+
+    def test_forgotten(self) -> None:
+        """Nothing holds on to an edge that another took the place of, nor to one that is gone."""
+        old: list[Any] = []
+        for number in range(20):
+            written = (
+                group("bkd_1", app=str(number)),
+                shop(),
+                endpoint(f"ep_{number}"),
+                endpoint(f"in_{number}", host="a.internal", binding="internal"),
+            )
+            router = self.compile(*written)
+            edges = [router.secure.get(host) for host in ("shop.example.com", "app.example.com")]
+            edges.append(self.router.internal.find("ac_1", "https", "a.internal", 443).edge)
+            old += map(ref, edges)
+        del router, edges
+        self.compile()
+        gc.collect()
+        self.assertEqual([edge for edge in old if edge() is not None], [])
 
     def test_other_kind_of_owner(self) -> None:
         """A URL that goes from an edge to an endpoint, or back, has a new edge."""

@@ -160,6 +160,26 @@ class SecureSiteTests(SynchronousTestCase):
         self.assertEqual(again.client.version(), "TLSv1.3")
         self.assertEqual(self.edge.visit(None).ask("shop.example.com"), 421)
 
+    def test_outlived(self) -> None:
+        """A connection that cannot serve its own name any more is closed: the visitor comes back on a good one."""
+        changed = edge_record("edghts_1", "shop.example.com", version=VersionConfig())
+        for record in (changed, endpoint("ep_1", "tls", "shop.example.com")):
+            self.edge.serve(SAYS, self.shop)
+            visitor = self.edge.visit("shop.example.com")
+            self.assertEqual(visitor.ask("shop.example.com"), 200)
+            self.edge.serve(SAYS, record)
+            self.assertIn(b"Connection: close", visitor.send(get("shop.example.com")))
+            self.assertFalse(visitor.client.connected)
+
+    def test_stays_good(self) -> None:
+        """One that is misdirected or early stays open: its own name is served, or may be soon."""
+        visitor = self.edge.visit("shop.example.com")
+        self.assertNotIn(b"Connection: close", visitor.send(get("other.example.com")))
+        self.edge.serve(SAYS)
+        self.assertNotIn(b"Connection: close", visitor.send(get("shop.example.com")))
+        self.edge.serve(SAYS, self.shop)
+        self.assertEqual(visitor.ask("shop.example.com"), 200)
+
     def test_changed_modules(self) -> None:
         """Nor does one that a new connection module has not seen, be it old or without a name."""
         visitor = self.edge.visit("shop.example.com")

@@ -119,7 +119,7 @@ MODULES: Mapping[str, Any] = {
         "rolling_window": 10,
         "num_buckets": 10,
         "volume_threshold": 20,
-        "error_threshold_percentage": 50,
+        "error_threshold_percentage": 0.5,
     },
     "https_edge_route_webhook_verification": {"provider": "github", "secret": "hush"},
     "https_edge_route_oauth": {"provider": {"github": {"email_addresses": ["a@example.com"]}}},

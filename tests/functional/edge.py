@@ -31,6 +31,12 @@ ALARMING = re.compile(
     rb"Traceback \(most recent call last\)|Unhandled|#critical\]|never retrieved|never awaited|Task was destroyed"
 )
 
+# Events go to nobody outside this machine, unless a test says where: nobody listens on the port "discard".
+NOWHERE = dict.fromkeys(
+    ("AWS_ENDPOINT_URL", "AZURE_AUTHORITY_HOST", "AZURE_LOGS_INGESTION_ENDPOINT_URL", "DATADOG_ENDPOINT_URL"),
+    "http://127.0.0.1:9",
+)
+
 DOMAIN = "edge.localhost"
 TCP_HOST = f"tcp.{DOMAIN}"
 TCP_PORTS = 8
@@ -83,7 +89,8 @@ class Edge:
             make_key(self.key)
         self.files = files
         self.command = command or (twistd(),)
-        self.environment = dict(os.environ, PYTHONPATH=str(ROOT)) if environment is None else dict(environment)
+        usual = {**os.environ, "PYTHONPATH": str(ROOT), **NOWHERE}
+        self.environment = usual if environment is None else dict(environment)
         self.process: subprocess.Popen[bytes] | None = None
         self._seen = self._launched = 0
         self.configure(extra or {})

@@ -23,13 +23,9 @@ UNBUILT: frozenset[str] = frozenset(
         "https_edge_route_request_headers",
         "https_edge_route_response_headers",
         "https_edge_route_compression",
-        "https_edge_route_circuit_breaker",
-        "https_edge_route_webhook_verification",
         "https_edge_route_oauth",
         "https_edge_route_saml",
         "https_edge_route_oidc",
-        "https_edge_route_websocket_tcp_converter",
-        "https_edge_route_user_agent_filter",
     }
 )
 

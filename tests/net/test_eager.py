@@ -397,6 +397,18 @@ class PortTests(LoopCase):
         sock.settimeout(5)
         self.assertEqual(sock.recv(1), b"")
 
+    def test_free_at_once(self) -> None:
+        """When a port has stopped listening, its address can be had again in the same turn."""
+        port, _ = self.listen(Recorder)
+        number = port.getHost().port
+        stopped = port.stopListening()
+        again = self.reactor.listenTCP(number, port.factory, interface="127.0.0.1")
+        self.assertIsNone(self.successResultOf(stopped))
+        self.assertIsNone(port.stopListening())
+        self.turn()
+        self.assertIn(again, self.reactor.getReaders())
+        self.assertNotIn(port, self.reactor.getReaders())
+
     def test_out_of_descriptors(self) -> None:
         """Without descriptors the port rests, visitors wait, and are served when there are some again."""
         port, built = self.listen(Recorder)

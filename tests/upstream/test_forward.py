@@ -388,6 +388,15 @@ class FailureTests(ForwardTestCase):
         self.assertEqual(statuses(visitor.take()), [502])
         self.assertEqual(len(service.connections), 1)
 
+    def test_no_way_back(self) -> None:
+        """Once a service was reached the next one is not asked, whatever becomes of the request."""
+        first, second = Service(), Service()
+        visitor = self.start(first, second)
+        visitor.send(GET)
+        first.connection.close()
+        self.assertEqual(statuses(visitor.take()), [502])
+        self.assertEqual(second.connections, [])
+
     def test_lost_in_the_middle(self) -> None:
         """A response that breaks off is never ended as if it were whole."""
         for answer in (

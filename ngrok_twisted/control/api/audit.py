@@ -7,7 +7,7 @@ Events follow from what was written, not from what was asked for: no resource ha
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Callable, Iterator, Mapping
 
 from twisted.logger import Logger
@@ -74,13 +74,15 @@ class Audit:
         for id in {**old, **new}:
             before, after = old.get(id), new.get(id)
             if before != after:
-                seen = (then, was, before) if after is None else (call, now, after)
-                self._tell(call, ROUTES, before, after, lambda seen=seen: route_view(*seen))
+                seen: Any = (then, was, before) if after is None else (call, now, after)
+                self._tell(call, ROUTES, before, after, partial(route_view, *seen))
 
     def _tell(self, call: Call, resource: str, was: Any, now: Any, view: Callable[[], Any]) -> None:
         type = event_type(resource, CREATED if was is None else DELETED if now is None else UPDATED)
         if self._publisher.wants(call.account_id, type):
-            who = event_principal(call.records, call.principal, "API", call.uri("/api_keys", call.principal.credential_id))
+            who = event_principal(
+                call.records, call.principal, "API", call.uri("/api_keys", call.principal.credential_id)
+            )
             self._publisher.publish(type, call.account_id, schema.dump(view()), who)
 
 

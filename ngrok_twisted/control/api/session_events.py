@@ -46,9 +46,9 @@ class SessionEvents:
         account_id: str = session.principal.account_id
         if not self._publisher.wants(account_id, type):
             return
-        principal = session.principal
-        credential = {"id": principal.credential_id, "uri": self._uri(credential_path(principal.credential_id), principal.credential_id)}
-        who = event_principal(self._records(), principal, "Agent", credential["uri"])
+        id = session.principal.credential_id
+        credential = {"id": id, "uri": self._uri(credential_path(id), id)}
+        who = event_principal(self._records(), session.principal, "Agent", credential["uri"])
         self._publisher.publish(type, account_id, self._object(session, credential, ended, reason), who)
 
     def _object(self, session: Any, credential: dict[str, str], ended: bool, reason: str) -> dict[str, Any]:

@@ -37,9 +37,16 @@ _ARNS: Mapping[str, tuple[str, str, str]] = {
     "cloudwatch_logs": ("log_group_arn", "logs", "log-group:"),
 }
 
+#: The part of an ARN that becomes a part of the name that requests go to.
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]{1,12}){1,3}-\d{1,2}\Z")
+_RESOURCE = re.compile(r"[A-Za-z0-9_.:/*#-]{1,600}\Z")
+
+#: Likewise, of Azure.
+_TENANT = re.compile(r"[A-Za-z0-9.-]{1,253}\Z")
+
 _RULE_ID = re.compile(r"dcr-[0-9a-f]{32}\Z")
 _STREAM = re.compile(r"(Custom|Microsoft)-[A-Za-z0-9_-]{1,100}\Z")
-_URI = re.compile(r"https://[A-Za-z0-9.-]+(:\d{1,5})?/?\Z")
+_URI = re.compile(r"https://[A-Za-z0-9.-]+\.ingest\.monitor\.azure\.(com|us|cn)/?\Z")
 
 Problems = Iterator[Problem]
 
@@ -91,6 +98,10 @@ def _arn(text: str, path: str, service: str, resource: str) -> Problems:
         yield Problem(path, f"its partition must be one of {', '.join(sorted(_PARTITIONS))}", code=5118)
     elif parts[2] != service:
         yield Problem(path, f"must be of the service {service}", code=5129)
+    elif service != "iam" and not _REGION.match(parts[3]):
+        yield Problem(path, "names no region, such as us-east-1", code=5120)
+    elif not _RESOURCE.match(parts[5]):
+        yield Problem(path, "has characters that no resource has", code=5120)
     elif not parts[5].startswith(resource):
         yield Problem(path, f"must be a resource that starts with {resource}", code=5130)
 
@@ -102,13 +113,18 @@ def _datadog(target: Datadog, path: str, kind: str) -> Problems:
         yield Problem(f"{path}.ddsite", f"must be one of {', '.join(sorted(DATADOG_SITES))}", code=5134)
 
 
+_AZURE_URI = "must be the URL of Azure's endpoint, such as https://name-a1b2.eastus-1.ingest.monitor.azure.com"
+
+
 def _azure(target: AzureLogsIngestion, path: str, kind: str) -> Problems:
     if not _RULE_ID.match(target.data_collection_rule_id):
         yield Problem(f"{path}.data_collection_rule_id", "must be dcr- and 32 hexadecimal digits", code=5136)
     if not _STREAM.match(target.data_collection_stream_name):
         yield Problem(f"{path}.data_collection_stream_name", "must start with Custom- or Microsoft-", code=5137)
     if not _URI.match(target.logs_ingestion_uri):
-        yield Problem(f"{path}.logs_ingestion_uri", "must be the https URL of the endpoint, without a path", code=5138)
+        yield Problem(f"{path}.logs_ingestion_uri", _AZURE_URI, code=5138)
+    if target.tenant_id and not _TENANT.match(target.tenant_id):
+        yield Problem(f"{path}.tenant_id", "must be the id or the domain of a tenant", code=5139)
     for name in ("tenant_id", "client_id", "client_secret"):
         if not getattr(target, name):
             yield Problem(f"{path}.{name}", "is required", code=5139)

@@ -1,6 +1,6 @@
 """
 Who sends signed webhooks: one file a provider, or a family that signs alike, each value of it a provider of
-`ngrok_twisted.interfaces.IWebhookVerifier`. Sources: ngrok's guides to webhook integrations, and each vendor's own page on
+`ngrok_twisted.webhook.interfaces.IWebhookVerifier`. Sources: ngrok's guides to webhook integrations, and each vendor's own page on
 how its webhooks are signed.
 """
 

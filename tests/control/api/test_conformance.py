@@ -23,16 +23,12 @@ UNUSED = frozenset({"endpoint_configuration_id", "http_endpoint_configuration_id
 #: Modules of routes and edges that this version does not have. They are read as not set, and refused when they are put.
 UNBUILT = frozenset(
     {
-        "circuit_breaker",
         "compression",
         "oauth",
         "oidc",
         "request_headers",
         "response_headers",
         "saml",
-        "user_agent_filter",
-        "webhook_verification",
-        "websocket_tcp_converter",
     }
 )
 
