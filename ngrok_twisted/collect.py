@@ -11,9 +11,18 @@ from twisted.python.failure import Failure
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from ngrok_twisted.errors import BadRequest
+from ngrok_twisted.errors import BadRequest, Overloaded
 from ngrok_twisted.interfaces import IRequestBody
 from ngrok_twisted.wrapper import Wrapper
+
+MEGABYTE = 1024 * 1024
+
+#: Bytes of one body that may be held, if the operator does not say otherwise: genuine webhooks are shorter (specification of
+#: edges, section 11.1).
+HELD_BODY_BYTES = 5 * MEGABYTE
+
+#: Bytes of all such bodies together: so that strangers, who may all send one at once, cannot have the server's memory.
+HELD_BYTES = 256 * MEGABYTE
 
 
 class BodyTooLarge(BadRequest):
@@ -23,13 +32,57 @@ class BodyTooLarge(BadRequest):
     sentence = "The request's body is too large."
 
 
-def collect(request: Any, limit: int) -> Deferred[bytes]:
+class Room:
+    """
+    Memory for bodies that are held before anybody else sees them.
+
+    :ivar each: bytes that one body may have.
+    :ivar left: bytes that are left for all.
+    """
+
+    __slots__ = ("each", "left")
+
+    def __init__(self, each: int = HELD_BODY_BYTES, all: int = HELD_BYTES) -> None:
+        """
+        :param all: bytes of all bodies together.
+        """
+        self.each = each
+        self.left = all
+
+
+class _Share:
+    """What one body takes of the room. It observes the request's flow, and gives all back at its end."""
+
+    __slots__ = ("_room", "_taken")
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._taken = 0
+
+    def take(self, size: int) -> None:
+        """
+        :raises Overloaded: there is not so much left.
+        """
+        if size > self._room.left:
+            raise Overloaded()
+        self._room.left -= size
+        self._taken += size
+
+    def __call__(self, flow: Any = None) -> None:
+        """Give all back."""
+        taken, self._taken = self._taken, 0
+        self._room.left += taken
+
+
+def collect(request: Any, limit: int, room: Room | None = None) -> Deferred[bytes]:
     """
     Read the whole body and keep it in the request, so that whoever is asked next gets it too.
 
     :param request: an `ngrok_twisted.edge.request.EdgeRequest`.
     :param limit: bytes.
-    :return: a Deferred that fires with the body; it fails with `BodyTooLarge`, or with the reason why the visitor left.
+    :param room: taken from for as long as the request lasts.
+    :return: a Deferred that fires with the body; it fails with `BodyTooLarge`, with `Overloaded`, or with the reason why the
+        visitor left.
     """
     if request.stored_body is not None:
         return succeed(request.stored_body)
@@ -39,18 +92,20 @@ def collect(request: Any, limit: int) -> Deferred[bytes]:
     if request.body_length is not None and request.body_length > limit:
         return fail(BodyTooLarge())
     request.inform(100, b"Continue", [])
-    collector = _Collector(request, limit)
+    collector = _Collector(request, limit, room)
     request.deliver_body(collector)
     return collector.done
 
 
 @implementer(IRequestBody)
 class _Collector:
-    def __init__(self, request: Any, limit: int) -> None:
+    def __init__(self, request: Any, limit: int, room: Room | None) -> None:
         self.done: Deferred[bytes] = Deferred(lambda _: None)
         self._request = request
         self._left = limit
         self._pieces: list[bytes] = []
+        self._share = _Share(Room(all=limit) if room is None else room)
+        request.flow.observers += (self._share,)
 
     def bodyReceived(self, data: Any) -> None:
         """IRequestBody."""
@@ -58,24 +113,33 @@ class _Collector:
             return
         self._left -= len(data)
         if self._left < 0:
-            self._pieces.clear()
-            self._end(Failure(BodyTooLarge()))
+            self._give_up(Failure(BodyTooLarge()))
             return
-        self._pieces.append(bytes(data))
+        try:
+            self._share.take(len(data))
+        except Overloaded:
+            self._give_up(Failure())
+        else:
+            self._pieces.append(bytes(data))
 
     def bodyFinished(self, trailers: Any) -> None:
         """IRequestBody."""
         if self._left >= 0:
             body = b"".join(self._pieces)
+            self._pieces.clear()
             self._request.store_body(body, trailers)
             self._end(body)
 
     def bodyFailed(self, reason: Failure) -> None:
         """IRequestBody."""
-        self._pieces.clear()
         if self._left >= 0:
-            self._left = -1
-            self._end(reason)
+            self._give_up(reason)
+
+    def _give_up(self, reason: Failure) -> None:
+        self._left = -1
+        self._pieces.clear()
+        self._share()
+        self._end(reason)
 
     def _end(self, result: Any) -> None:
         if not self.done.called:
@@ -92,22 +156,22 @@ class BodyGuard(Wrapper):
         self,
         inner: Any,
         admit: Callable[[Any, bytes], Any],
-        limit: int,
+        room: Room,
         look: Callable[[Any], Any] = lambda request: None,
         too_large: Callable[[Any], Any] | None = None,
     ) -> None:
         """
         :param admit: ``admit(request, body)`` returns ``None`` (go on), an `IResource` that answers instead, or a Deferred
             of either. It may raise an `EdgeError`.
-        :param limit: how many bytes of body may be held in memory.
+        :param room: where bodies are held.
         :param look: ``look(request)`` is asked as soon as the head is there, so that nobody has to send a body that will
             not be read. It returns ``None`` (read the body), or an `IResource` that answers, which may be ``inner``. It
             may raise an `EdgeError`.
-        :param too_large: stands in for ``admit`` for a body over the limit; 413 without it.
+        :param too_large: stands in for ``admit`` for a body that is longer than one may be; 413 without it.
         """
         super().__init__(inner)
         self._admit = admit
-        self._limit = limit
+        self._room = room
         self._look = look
         self._too_large = too_large
 
@@ -116,7 +180,7 @@ class BodyGuard(Wrapper):
         verdict = self._look(request)
         if verdict is not None:
             return verdict.render(request)
-        collected: Deferred[Any] = collect(request, self._limit)
+        collected: Deferred[Any] = collect(request, self._room.each, self._room)
         collected.addCallbacks(lambda body: self._admit(request, body), lambda reason: self._refused(request, reason))
         collected.addCallback(lambda verdict: request.answer_with(self.inner if verdict is None else verdict))
         collected.addErrback(request.fail)

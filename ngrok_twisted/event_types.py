@@ -39,8 +39,8 @@ AUDITED: Mapping[str, str] = {
     "service_users": "bot_user",
 }
 
-#: The resource whose objects are parts of other records.
-ROUTES = "https_edge_routes"
+#: Resources whose objects are parts of other records.
+ROUTES, RULES = "https_edge_routes", "ip_policy_rules"
 
 CREATED, UPDATED, DELETED = "created", "updated", "deleted"
 

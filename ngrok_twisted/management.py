@@ -10,6 +10,7 @@ from socket import gethostname
 from typing import Any, Callable, Iterator, Mapping
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 
 from ngrok_twisted.control.api.access import Access, AccessLimits
@@ -60,6 +61,7 @@ def api_resource(
         new_id=NewIds(reactor.seconds),
         random_bytes=urandom,
         audit=Audit(publisher),
+        pause=lambda: deferLater(reactor, 0),
         more={"in_thread": _in_thread(reactor), "events": publisher},
     )
     limits = AccessLimits(
@@ -67,7 +69,7 @@ def api_resource(
         failures_per_minute=config.limits.api_failures_per_minute,
     )
     access = Access(records, APIKeys(records, reactor, last_use.used), admitted, reactor, limits)
-    return APIResource(parts, Routes(all_methods()), access, api_url(config))
+    return APIResource(parts, Routes(all_methods()), access, api_url(config), reactor)
 
 
 def event_publisher(environment: Mapping[str, str], reactor: Any) -> Publisher:

@@ -8,14 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Hashable, MutableMapping, TypeVar
 from weakref import WeakValueDictionary
 
+from ngrok_twisted.collect import Room
 from ngrok_twisted.records.base import Record, Snapshot
 from ngrok_twisted.runtime import Runtime
-
-MEGABYTE = 1024 * 1024
-
-#: Bytes of one request body that a module may hold, if the operator does not say otherwise: genuine webhooks are shorter
-#: (specification of edges, section 11.1).
-HELD_BODY_BYTES = 5 * MEGABYTE
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
@@ -45,7 +40,7 @@ class ModuleContext:
     :ivar records: what references are looked up in; use `find`, so that the edge is remade when what it found changes.
     :ivar used: every record that was found, in the order of the first look-up.
     :ivar internal: finds internal endpoints; see `ngrok_twisted.policy.context.ActionContext`.
-    :ivar held_body_bytes: bytes of one request body that the module may hold in memory.
+    :ivar room: where request bodies are held that a module must see as a whole.
     :ivar webhooks: what the edge does for providers of webhooks, beside verifying.
     :ivar place: the id of the route that the module stands in; empty where nothing is kept.
     :ivar kept: what `keep` keeps, for as long as an edge that is served holds it.
@@ -56,7 +51,7 @@ class ModuleContext:
     records: Snapshot = Snapshot()
     used: list[Record] = field(default_factory=list)
     internal: Callable[[str, str, str, int], Any] = _nowhere
-    held_body_bytes: int = HELD_BODY_BYTES
+    room: Room = field(default_factory=Room)
     webhooks: Webhooks = Webhooks()
     place: str = ""
     kept: MutableMapping[Hashable, Any] = field(default_factory=WeakValueDictionary)

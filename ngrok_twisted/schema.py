@@ -26,6 +26,9 @@ T = TypeVar("T")
 #: Characters of a foreign key or name that a message repeats.
 SHOWN = 60
 
+#: Problems that are looked for: nobody reads more, and a list may have a hundred thousand items that are all wrong.
+PROBLEMS_MAX = 100
+
 
 # -- parse -------------------------------------------------------------------------------------------------------------
 
@@ -47,10 +50,13 @@ def parse(
         such texts are taken as they are.
     :param reveal: opens the texts of secret fields that `dump` sealed; what it raises is passed on.
     :param stored: the data was written by us: read-only fields are welcome.
-    :raises InvalidConfig: with every problem found.
+    :raises InvalidConfig: with every problem found, or the first `PROBLEMS_MAX`.
     """
     reading = _Reading(external, reveal, stored)
-    value = reading.read(cls, (), data, path, False)
+    try:
+        value = reading.read(cls, (), data, path, False)
+    except _TooManyProblems:
+        raise InvalidConfig(reading.problems) from None
     if reading.problems:
         raise InvalidConfig(reading.problems)
     return value  # type: ignore[no-any-return]
@@ -70,6 +76,10 @@ _FOUND = {
 }
 
 
+class _TooManyProblems(Exception):
+    """There is no use in looking on."""
+
+
 class _Reading:
     """One run of `parse`: it gathers problems instead of stopping at the first."""
 
@@ -81,6 +91,8 @@ class _Reading:
 
     def problem(self, path: str, message: str, kind: str = "shape") -> Any:
         self.problems.append(Problem(path, message, kind=kind))
+        if len(self.problems) >= PROBLEMS_MAX:
+            raise _TooManyProblems()
         return _FAILED
 
     def read(self, hint: Any, marks: tuple[Any, ...], data: Any, path: str, secret: bool) -> Any:
@@ -299,7 +311,13 @@ def dump(value: Any, *, seal: Callable[[str], str] | None = None, secrets: bool 
     return _dumped(value, seal, secrets, False)
 
 
+# Most values are of these types; the first question decides them, since lists of thousands of records are dumped.
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
 def _dumped(value: Any, seal: Any, secrets: bool, secret: bool) -> Any:
+    if type(value) in _PLAIN:
+        return seal(value) if secret and seal is not None and isinstance(value, str) else value
     if hasattr(value, "from_text"):
         return str(value)
     if is_dataclass(value) and not isinstance(value, type):

@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 from random import Random
-from typing import Any, Iterable, NoReturn
+from typing import Any, Iterable, Mapping, NoReturn
 
 from twisted.application.service import IService
 from twisted.cred.portal import Portal
@@ -17,6 +17,7 @@ from twisted.python import usage
 from twisted.python.filepath import FilePath
 
 from ngrok_twisted import __version__, kinds
+from ngrok_twisted.collect import Room
 from ngrok_twisted.control.config import Config, reservation_settings
 from ngrok_twisted.control.first_key import make_first_key
 from ngrok_twisted.control.load import load
@@ -135,7 +136,6 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
         limits=HTTPLimits(
             head_bytes=config.limits.http_head_bytes,
             fields=config.limits.http_fields,
-            held_body_bytes=config.limits.http_held_body_bytes,
             first_head=config.timeouts.http_first_head,
             idle=config.timeouts.http_idle,
         ),
@@ -144,6 +144,7 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
         public_ports=public_ports(config),
         module_kinds=kinds.discover("ngrok_twisted.modules", IModuleKind),
         backend_kinds=kinds.discover("ngrok_twisted.backends", IBackendKind),
+        room=Room(config.limits.http_held_body_bytes, config.limits.http_held_bytes),
         webhooks=config.webhooks,
     )
     plane = EdgePlane(context, config.tcp.interface)
@@ -180,7 +181,7 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
     # The way in for agents.
     ssh = ssh_service(
         config.ssh,
-        _gateway_settings(config),
+        _gateway_settings(config, context.module_kinds),
         portal,
         reservations,
         tunnels,
@@ -218,7 +219,7 @@ def _listeners(reactor: Any, what: str, descriptions: Iterable[str], factory: An
     return [Listener(reactor, what, description, factory, optional=path is None) for description in descriptions]
 
 
-def _gateway_settings(config: Config) -> GatewaySettings:
+def _gateway_settings(config: Config, module_kinds: Mapping[str, Any]) -> GatewaySettings:
     ports = public_ports(config)
     return GatewaySettings(
         base_domain=config.domain,
@@ -228,6 +229,7 @@ def _gateway_settings(config: Config) -> GatewaySettings:
         tcp_host=config.tcp.host,
         tcp_ports=(config.tcp.ports.first, config.tcp.ports.last),
         allow_requested_ports=config.tcp.allow_requested_ports,
+        module_kinds=module_kinds,
         version=__version__,
         require_command=config.ssh.require_command,
         max_forwards=config.ssh.max_forwards,

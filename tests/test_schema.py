@@ -241,6 +241,12 @@ class ProblemTests(SynchronousTestCase):
             ],
         )
 
+    def test_many(self) -> None:
+        """Nobody is told of more problems than a person reads, however many there are."""
+        self.assertEqual(len(said(Outer, {"name": "a", "names": [1] * 100_000})), schema.PROBLEMS_MAX)
+        unknown = {f"key{number}": 1 for number in range(10_000)}
+        self.assertEqual(len(said(Outer, {"name": "a", **unknown})), schema.PROBLEMS_MAX)
+
     def test_not_a_mapping(self) -> None:
         """A document that is a list is refused."""
         self.assertEqual(said(Outer, []), ["must be a mapping, not a list"])

@@ -12,7 +12,7 @@ from twisted.web.resource import IResource
 from zope.interface.verify import verifyObject
 
 from ngrok_twisted.errors import EdgeError, Overloaded
-from ngrok_twisted.wrapper import Answer, Filtered, Guard, Phase, ResponseHead, Wrapper
+from ngrok_twisted.wrapper import Answer, Filtered, Guard, HeadEdit, Phase, Prepared, ResponseHead, Wrapper
 from tests.edge.wire import Render, Visitor, statuses
 
 GET = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
@@ -115,6 +115,28 @@ class FilteredTests(WrapperCase):
         self.assertTrue(answer.endswith(b"inner"))
 
 
+class PreparedTests(WrapperCase):
+    """Change the head that the upstream gets."""
+
+    def test_order(self) -> None:
+        """Edits are made in the order in which the request meets the modules, and not before it is sent."""
+        made: list[Any] = []
+        inner = Prepared(INNER, lambda request: made.append(2) or HeadEdit())  # type: ignore[func-returns-value]
+        self.ask(Prepared(inner, lambda request: made.append(1) or HeadEdit()))  # type: ignore[func-returns-value]
+        self.assertEqual(made, [])
+        for make_edit in self.visitor.request.edits:
+            make_edit(None)
+        self.assertEqual(made, [1, 2])
+
+    def test_then(self) -> None:
+        """One edit after the other is one edit."""
+        first = HeadEdit(frozenset({b"a"}), [(b"b", b"1"), (b"c", b"2")], b"one")
+        second = HeadEdit(frozenset({b"b"}), [(b"a", b"3")])
+        both = first.then(second)
+        self.assertEqual((both.removed, both.added), ({b"a", b"b"}, [(b"c", b"2"), (b"a", b"3")]))
+        self.assertEqual((both.host, second.then(HeadEdit(host=b"two")).host), (b"one", b"two"))
+
+
 class AnswerTests(WrapperCase):
     """Fixed responses."""
 
@@ -150,3 +172,8 @@ class PhaseTests(SynchronousTestCase):
         """Phases sort from the outside in; who is not admitted is not asked to sign in."""
         self.assertEqual([phase.name for phase in sorted(Phase)][:4], ["ENVELOPE", "ADMIT", "VERIFY", "AUTHENTICATE"])
         self.assertEqual(max(Phase), Phase.PREPARE)
+
+    def test_responses(self) -> None:
+        """A response is rewritten by policies, then compressed, and then its headers are changed."""
+        self.assertLess(Phase.ENVELOPE, Phase.ENCODE)
+        self.assertLess(Phase.ENCODE, Phase.POLICY)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Callable, Iterable, Iterator, Mapping, TypeVar
 
 from ngrok_twisted import kinds
@@ -12,6 +13,7 @@ from ngrok_twisted.control.ownership import ReservationSettings
 from ngrok_twisted.interfaces import IRecordRules
 from ngrok_twisted.records.base import Problem, Record, Snapshot
 from ngrok_twisted.records.endpoint import Endpoint
+from ngrok_twisted.schema import PROBLEMS_MAX
 
 T = TypeVar("T")
 
@@ -58,8 +60,10 @@ def record_problems(record: Record, around: Around) -> Iterator[Problem]:
 
 
 def all_problems(records: Iterable[Record], around: Around) -> list[tuple[Record, Problem]]:
-    """Every problem of several records, each with its record."""
-    return [(record, problem) for record in records for problem in record_problems(record, around)]
+    """Every problem of several records, each with its record; of one record as many as people read."""
+    return [
+        (record, problem) for record in records for problem in islice(record_problems(record, around), PROBLEMS_MAX)
+    ]
 
 
 def _texts(record: Record) -> Iterator[Problem]:

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Mapping
 
 from ngrok_twisted import kinds
+from ngrok_twisted.collect import HELD_BODY_BYTES, HELD_BYTES
 from ngrok_twisted.control.lists import list_types
 from ngrok_twisted.control.names import DEFAULT_ACCOUNT, account_id
 from ngrok_twisted.control.origins import Declared
 from ngrok_twisted.control.ownership import ReservationSettings
 from ngrok_twisted.interfaces import ITransportKind
 from ngrok_twisted.marks import EXTERNAL, ONE_OR_MANY, READ_ONLY, REST, ByName
-from ngrok_twisted.module import HELD_BODY_BYTES, Webhooks
+from ngrok_twisted.module import Webhooks
 
 Listeners = Annotated[tuple[str, ...], ONE_OR_MANY]
 
@@ -114,6 +115,7 @@ class Limits:
     :ivar http_fields: header fields of one request; more is answered 431.
     :ivar http_held_body_bytes: bytes of one request body that are held where a module must see all of it before the service
         does, such as the verification of webhooks; more is refused.
+    :ivar http_held_bytes: bytes of all such bodies together; more is answered 503.
     :ivar api_requests_per_minute: API requests of one account in any minute; more is answered 429. 0 is no limit.
     :ivar api_failures_per_minute: API requests with a wrong key from one address in any minute; then requests from there are
         answered 429, unless their key was used before. 0 is no limit.
@@ -122,6 +124,7 @@ class Limits:
     http_head_bytes: int = 1024 * 1024
     http_fields: int = 1000
     http_held_body_bytes: int = HELD_BODY_BYTES
+    http_held_bytes: int = HELD_BYTES
     api_requests_per_minute: int = 6000
     api_failures_per_minute: int = 60
 

@@ -14,6 +14,7 @@ from ngrok_twisted.errors import Refused
 from ngrok_twisted.hostnames import is_below, is_wildcard, split_hostport
 from ngrok_twisted.records.base import Problem
 from ngrok_twisted.records.edge import HTTPSEdge, TCPEdge, TLSEdge
+from ngrok_twisted.records.endpoint import Endpoint
 
 #: The logical port of names, whatever port the listener really has.
 HTTPS_PORT = 443
@@ -71,6 +72,9 @@ def _name(edge: Any, host: str, port: int, path: str, around: Around) -> Problem
         yield Problem(path, f"{host} is not reserved: {place}", code=_NO_NAME)
     elif owner not in (None, edge.account_id) or not _covers_own(edge, host, owned, around):
         yield Problem(path, f"{host} is reserved by another account", code=_FOREIGN_NAME)
+    elif any(account_id != edge.account_id for account_id in around.index(_on_other_ports).get(host, ())):
+        # A page on http: could set cookies for that on https:.
+        yield Problem(path, f"{host} is in use by another account", code=_FOREIGN_NAME)
 
 
 def _is_free(edge: Any, host: str, around: Around) -> bool:
@@ -131,6 +135,15 @@ def _holders(around: Around) -> Mapping[str, list[Any]]:
         for edge in around.records.all(cls):
             for text in edge.hostports:  # type: ignore[attr-defined]
                 found[text].append(edge)
+    return found
+
+
+def _on_other_ports(around: Around) -> Mapping[str, set[str]]:
+    """The accounts of the endpoints of each name that are not where an edge would be."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for endpoint in (*around.records.all(Endpoint), *around.live.values()):
+        if endpoint.binding == "public" and endpoint.proto == "http":
+            found[endpoint.host].add(endpoint.account_id)
     return found
 
 

@@ -79,7 +79,7 @@ class Ownership:
         self._addresses: dict[tuple[str, int], ReservedAddr] = {}
         for address in snapshot.all(ReservedAddr):
             self._addresses.setdefault((address.host, address.port), address)
-        self._edges = frozenset(_edge_places(snapshot))
+        self._edges = dict(_edge_places(snapshot))
         self._cloud: dict[Place, list[Endpoint]] = defaultdict(list)
         for endpoint in snapshot.all(Endpoint):
             if endpoint.type == "cloud":
@@ -123,6 +123,10 @@ class Ownership:
     def is_edge(self, place: Place) -> bool:
         """Whether an edge has this host and port."""
         return place in self._edges
+
+    def edge_account(self, place: Place) -> str | None:
+        """The account whose edge has this host and port, or ``None``."""
+        return self._edges.get(place)
 
     def cloud_endpoints(self, place: Place) -> list[Endpoint]:
         """The stored endpoints of this host and port."""
@@ -237,13 +241,13 @@ def _claims_on(name: str) -> Iterator[str]:
         yield parent
 
 
-def _edge_places(snapshot: Snapshot) -> Iterator[Place]:
+def _edge_places(snapshot: Snapshot) -> Iterator[tuple[Place, str]]:
     for family in _EDGE_FAMILIES:
         for edge in snapshot.tables.get(family, {}).values():
             for hostport in edge.hostports:  # type: ignore[attr-defined]
                 host, _, port = hostport.rpartition(":")
                 if port.isascii() and port.isdigit():  # what is no hostport yet is refused by the rules for edges
-                    yield Place("", host, int(port))
+                    yield Place("", host, int(port)), edge.account_id
 
 
 def is_service_name(name: str, settings: ReservationSettings) -> bool:

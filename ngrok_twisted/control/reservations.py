@@ -246,6 +246,7 @@ class Reservations:
         for other in (Place("", place.host, port) for port in (443, 80) if port != place.port):
             accounts = {holding.session.principal.account_id for holding in self._at.get(other, ())}
             accounts |= {endpoint.account_id for endpoint in self._owned().cloud_endpoints(other)}
+            accounts.add(self._owned().edge_account(other) or account_id)
             if accounts - {account_id}:
                 raise Refused(320, f"The name '{place.host}' is in use by another account.")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Hashable, Mapping, MutableMapping
 from weakref import WeakValueDictionary
 
+from ngrok_twisted.collect import Room
 from ngrok_twisted.edge.site import HTTPLimits
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.module import ModuleContext
@@ -30,6 +31,7 @@ class EdgeContext:
     :ivar public_ports: ``https`` and ``http`` to the port printed in URLs.
     :ivar module_kinds: module kinds by name.
     :ivar backend_kinds: backend kinds by name.
+    :ivar room: where request bodies are held that a module must see as a whole.
     :ivar webhooks: what modules do for providers of webhooks, beside verifying.
     :ivar kept: state of modules that outlives their edges; see `ngrok_twisted.module.ModuleContext.keep`.
     """
@@ -44,16 +46,22 @@ class EdgeContext:
     public_ports: Mapping[str, int]
     module_kinds: Mapping[str, Any]
     backend_kinds: Mapping[str, Any]
+    room: Room = field(default_factory=Room)
     webhooks: Webhooks = Webhooks()
     kept: MutableMapping[Hashable, Any] = field(default_factory=WeakValueDictionary)
 
 
 def inside_of(snapshot: Snapshot, plane: Any, context: EdgeContext) -> ModuleContext:
     """
-    What the modules of endpoints are given, but for whose they are and where they stand.
+    What modules are given, but for whose they are and where they stand.
 
     :param plane: the `ngrok_twisted.edge.plane.EdgePlane`.
     """
     return ModuleContext(
-        runtime=context.runtime, records=snapshot, internal=plane.internal_endpoint, kept=context.kept
+        runtime=context.runtime,
+        records=snapshot,
+        internal=plane.internal_endpoint,
+        room=context.room,
+        webhooks=context.webhooks,
+        kept=context.kept,
     )

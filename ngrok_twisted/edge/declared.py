@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from ngrok_twisted.backend import BackendContext
 from ngrok_twisted.edge.chain import Chain
-from ngrok_twisted.edge.context import EdgeContext
+from ngrok_twisted.edge.context import EdgeContext, inside_of
 from ngrok_twisted.edge.https import Entry, HTTPSEdge
 from ngrok_twisted.edge.routes import RoutesResource
 from ngrok_twisted.edge.streams import StreamEdge, TerminatedStreams
@@ -121,16 +121,7 @@ def build(record: Any, snapshot: Snapshot, plane: Any, context: EdgeContext) -> 
 
 def _built(record: Any, snapshot: Snapshot, plane: Any, context: EdgeContext) -> tuple[tuple[Record, ...], Any]:
     backends = Backends(record.account_id, snapshot, context)
-    inside = ModuleContext(
-        runtime=context.runtime,
-        account_id=record.account_id,
-        records=snapshot,
-        used=backends.used,
-        internal=plane.internal_endpoint,
-        held_body_bytes=context.limits.held_body_bytes,
-        webhooks=context.webhooks,
-        kept=context.kept,
-    )
+    inside = replace(inside_of(snapshot, plane, context), account_id=record.account_id, used=backends.used)
     chain = Chain(record.modules, context.module_kinds, inside)
     name = record.name or record.id
     if isinstance(record, records.HTTPSEdge):

@@ -7,8 +7,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ngrok_twisted.module import HELD_BODY_BYTES
-
 SECONDS = 1.0
 MINUTES = 60 * SECONDS
 KILOBYTE = 1024
@@ -26,8 +24,6 @@ class HTTPLimits:
     :ivar idle: without a byte in either direction: between requests, in a body, while a response is not taken (ngrok's
         five minutes). A visitor that stops in the middle of a request is answered 408.
     :ivar backlog_bytes: pipelined requests and body bytes that nobody asked for yet; then reading stops.
-    :ivar held_body_bytes: bytes of one body that a module may hold to look at it as a whole before anybody else does; an
-        upload of another kind needs no memory.
     :ivar drain_bytes: what is read and thrown away of a request body that was answered early. Reading a little is cheaper
         than a new connection; above it the connection is closed.
     :ivar linger: how long a closing connection waits for the visitor to have read the last response (RFC 9112
@@ -40,7 +36,6 @@ class HTTPLimits:
     first_head: float = 60 * SECONDS
     idle: float = 5 * MINUTES
     backlog_bytes: int = 64 * KILOBYTE
-    held_body_bytes: int = HELD_BODY_BYTES
     drain_bytes: int = 256 * KILOBYTE
     linger: float = 2 * SECONDS
     linger_bytes: int = 16 * MEGABYTE

@@ -111,12 +111,12 @@ class WebhookVerification:
         # What was learned, such as certificates and tokens that count once, is not forgotten with a change of the edge.
         self._verifier = context.keep((self.name, config), lambda: self._provider(config.secret, inside))
         self._seconds = runtime.reactor.seconds
-        self._body_max = context.held_body_bytes
+        self._room = context.room
 
     def wrap_resource(self, inner: Any) -> BodyGuard:
         """IHTTPModule."""
         return BodyGuard(
-            inner, self._admit, self._body_max, look=partial(self._look, inner), too_large=self._refuse_too_large
+            inner, self._admit, self._room, look=partial(self._look, inner), too_large=self._refuse_too_large
         )
 
     def _look(self, inner: Any, request: Any) -> Any:

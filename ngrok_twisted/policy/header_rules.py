@@ -103,15 +103,22 @@ class HeaderLines:
         """
         :raises InvalidConfig: with everything that is wrong.
         """
-        _check(header_problems(self.side, self.added(), self.remove))
+        lines = enumerate(self.add)
+        _check(
+            [
+                *(_no_colon(number) for number, line in lines if ":" not in line),
+                *header_problems(self.side, self.added(), self.remove),
+            ]
+        )
 
     def added(self) -> list[Added]:
-        """What is added; a line without a colon is a name that is none."""
-        parted = [line.partition(":") for line in self.add]
-        return [
-            (join("add", number), name.strip() if colon else name or "?", value.strip())
-            for number, (name, colon, value) in enumerate(parted)
-        ]
+        """What is added."""
+        parted = [(number, line.partition(":")) for number, line in enumerate(self.add)]
+        return [(join("add", number), name.strip(), value.strip()) for number, (name, _, value) in parted]
+
+
+def _no_colon(number: int) -> Problem:
+    return Problem(join("add", number), "must be written as 'name: value'", code=_BAD_NAME)
 
 
 def _check(problems: Iterable[Problem]) -> None:

@@ -10,7 +10,12 @@ from ssl import SSLCertVerificationError, SSLError
 from typing import Any, Callable, Iterator
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
-from twisted.internet.error import ConnectError, ConnectionClosed
+from twisted.internet.error import (
+    ConnectError,
+    ConnectingCancelledError,
+    ConnectionClosed,
+    TimeoutError as ConnectTimeout,
+)
 from twisted.internet.interfaces import IPushProducer
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -201,7 +206,7 @@ class Forward:
             await connecting
         except EdgeError:
             raise
-        except (TimeoutError, CancelledError):
+        except (TimeoutError, CancelledError, ConnectingCancelledError, ConnectTimeout):
             raise UpstreamTimeout("The local service could not be reached in time.") from None
         except SSLError as error:
             raise UpstreamUnreachable(_tls_sentence(error)) from None

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any, Callable, Sequence
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError as DeferredTimeout, maybeDeferred
-from twisted.internet.error import TimeoutError as ConnectTimeout
+from twisted.internet.error import ConnectingCancelledError, TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -307,6 +307,6 @@ def convert_error(error: Exception) -> EdgeError:
     """Whatever kept a target from connecting, in the vocabulary of the house."""
     if isinstance(error, EdgeError):
         return error
-    if isinstance(error, (DeferredTimeout, ConnectTimeout)):
+    if isinstance(error, (DeferredTimeout, ConnectTimeout, ConnectingCancelledError)):
         return UpstreamTimeout()
     return UpstreamUnreachable()

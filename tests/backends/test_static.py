@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from ngrok_twisted.backend import BackendContext
-from ngrok_twisted.backends.static import DIAL_TIMEOUT, Static, StaticConfig, StaticTLS
+from ngrok_twisted.backends.static import ATTEMPT_DELAY, DIAL_TIMEOUT, Static, StaticConfig, StaticTLS
 from ngrok_twisted.errors import InvalidConfig
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.schema import parse
@@ -35,14 +35,14 @@ def factory(protocol: Any) -> Factory:
 
 
 @implementer(IHostnameResolver)
-class Literally:
-    """Takes every host for an address."""
+class Anything:
+    """Knows two addresses of every host."""
 
     def resolveHostName(self, receiver: Any, hostName: str, portNumber: int = 0, *args: Any, **more: Any) -> Any:
         """IHostnameResolver."""
         receiver.resolutionBegan(None)
-        address = IPv6Address if ":" in hostName else IPv4Address
-        receiver.addressResolved(address("TCP", hostName, portNumber))
+        receiver.addressResolved(IPv6Address("TCP", "2001:db8::1", portNumber))
+        receiver.addressResolved(IPv4Address("TCP", "192.0.2.1", portNumber))
         receiver.resolutionComplete()
         return receiver
 
@@ -52,7 +52,7 @@ class StaticTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
-        self.reactor.installNameResolver(Literally())
+        self.reactor.installNameResolver(Anything())
         self.inner = Recorder()
 
     def connect(self, address: str, tls: bool = False) -> Deferred[Any]:
@@ -101,11 +101,20 @@ class StaticTests(SynchronousTestCase):
         self.assertEqual(self.reactor.tcpClients[0][:2], ("2001:db8::1", 80))
 
     def test_refused(self) -> None:
-        """An address that refuses fails the attempt."""
+        """An address that refuses fails the attempt at once."""
         connecting = self.connect("192.0.2.7:1")
         self.client().clientConnectionFailed(None, Failure(ConnectionRefusedError()))
-        self.reactor.pump([0.1] * 5)
         self.failureResultOf(connecting, ConnectionRefusedError)
+
+    def test_name(self) -> None:
+        """The addresses of a name are tried one after the other, a tenth of a second apart."""
+        connecting = self.connect("db.example:1")
+        self.assertEqual(self.reactor.tcpClients[0][0], "2001:db8::1")
+        self.client().clientConnectionFailed(None, Failure(ConnectionRefusedError()))
+        self.reactor.pump([ATTEMPT_DELAY])
+        self.assertEqual(self.reactor.tcpClients[1][0], "192.0.2.1")
+        self.reactor.tcpClients[1][2].buildProtocol(None).makeConnection(StringTransport())
+        self.assertIs(self.successResultOf(connecting), self.inner)
 
     def test_timeout(self) -> None:
         """One that does not answer is given so much time and no more."""

@@ -120,6 +120,16 @@ class HostportTests(EdgeCase):
         )
         self.assertEqual(self.found("tls", "shop.example.org:443"), [7122])
 
+    def test_other_port(self) -> None:
+        """One name is one account's on all its ports: who is on http keeps others off https, but not itself."""
+        agent = Endpoint(id="ep_1", account_id=OTHER, proto="http", host="app.example.com", port=80)
+        for account, codes in ((OTHER, [7118]), (ACCOUNT, [])):
+            self.api.control.publish(put=replace(agent, account_id=account))
+            self.api.clock.advance(0)
+            self.assertEqual(self.found("https", "app.example.com:443"), codes)
+        self.write(Endpoint(id="ep_2", account_id=OTHER, type="cloud", proto="http", host="b.example.com", port=80))
+        self.assertEqual(self.found("https", "b.example.com:443"), [7118])
+
     def test_limit(self) -> None:
         """There is a bound to hostports."""
         self.patch(hostports, "HOSTPORTS_MAX", 2)

@@ -359,6 +359,12 @@ class ConflictTests(Case):
         self.refused(320, self.stranger, proto="http")
         self.granted(self.mate, proto="http")
 
+    def test_other_accounts_edge(self) -> None:
+        """Nor is a name that an edge has, and no edge keeps its own account off the other port."""
+        self.write(Edge(id="e", account_id="ac_2", hostports=("app.base.example:443",)))
+        self.refused(320, self.a, proto="http")
+        self.granted(self.stranger, proto="http")
+
     def test_same_session(self) -> None:
         """A session cannot have the same twice, whatever it says."""
         self.granted(self.a)

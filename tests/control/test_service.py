@@ -250,6 +250,24 @@ class ChangeTests(SynchronousTestCase):
         self.store.done()
         return changing
 
+    def test_written(self) -> None:
+        """Whoever wants to know is told what was written, once it is in force and before the next change; else nothing."""
+        told: list[tuple[list[str], tuple[Put | Delete, ...], list[str]]] = []
+        tell = lambda before, changes, after: told.append((self.names(before), changes, self.names(after)))
+        first, second = (Put(domain(id)) for id in ("rd_c", "rd_d"))
+        for put in (first, second):
+            changing = Deferred.fromCoroutine(self.control.change(lambda _, put=put: (put,), tell))
+            changing.addErrback(lambda _: None)
+        self.assertEqual(told, [])
+        self.store.done()
+        old = ["rd_a", "rd_b"]
+        self.assertEqual(told, [(old, (first,), [*old, "rd_c"])])
+        self.clock.advance(0)
+        self.plane.refuse = {"rd_d": "its port was taken meanwhile"}
+        self.store.done()
+        self.store.done()
+        self.assertEqual(len(told), 1)
+
     def test_taken_back(self) -> None:
         """A change that cannot be served once it is written is undone; the caller is told why, and the old state stays."""
         changing = self.fail_late()

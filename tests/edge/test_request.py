@@ -17,6 +17,7 @@ from twisted.web.util import Redirect
 from zope.interface.verify import verifyObject
 
 from ngrok_twisted.collect import Collected
+from ngrok_twisted.edge.http1 import HTTPChannel
 from ngrok_twisted.errors import EdgeError
 from ngrok_twisted.upstream.forward import Forward
 from ngrok_twisted.wrapper import Filtered, Guard, ResponseHead
@@ -235,6 +236,25 @@ class Upper:
         return b"end" + self.mark
 
 
+class Marks:
+    """A filter that leaves the body alone."""
+
+    passive = True
+
+    def __init__(self, sizes: list[Any] | None = None) -> None:
+        self.sizes = sizes
+
+    def begin(self, head: ResponseHead) -> None:
+        head.headers.append((b"X-Mark", b"yes"))
+        if self.sizes is not None:
+            self.sizes.append(head.length)
+
+    def feed(self, data: bytes) -> bytes:
+        raise AssertionError("a passive filter was fed")
+
+    finish = feed  # type: ignore[assignment]
+
+
 class ModuleTests(SynchronousTestCase):
     """Guards and filters around a resource."""
 
@@ -266,6 +286,28 @@ class ModuleTests(SynchronousTestCase):
         answer = visitor.take()
         self.assertIn(b"X-Mark: 1\r\n", answer)
         self.assertTrue(answer.endswith(b"\r\n\r\n"))
+
+    def test_passive_filters(self) -> None:
+        """A filter of the head alone is not asked about the body, which is passed on without a copy."""
+        visitor = Visitor(Filtered(Render(waiting), lambda request: Marks()))
+        visitor.send(GET)
+        visitor.request.write(b"first")
+        self.assertIn(b"X-Mark: yes\r\n", visitor.take())
+        written: list[Any] = []
+        self.patch(HTTPChannel, "write_body", lambda channel, request, buffers: written.extend(buffers))
+        piece = bytearray(b"more")
+        visitor.request.write_batch([piece])
+        self.assertIs(written[0], piece)
+
+    def test_known_size(self) -> None:
+        """Filters are told the size of a body that is all there, and no size is made up where there is no body."""
+        sizes: list[Any] = []
+        for method, expected in ((b"GET", 4), (b"HEAD", None)):
+            visitor = Visitor(Filtered(Render(waiting), lambda request: Marks(sizes)))
+            visitor.send(GET.replace(b"GET", method, 1))
+            visitor.request.respond(ResponseHead(200, b"OK", [], None), [b"body"], last=True)
+            self.assertEqual(sizes.pop(), expected)
+            self.assertEqual(b"Content-Length: 4" in visitor.take(), method == b"GET")
 
     def test_errors_are_filtered(self) -> None:
         """The edge's own error answers pass the filters too."""

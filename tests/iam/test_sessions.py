@@ -53,6 +53,19 @@ class SessionsTests(SynchronousTestCase):
         """Why each session was closed."""
         return [self.a.reasons, self.b.reasons, self.c.reasons]
 
+    def test_listeners(self) -> None:
+        """Listeners are told who comes and goes, and why where the server said so; one that fails does not matter."""
+        told: list[tuple[str, bool, str]] = []
+        self.sessions.subscribe(lambda *_: 1 / 0)
+        self.sessions.subscribe(lambda session, ended, reason: told.append((session.id, ended, reason)))
+        forget = self.sessions.track(FakeSession("d", "c2"))
+        self.sessions.revoke(["c2"], "because")
+        forget()
+        forget()
+        self.forget_a()
+        self.assertEqual(told, [("d", False, ""), ("d", True, "because"), ("a", True, "")])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 3)
+
     def test_restricted(self) -> None:
         """A restriction of agents refuses addresses that its policies do not admit, and closes sessions from there."""
         self.assertIsNone(self.sessions.refusal("ac_1", "192.0.2.1"))

@@ -10,7 +10,8 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.defer import CancelledError, TimeoutError as DeferredTimeout
+from twisted.internet.error import ConnectingCancelledError, ConnectionRefusedError, TimeoutError as ConnectTimeout
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -360,6 +361,22 @@ class FailureTests(ForwardTestCase):
         self.assertEqual(visitor.take(), b"")
         self.clock.advance(0.2)
         self.assertEqual(statuses(visitor.take()), [504])
+
+    def test_black_hole(self) -> None:
+        """Targets that tell in other words that the dial took too long are given up alike, and the next one is asked."""
+        for error in (ConnectingCancelledError("a"), ConnectTimeout(), DeferredTimeout(), CancelledError()):
+            self.assertEqual(statuses(self.answered(Service(error=error))), [504], error)
+            alive = Service()
+            visitor = self.start(Service(error=error), alive)
+            visitor.send(GET)
+            alive.connection.send(OK)
+            self.assertEqual(visitor.take(), OK)
+
+    def answered(self, *services: Service) -> bytes:
+        """What a visitor of these services reads."""
+        visitor = self.start(*services)
+        visitor.send(GET)
+        return visitor.take()
 
     def test_visitor_leaves_while_dialling(self) -> None:
         """A dial is cancelled when the visitor goes."""

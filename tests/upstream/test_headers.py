@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.upstream.headers import joined, request_head, restored_location
 from ngrok_twisted.upstream.syntax import MalformedMessage
+from ngrok_twisted.wrapper import HeadEdit
 
 
 def lines(*fields: tuple[bytes, bytes], **changes: Any) -> list[bytes]:
@@ -99,3 +100,43 @@ class LocationTests(SynchronousTestCase):
             b"/x": b"/x",
         }.items():
             self.assertEqual(restored_location(location, b"in:3000", b"a.example", b"https"), expected)
+
+
+class HeadEditTests(SynchronousTestCase):
+    """What modules change last."""
+
+    def test_nothing(self) -> None:
+        """An edit that changes nothing changes nothing."""
+        fields = ((b"A", b"1"), (b"Connection", b"close"))
+        self.assertEqual(lines(*fields, edit=HeadEdit()), lines(*fields))
+
+    def test_all(self) -> None:
+        """Removed fields are gone, added ones stand behind everything but the framing, and the host is another."""
+        edit = HeadEdit(frozenset({b"a", b"x-forwarded-proto"}), [(b"a", b"2"), (b"b", b"3")], b"other")
+        found = lines((b"A", b"1"), (b"c", b"4"), length=5, edit=edit, rewritten_host=b"rewritten")
+        self.assertEqual(found, [b"Host: other", b"c: 4", OURS[0], OURS[2], b"a: 2", b"b: 3", b"Content-Length: 5"])
+
+    def test_forwarded(self) -> None:
+        """Every choice of the edge's own fields can be taken away, beside visitors' fields or not."""
+        names = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
+        for bits in range(8):
+            removed = frozenset(name for number, name in enumerate(names) if bits >> number & 1)
+            left = [line for number, line in enumerate(OURS) if not bits >> number & 1]
+            for fields in ((), ((b"A", b"1"), (b"B", b"2"))):
+                kept = [name + b": " + value for name, value in fields]
+                for added in ((), ((b"z", b"9"),)):
+                    more = [name + b": " + value for name, value in added]
+                    found = lines(*fields, edit=HeadEdit(removed, added))
+                    self.assertEqual(found, [b"Host: a.example", *kept, *left, *more])
+
+    def test_same_fields(self) -> None:
+        """The same fields with another edit are not the same question."""
+        fields = ((b"A", b"1"), (b"B", b"2"))
+        self.assertNotIn(b"A: 1", lines(*fields, edit=HeadEdit(frozenset({b"a"}))))
+        self.assertNotIn(b"B: 2", lines(*fields, edit=HeadEdit(frozenset({b"b"}))))
+        self.assertIn(b"A: 1", lines(*fields, edit=HeadEdit(frozenset({b"b"}))))
+
+    def test_line_ends(self) -> None:
+        """A line end in what is added is caught."""
+        for edit in (HeadEdit(added=[(b"a", b"1\r\nb: 2")]), HeadEdit(added=[(b"a\n", b"")]), HeadEdit(host=b"a\r")):
+            self.assertRaises(MalformedMessage, lines, edit=edit)

@@ -48,9 +48,9 @@ class AbsentThings:
         summary = f"{summary}. {self.why}"
         return Method(verb=verb, path=path, action=action, perform=perform, summary=summary, answer=answer, **more)
 
-    def _list(self, call: Call) -> Answer:
+    async def _list(self, call: Call) -> Answer:
         nothing: tuple[Any, ...] = ()
-        return Answer(200, paging.page(call, self.path, self.list_key, nothing, lambda item: {}))
+        return Answer(200, await paging.page(call, self.path, self.list_key, nothing, lambda item: {}))
 
     def _none(self, call: Call) -> NoReturn:
         raise NotFound(self.noun, call.params["id"][:60])

@@ -87,6 +87,17 @@ class Access:
             raise APIError(ADDRESS_REFUSED, message)
         return principal
 
+    def confirm(self, authorizations: list[bytes]) -> None:
+        """
+        To be called once a body is there: the key may have been deleted while it was sent.
+
+        :raises APIError: it is not good any more.
+        """
+        try:
+            self._principal(authorizations)
+        except Refused as refused:
+            raise APIError.refused(refused) from None
+
     def enter_public(self, peer_host: str) -> None:
         """
         For what needs no key.

@@ -6,7 +6,7 @@ Events follow from what was written, not from what was asked for: no resource ha
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, Callable, Iterator, Mapping
 
@@ -16,16 +16,47 @@ from ngrok_twisted import schema
 from ngrok_twisted.control.api.call import Call
 from ngrok_twisted.control.api.collection import Collection
 from ngrok_twisted.control.api.edge_routes import route_view
+from ngrok_twisted.control.api.resources.ip_policy_rules import Placed, ip_policy_rules
 from ngrok_twisted.control.api.routes import resources
-from ngrok_twisted.event_types import AUDITED, CREATED, DELETED, ROUTES, UPDATED, event_type
+from ngrok_twisted.event_types import AUDITED, CREATED, DELETED, ROUTES, RULES, UPDATED, event_type
 from ngrok_twisted.iam.principal import Principal
 from ngrok_twisted.records.base import Delete, Put, Record, Snapshot
 from ngrok_twisted.records.edge import HTTPSEdge
+from ngrok_twisted.records.ip_policy import IPPolicy
 from ngrok_twisted.records.service_user import ServiceUser, service_user_id
 from ngrok_twisted.records.user import User
 
 #: What happened: the record before and after, of which one may not be there.
 Change = tuple[Record | None, Record | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """
+    Records that hold what is a resource of its own.
+
+    :ivar field: where they hold it.
+    :ivar resource: the resource's name.
+    :ivar view: called with a call, the record and a part of it.
+    """
+
+    field: str
+    resource: str
+    view: Callable[[Call, Any, Any], Any]
+
+    def of(self, record: Any) -> dict[str, Any]:
+        """The parts of a record by their ids; none where there is no record."""
+        return {} if record is None else {part.id: part for part in getattr(record, self.field)}
+
+    def without(self, record: Any) -> Any:
+        """A record without its parts."""
+        return replace(record, **{self.field: ()})
+
+
+_PARTS: Mapping[type, _Parts] = {
+    HTTPSEdge: _Parts("routes", ROUTES, route_view),
+    IPPolicy: _Parts("rules", RULES, lambda call, policy, rule: ip_policy_rules.view(call, Placed(policy, rule))),
+}
 
 
 class Audit:
@@ -61,21 +92,20 @@ class Audit:
         resource = _resources().get((type(shown), shown.id.rpartition("_")[0]))
         if resource is None:
             return
-        if isinstance(shown, HTTPSEdge):
-            self._routes(then, call, was, now)
-            if was is not None and now is not None and replace(was, routes=()) == replace(now, routes=()):  # type: ignore
+        parts = _PARTS.get(type(shown))
+        if parts is not None:
+            self._parts(parts, then, call, was, now)
+            if was is not None and now is not None and parts.without(was) == parts.without(now):
                 return
         self._tell(call, resource.name, was, now, lambda: resource.view(then if now is None else call, shown))
 
-    def _routes(self, then: Call, call: Call, was: Any, now: Any) -> None:
-        """Routes are parts of the record of their edge."""
-        old = {} if was is None else {route.id: route for route in was.routes}
-        new = {} if now is None else {route.id: route for route in now.routes}
+    def _parts(self, parts: _Parts, then: Call, call: Call, was: Any, now: Any) -> None:
+        old, new = parts.of(was), parts.of(now)
         for id in {**old, **new}:
             before, after = old.get(id), new.get(id)
             if before != after:
-                seen: Any = (then, was, before) if after is None else (call, now, after)
-                self._tell(call, ROUTES, before, after, partial(route_view, *seen))
+                seen = (then, was, before) if after is None else (call, now, after)
+                self._tell(call, parts.resource, before, after, partial(parts.view, *seen))
 
     def _tell(self, call: Call, resource: str, was: Any, now: Any, view: Callable[[], Any]) -> None:
         type = event_type(resource, CREATED if was is None else DELETED if now is None else UPDATED)

@@ -27,7 +27,8 @@ def read_create(cls: type[T], data: Any, params: Iterable[str], codes: Mapping[s
     :raises APIError: with every problem.
     """
     given = _mapping(data, cls, params)
-    own = {spec.name: spec.hint for spec in specs(cls) if REST not in spec.marks}
+    dataclass: type = cls
+    own = {spec.name: spec.hint for spec in specs(dataclass) if REST not in spec.marks}
     kept = {key: value for key, value in given.items() if key not in own or not _is_empty(value, own[key])}
     return _parsed(cls, kept, codes)
 
@@ -39,7 +40,8 @@ def read_update(cls: type[T], data: Any, params: Iterable[str], codes: Mapping[s
     :raises APIError: with every problem.
     """
     given = _mapping(data, cls, params)
-    keeps = {spec.name: spec.hint for spec in specs(cls) if EMPTY_KEEPS in spec.marks}
+    dataclass: type = cls
+    keeps = {spec.name: spec.hint for spec in specs(dataclass) if EMPTY_KEEPS in spec.marks}
     left = {key: value for key, value in given.items() if not (key in keeps and _is_empty(value, keeps[key]))}
     return _parsed(cls, left, codes)
 
@@ -126,7 +128,7 @@ def _nullable(shape: dict[str, Any], empties: bool) -> dict[str, Any]:
     if "anyOf" in shape:
         return {**shape, "anyOf": [*shape["anyOf"], *([] if _NULL in shape["anyOf"] else [_NULL])]}
     if shape.get("type") == "object":
-        told = {key: shape[key] for key in ("description", "default") if key in shape}
+        told = {key: value for key, value in shape.items() if key in ("description", "default")}
         return {"anyOf": [{key: value for key, value in shape.items() if key not in told}, _NULL], **told}
     return {**shape, "type": [shape["type"], "null"]} if shape.get("type") not in (None, "null") else shape
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Mapping
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from ngrok_twisted.control.api.method import Query
 from ngrok_twisted.control.api.shapes import Ref
@@ -34,6 +34,7 @@ class Parts:
     :ivar now: gives the seconds since the epoch.
     :ivar new_id: ``new_id(prefix)`` gives an id that was never given before and sorts behind all before it.
     :ivar random_bytes: ``random_bytes(count)`` gives unguessable bytes.
+    :ivar pause: gives an awaitable that lets others be served meanwhile.
     :ivar more: what a single resource needs, by a name of its own; see the wiring in ``tap.py``.
     """
 
@@ -47,6 +48,7 @@ class Parts:
     new_id: Callable[[str], str]
     random_bytes: Callable[[int], bytes]
     audit: Callable[..., None] = lambda call, before, changes, after: None
+    pause: Callable[[], Any] = lambda: succeed(None)
     more: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -239,9 +239,9 @@ class Collection(Generic[R]):
             **more,
         )
 
-    def _list(self, call: Call) -> Answer:
+    async def _list(self, call: Call) -> Answer:
         shown = lambda record: schema.dump(self.view(call, record))
-        body = paging.page(
+        body = await paging.page(
             call, self.path_of(call), self.list_key, self.owned(call, call.records), shown, self.filterable
         )
         return Answer(200, body)

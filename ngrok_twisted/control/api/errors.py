@@ -4,10 +4,12 @@ What the API answers when it refuses: the HTTP status that goes with each of ngr
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Iterable, Mapping
 
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.records.base import Problem
+from ngrok_twisted.schema import PROBLEMS_MAX
 
 #: Unknown body field; a value or type that will not do; a malformed id in a path.
 UNKNOWN_FIELD, BAD_VALUE, MALFORMED_ID = 214, 215, 222
@@ -61,12 +63,12 @@ class APIError(Exception):
     @classmethod
     def problems(cls, problems: Iterable[Problem], codes: Mapping[str, int]) -> APIError:
         """
-        From everything that is wrong with a body or a record.
+        From everything that is wrong with a body or a record; the first `PROBLEMS_MAX` are told.
 
         :param codes: the code of each field whose problem has none of its own; a field of a list item counts by its name.
             ``missing`` is the one of every required field that is not there.
         """
-        found = list(problems)
+        found = list(islice(problems, PROBLEMS_MAX))
         coded = [(problem, _code(problem, codes)) for problem in found]
         sentences = [f"{problem.path}: {problem.message}" if problem.path else problem.message for problem in found]
         details = {problem.path: f"{problem.message} (ERR_NGROK_{code})" for problem, code in coded if problem.path}

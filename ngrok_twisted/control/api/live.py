@@ -94,9 +94,9 @@ class LiveList:
             raise NotFound(self.noun, id, self.missing)
         return found
 
-    def _list(self, call: Call) -> Answer:
+    async def _list(self, call: Call) -> Answer:
         shown = lambda item: schema.dump(self.view(call, item))
-        return Answer(200, paging.page(call, self.path, self.list_key, self.items(call), shown, self.filterable))
+        return Answer(200, await paging.page(call, self.path, self.list_key, self.items(call), shown, self.filterable))
 
     def _get(self, call: Call) -> Answer:
         return Answer(200, self.view(call, self.find(call)))

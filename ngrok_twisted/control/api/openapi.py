@@ -19,14 +19,22 @@ _REFUSALS = {
     "400": "Something in the request will not do; ``msg`` says what, ``details`` names the fields.",
     "403": "The API key is missing, unknown, or may not do this.",
     "404": "There is nothing of this id.",
+    "408": "The body took too long.",
     "413": "The body is too large.",
     "429": "Too many requests; try again later.",
     "500": "The server failed; its log says why.",
     "502": "An agent did not do what it was asked to.",
+    "503": "The records cannot be changed right now; try again soon.",
 }
 
+#: Names in paths that are no ids.
+_NO_IDS = frozenset({"type"})
+
+# As the collections check them.
+_ID = "[a-z0-9]+_[0-9A-Za-z]{27}"
+
 _QUERY: dict[str, dict[str, Any]] = {
-    "before_id": {"schema": {"type": "string"}, "description": "Only items older than this one."},
+    "before_id": {"schema": {"type": "string", "pattern": f"^({_ID})?$"}, "description": "Only items older than this one."},
     "limit": {
         "schema": {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_MAX},
         "description": "Items on the page.",
@@ -102,7 +110,8 @@ def _operation(resource: str, method: Method, schemas: dict[str, Any]) -> dict[s
 
 def _parameters(method: Method) -> Iterator[dict[str, Any]]:
     for name in _PARAMETER.findall(method.path):
-        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        form = {} if name in _NO_IDS else {"pattern": f"^{_ID}$"}
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", **form}}
     for name in method.query:
         yield {"name": name, "in": "query", **_QUERY[name]}
     if not method.public:

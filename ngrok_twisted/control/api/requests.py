@@ -27,6 +27,10 @@ BODY_MAX = 1024 * 1024
 #: Levels of nesting in a body; the deepest of ngrok's own has six.
 DEPTH_MAX = 40
 
+#: Values in a body, those in lists and objects included. The largest lists that can be made have a thousand; each value
+#: costs time in which nobody else is served.
+VALUES_MAX = 10_000
+
 #: Digits of one number in a body: more than any field holds.
 DIGITS_MAX = 40
 
@@ -164,7 +168,7 @@ def _is_json(value: str) -> bool:
 def parse_json(raw: bytes) -> Any:
     """
     JSON that has exactly one meaning (RFC 8259, RFC 7493): UTF-8, no key twice, no number that would change, no text that
-    is not Unicode, no more levels than `DEPTH_MAX`.
+    is not Unicode; and neither more levels than `DEPTH_MAX` nor more values than `VALUES_MAX`.
 
     :raises APIError: 213.
     """
@@ -172,6 +176,8 @@ def parse_json(raw: bytes) -> Any:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise APIError(BAD_JSON, "The body is not UTF-8.") from None
+    if _beginnings(text) > VALUES_MAX and _beginnings(_QUOTED.sub("", text)) > VALUES_MAX:
+        raise APIError(BAD_JSON, f"The body has more than {VALUES_MAX} values.")
     try:
         data = json.loads(
             text, object_pairs_hook=_mapping, parse_constant=_constant, parse_int=_integer, parse_float=_float
@@ -192,6 +198,15 @@ def parse_json(raw: bytes) -> Any:
 
 def _too_deep() -> APIError:
     return APIError(BAD_JSON, f"The body is nested more than {DEPTH_MAX} levels deep.")
+
+
+# A text in quotes. The last quote may be missing, so that each beginning is a match and none is looked at twice.
+_QUOTED = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+
+
+def _beginnings(text: str) -> int:
+    """How many values JSON without texts in quotes has: each one follows a bracket or a comma."""
+    return text.count(",") + text.count("[") + text.count("{")
 
 
 # Everything but the brackets outside of quotes.

@@ -10,6 +10,7 @@ from typing import Iterator
 from zope.interface import implementer
 
 from ngrok_twisted.control.around import Around
+from ngrok_twisted.control.hostports import HTTPS_PORT
 from ngrok_twisted.control.ownership import Place, ownership, place_of
 from ngrok_twisted.errors import InvalidConfig, Refused
 from ngrok_twisted.interfaces import IRecordRules
@@ -45,11 +46,18 @@ def _name(record: Endpoint, around: Around) -> Iterator[Problem]:
     except Refused as refused:
         yield Problem("url", refused.message, code=NOT_RESERVED)
         return
-    others = [other for other in around.index(_by_host)[record.host] if other.account_id != record.account_id]
-    if others and record.proto != "tcp":
-        # One name is one account's on all its ports: a page on http: could set cookies for that on https:.
+    if record.proto == "tcp":
+        return
+    # One name is one account's on all its ports: a page on http: could set cookies for that on https:.
+    others = [other.id for other in around.index(_by_host)[record.host] if other.account_id != record.account_id]
+    if record.port != HTTPS_PORT and owned.edge_account(Place("", record.host, HTTPS_PORT)) not in (
+        None,
+        record.account_id,
+    ):
+        others.append("")
+    if others:
         message = f"the name {record.host} is in use by another account"
-        yield Problem("url", message, code=NOT_RESERVED, other=others[0].id)
+        yield Problem("url", message, code=NOT_RESERVED, other=others[0])
 
 
 def _url(record: Endpoint, around: Around) -> Iterator[Problem]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any, Mapping
-from urllib.parse import urlsplit
 
 from ngrok_twisted.claim import Claim
 from ngrok_twisted.errors import Refused
@@ -17,12 +16,17 @@ from ngrok_twisted.hostnames import normalise, split_hostport
 from ngrok_twisted.records.endpoint import Upstream
 from ngrok_twisted.transports.ssh import values
 from ngrok_twisted.transports.ssh.command import Command, check_fits, shown
-from ngrok_twisted.transports.ssh.flags import BY_NAME
+from ngrok_twisted.transports.ssh.modules import NOT_HERE, fitted, modules_of, policy_text
+from ngrok_twisted.transports.ssh.naming import (
+    Name,
+    address_name,
+    credentials,
+    is_internal,
+    name_of,
+    split_url,
+    NO_NAME,
+)
 from ngrok_twisted.transports.ssh.settings import GatewaySettings
-
-#: What clients send when their user gave no name (measured: OpenSSH, Dropbear and plink send ``localhost``; OpenSSH
-#: sends nothing for ``*:port``; paramiko users pass an empty string).
-NO_NAME = frozenset((b"", b"localhost", b"*", b"0.0.0.0", b"::", b"127.0.0.1", b"::1"))
 
 BAD_PORT = 1113
 BIND_AND_REMOTE_ADDR = 1114
@@ -32,7 +36,6 @@ ADDRESS_WITHOUT_PORT = 1117
 BIND_AND_HOSTNAME = 1118
 BIND_AND_SUBDOMAIN = 1119
 HOSTNAME_AND_SUBDOMAIN = 1120
-NOT_HERE = 1109
 ONE_EACH = 1105
 
 _WEB_PORTS = {443: "https", 80: "http"}
@@ -55,23 +58,9 @@ class Wish:
     metadata: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Name:
-    """A wanted name: ``label`` for a single label under the base domain, ``port`` where a URL has one of its own."""
-
-    host: str
-    label: str | None = None
-    port: int | None = None
-
-
 def implied_verb(port: int) -> str:
     """The command that a port stands for when none is typed."""
     return "http" if port in (0, 80, 443) else "tcp"
-
-
-def key_of(address: bytes) -> bytes:
-    """Addresses with the same key cannot be told apart by every client."""
-    return b"" if address.lower() in NO_NAME else address
 
 
 def assign(plan: tuple[Command, ...], count: int) -> tuple[Command, ...]:
@@ -100,15 +89,18 @@ def bind(wish: Wish, command: Command, settings: GatewaySettings, now: float) ->
     """
     verb = command.verb or implied_verb(wish.port)
     check_fits(command, verb)
-    password, address = _credentials(wish.address)
+    return tuple(fitted(claim) for claim in _claims(wish, command, verb, settings, now))
+
+
+def _claims(wish: Wish, command: Command, verb: str, settings: GatewaySettings, now: float) -> tuple[Claim, ...]:
+    password, address = credentials(wish.address)
     if password and (verb != "http" or "basic_auth" not in settings.module_kinds):
         raise Refused(
             NOT_HERE,
             "A password in the bind address is the flag --basic-auth, which is not built into this server yet.",
         )
-    common = _common(wish, command, verb, now)
-    if password:
-        common = replace(common, modules=_with_password(common.modules, password))
+    options = _with_password(command.options, password) if password else command.options
+    common = _common(wish, options, verb, now, modules_of(options, settings.module_kinds))
     if verb == "tunnel":
         return (
             replace(
@@ -118,17 +110,16 @@ def bind(wish: Wish, command: Command, settings: GatewaySettings, now: float) ->
             ),
         )
     if verb == "tcp":
-        name = _address_name(address, settings)
+        name = address_name(address, settings)
         claim = _tcp(common, name and _tcp_name(name, settings), wish.port, command.options, settings)
-        return (replace(claim, binding="internal") if claim.host and _is_internal(claim.host) else claim,)
-    return _web(common, _address_name(address, settings), wish.port, command, verb, settings)
+        return (replace(claim, binding="internal") if claim.host and is_internal(claim.host) else claim,)
+    return _web(common, address_name(address, settings), wish.port, command, verb, settings)
 
 
 # -- what all have in common -------------------------------------------------------------------------------------------
 
 
-def _common(wish: Wish, command: Command, verb: str, now: float) -> Claim:
-    options = command.options
+def _common(wish: Wish, options: Mapping[str, Any], verb: str, now: float, modules: Mapping[str, Any]) -> Claim:
     expires: values.Expiry | None = options.get("expires")
     moment = expires.moment(now) if expires else None
     if moment is not None and moment <= now:
@@ -144,8 +135,13 @@ def _common(wish: Wish, command: Command, verb: str, now: float) -> Claim:
         metadata=options.get("metadata", wish.metadata),
         upstream=_upstream(options),
         expires_at=moment,
-        modules=_modules(options),
+        modules=modules,
+        traffic_policy=policy_text(options),
     )
+
+
+def _with_password(options: Mapping[str, Any], password: str) -> dict[str, Any]:
+    return {**options, "basic-auth": (*options.get("basic-auth", ()), password)}
 
 
 def _upstream(options: Mapping[str, Any]) -> Upstream:
@@ -159,51 +155,11 @@ def _upstream(options: Mapping[str, Any]) -> Upstream:
     )
 
 
-def _modules(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The options that edge modules serve, by module kind and flag."""
-    found: dict[str, dict[str, Any]] = {}
-    for name, value in options.items():
-        needs = BY_NAME[name].needs
-        if needs:
-            found.setdefault(needs, {})[name] = value
-    return found
-
-
-def _with_password(modules: Mapping[str, Any], password: str) -> dict[str, Any]:
-    pairs = modules.get("basic_auth", {}).get("basic-auth", ())
-    return {**modules, "basic_auth": {"basic-auth": (*pairs, password)}}
-
-
-def _credentials(address: bytes) -> tuple[str, bytes]:
-    """Take ``user:password@`` off an address; sish writes it so."""
-    before, at, after = address.rpartition(b"@")
-    if not at:
-        return "", address
-    try:
-        return before.decode("utf-8"), after
-    except UnicodeDecodeError:
-        raise Refused(326, "The bind address of -R is not UTF-8.") from None
-
-
-def _address_name(address: bytes, settings: GatewaySettings) -> _Name | None:
-    if address.lower() in NO_NAME:
-        return None
-    try:
-        return _name(address.decode("utf-8"), settings)
-    except UnicodeDecodeError:
-        raise Refused(326, "The bind address of -R is not UTF-8.") from None
-
-
-def _name(text: str, settings: GatewaySettings) -> _Name:
-    host = normalise(text)
-    return _Name(host) if "." in host else _Name(f"{host}.{settings.base_domain}", host)
-
-
 # -- http and tls ------------------------------------------------------------------------------------------------------
 
 
 def _web(
-    common: Claim, bound: _Name | None, port: int, command: Command, verb: str, settings: GatewaySettings
+    common: Claim, bound: Name | None, port: int, command: Command, verb: str, settings: GatewaySettings
 ) -> tuple[Claim, ...]:
     scheme, flagged = _flagged_name(command.options, verb, settings)
     if bound and flagged and bound.host != flagged.host:
@@ -216,7 +172,7 @@ def _web(
     claim = replace(common, host=name.host, label=None) if name and name.label is None else common
     if name and name.label is not None:
         claim = replace(common, label=name.label)
-    if name and _is_internal(name.host):
+    if name and is_internal(name.host):
         return (_internal(claim, name.port or port, scheme, command, verb),)
     if verb == "tls":
         _check_port(port, (443, 0), "tls", "443 or 0")
@@ -228,10 +184,6 @@ def _web(
         replace(claim, proto=proto, force_https=redirected and proto == "http")
         for proto in _protocols(port, scheme, command, redirected)
     )
-
-
-def _is_internal(host: str) -> bool:
-    return host.endswith(".internal")
 
 
 def _internal(claim: Claim, port: int, scheme: str, command: Command, verb: str) -> Claim:
@@ -257,10 +209,10 @@ def _check_passthrough(claim: Claim) -> None:
         )
 
 
-def _flagged_name(options: Mapping[str, Any], verb: str, settings: GatewaySettings) -> tuple[str, _Name | None]:
+def _flagged_name(options: Mapping[str, Any], verb: str, settings: GatewaySettings) -> tuple[str, Name | None]:
     """The scheme (or nothing) and the name that ``--url``, ``--domain`` and ``--subdomain`` ask for."""
     scheme, url_name = _web_url(options["url"], verb, settings) if "url" in options else ("", None)
-    domain = _name(options["domain"], settings) if "domain" in options else None
+    domain = name_of(options["domain"], settings) if "domain" in options else None
     subdomain = _subdomain(options["subdomain"], settings) if "subdomain" in options else None
     wanted = [name for name in (url_name, domain, subdomain) if name]
     if len({name.host for name in wanted}) > 1:
@@ -268,9 +220,9 @@ def _flagged_name(options: Mapping[str, Any], verb: str, settings: GatewaySettin
     return scheme, wanted[0] if wanted else None
 
 
-def _subdomain(text: str, settings: GatewaySettings) -> _Name:
+def _subdomain(text: str, settings: GatewaySettings) -> Name:
     label = normalise(text)
-    return _Name(f"{label}.{settings.base_domain}", None if "." in label else label)
+    return Name(f"{label}.{settings.base_domain}", None if "." in label else label)
 
 
 def _protocols(port: int, scheme: str, command: Command, redirected: bool) -> tuple[str, ...]:
@@ -298,13 +250,13 @@ def _wants_both(port: int, asked: str, command: Command) -> bool:
     return command.version == 1 and port in (80, 443)
 
 
-def _web_url(text: str, verb: str, settings: GatewaySettings) -> tuple[str, _Name | None]:
-    scheme, host, port = _url(text)
-    name = _name(host, settings) if host else None
+def _web_url(text: str, verb: str, settings: GatewaySettings) -> tuple[str, Name | None]:
+    scheme, host, port = split_url(text)
+    name = name_of(host, settings) if host else None
     allowed = ("https", "http") if verb == "http" else ("tls",)
     if scheme and scheme not in allowed:
         raise Refused(BAD_PORT, f"The command {verb} publishes {' or '.join(allowed)} URLs, not {scheme}://.")
-    if name and _is_internal(name.host):
+    if name and is_internal(name.host):
         return scheme, replace(name, port=port)
     default = 80 if scheme == "http" else 443
     if port not in (None, default, settings.public_ports.get(scheme or allowed[0], default)):
@@ -312,33 +264,10 @@ def _web_url(text: str, verb: str, settings: GatewaySettings) -> tuple[str, _Nam
     return scheme, name
 
 
-def _url(text: str) -> tuple[str, str, int | None]:
-    """
-    Take ``--url`` apart: scheme or empty, host or empty, port or ``None``.
-
-    :raises Refused: ngrok's codes for URLs of endpoints.
-    """
-    try:
-        parts = urlsplit(text if "://" in text else f"//{text}")
-        port = parts.port
-    except ValueError as error:
-        code = 9033 if "cast" in str(error) else 9030 if "range" in str(error) else 9034
-        raise Refused(code, f"'{shown(text)}' is not a URL.") from None
-    if parts.path == "/" and not (parts.query or parts.fragment or parts.username is not None):
-        raise Refused(9038, f"'{shown(text)}' ends with a slash. Leave it out.")
-    if parts.path or parts.query or parts.fragment or "?" in text or "#" in text or "@" in text:
-        raise Refused(9037, f"'{shown(text)}' holds more than scheme, host and port.")
-    if parts.scheme and parts.scheme not in ("https", "http", "tls", "tcp"):
-        raise Refused(9036, f"The scheme {shown(parts.scheme)} is unknown. Use https, http, tls or tcp.")
-    if port == 0:
-        raise Refused(9030, f"The port of '{shown(text)}' is out of range.")
-    return parts.scheme, parts.hostname or "", port
-
-
 # -- tcp ---------------------------------------------------------------------------------------------------------------
 
 
-def _tcp(common: Claim, bound: _Name | None, port: int, options: Mapping[str, Any], settings: GatewaySettings) -> Claim:
+def _tcp(common: Claim, bound: Name | None, port: int, options: Mapping[str, Any], settings: GatewaySettings) -> Claim:
     flagged, flag = _flagged_address(options, settings)
     chosen = port not in (0, 80, 443)
     if flagged:
@@ -364,9 +293,9 @@ def _tcp(common: Claim, bound: _Name | None, port: int, options: Mapping[str, An
     return replace(common, port=port) if chosen and _may_choose(port, settings) else common
 
 
-def _tcp_name(name: _Name, settings: GatewaySettings) -> _Name:
+def _tcp_name(name: Name, settings: GatewaySettings) -> Name:
     """A short name that is the host of TCP addresses means that host, and none under the base domain."""
-    return _Name(settings.tcp_host) if name.label == settings.tcp_host else name
+    return Name(settings.tcp_host) if name.label == settings.tcp_host else name
 
 
 def _may_choose(port: int, settings: GatewaySettings) -> bool:
@@ -387,14 +316,14 @@ def _flagged_address(options: Mapping[str, Any], settings: GatewaySettings) -> t
     remote = split_hostport(options["remote-addr"]) if "remote-addr" in options else None
     if "url" not in options:
         return remote, "remote-addr"
-    scheme, host, port = _url(options["url"])
+    scheme, host, port = split_url(options["url"])
     if scheme and scheme != "tcp":
         raise Refused(BAD_PORT, f"The command tcp publishes tcp URLs, not {scheme}://.")
     if not host:
         return remote, "remote-addr"
     if port is None:
         raise Refused(18003, f"'{shown(options['url'])}' has no port: write it as tcp://host:port.")
-    address = _tcp_name(_name(host, settings), settings).host, port
+    address = _tcp_name(name_of(host, settings), settings).host, port
     if remote and remote != address:
         raise Refused(HOSTNAME_AND_SUBDOMAIN, "--url and --remote-addr name different addresses. Use one of them.")
     return address, "url"

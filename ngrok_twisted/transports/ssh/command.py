@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Any, Iterable, Iterator, Mapping
+from typing import Any, Collection, Iterable, Iterator, Mapping
 
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.transports.ssh.flags import (
@@ -103,13 +103,13 @@ def language_version(username: bytes) -> int:
 
 
 def parse(
-    command: bytes, version: int = LATEST, modules: frozenset[str] = frozenset(), required: bool = False
+    command: bytes, version: int = LATEST, modules: Collection[str] = (), required: bool = False
 ) -> tuple[Command, ...]:
     """
     Parse what an ``exec`` request carries.
 
     :param version: of the language, see `language_version`.
-    :param modules: the module kinds of this server.
+    :param modules: the names of the module kinds of this server.
     :param required: each must say what it is; the port does not.
     :return: one command or more, in the order of the forwards they are for; `IMPLIED` for an empty command.
     :raises Refused: 1107, 1108, 1109, 1110 and the codes of single values.
@@ -120,7 +120,7 @@ def parse(
     return plan
 
 
-def _plan(words: list[Word], version: int, modules: frozenset[str]) -> Iterator[Command]:
+def _plan(words: list[Word], version: int, modules: Collection[str]) -> Iterator[Command]:
     if not words:
         yield Command(version=version)
     elif "=" in words[0].text and not words[0].text.startswith("-"):
@@ -157,7 +157,7 @@ def _parts(words: list[Word]) -> Iterable[list[Word]]:
 class _Parser:
     """Parses one command."""
 
-    def __init__(self, version: int, modules: frozenset[str]) -> None:
+    def __init__(self, version: int, modules: Collection[str]) -> None:
         self._version = version
         self._modules = modules
         self._verb = ""
@@ -208,9 +208,6 @@ class _Parser:
         return flag.name
 
     def _find(self, name: str, word: Word) -> Flag:
-        renamed = RENAMED.get(name)
-        if self._version == 1 and name != "bind-tls":
-            name = renamed or name
         flag = BY_NAME.get(name)
         if flag is None or (flag.only_v1 and self._version != 1):
             raise Refused(
@@ -302,6 +299,8 @@ def _check_together(options: Mapping[str, Any]) -> None:
             "--schemes takes one scheme for a forward: https or http. For both on one name, ask for two forwards, "
             "such as -R myapp:443:localhost:3000 -R myapp:80:localhost:3000.",
         )
+    if "verify-webhook-secret" in options and "verify-webhook" not in options:
+        raise Refused(PARSE_ERROR, "--verify-webhook-secret needs --verify-webhook: say whose webhooks they are.")
     if not options.get("upstream-tls"):
         for name in ("upstream-tls-verify", "upstream-tls-name"):
             if options.get(name):

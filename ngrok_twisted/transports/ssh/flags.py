@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Callable
+from typing import Any, Callable, Collection
 
 from ngrok_twisted.transports.ssh import values
 
@@ -171,7 +171,13 @@ _OUTPUT = (
 )
 
 _MODULES = (
-    _module("basic-auth", "basic_auth", "ask visitors for a user name and password", value="user:password"),
+    _module(
+        "basic-auth",
+        "basic_auth",
+        "ask visitors for a user name and password",
+        aliases=("auth",),
+        value="user:password",
+    ),
     _module("cidr-allow", "ip_restriction", "only these addresses may visit", on=_PUBLIC, commas=True, value="cidr"),
     _module("cidr-deny", "ip_restriction", "these addresses may not visit", on=_PUBLIC, commas=True, value="cidr"),
     _module(
@@ -179,7 +185,7 @@ _MODULES = (
         "circuit_breaker",
         "share of 5xx answers that trips",
         Kind.FLOAT,
-        read=values.fraction,
+        read=values.number,
         value="0.5",
     ),
     _module("compression", "compression", "compress responses", Kind.BOOL),
@@ -193,9 +199,23 @@ _MODULES = (
     _module("oidc-client-id", "oidc", "your application's id there", Kind.STRING, value="id"),
     _module("oidc-client-secret", "oidc", "your application's secret there", Kind.STRING, value="secret"),
     _module("oidc-scope", "oidc", "scopes to ask for", commas=True, value="scope"),
-    _module("request-header-add", "request_headers", "add a header to requests", prose=True, value="'name: value'"),
+    _module(
+        "request-header-add",
+        "request_headers",
+        "add a header to requests",
+        prose=True,
+        read=values.header_line(370),
+        value="'name: value'",
+    ),
     _module("request-header-remove", "request_headers", "remove a header from requests", value="name"),
-    _module("response-header-add", "response_headers", "add a header to responses", prose=True, value="'name: value'"),
+    _module(
+        "response-header-add",
+        "response_headers",
+        "add a header to responses",
+        prose=True,
+        read=values.header_line(371),
+        value="'name: value'",
+    ),
     _module("response-header-remove", "response_headers", "remove a header from responses", value="name"),
     _module(
         "ua-filter-allow", "user_agent_filter", "User-Agents that may visit", commas=True, prose=True, value="regex"
@@ -228,8 +248,24 @@ _MODULES = (
         value="upstream|edge",
         help="where TLS ends",
     ),
-    _module("traffic-policy", "traffic_policy", "a policy, in JSON", Kind.STRING, on=_PUBLIC, prose=True, value="json"),
-    _module("traffic-policy-url", "traffic_policy", "where to fetch a policy", Kind.STRING, on=_PUBLIC, value="url"),
+    _module(
+        "traffic-policy",
+        "traffic_policy",
+        "a policy: JSON, or base64: and YAML or JSON in Base64",
+        Kind.STRING,
+        on=_PUBLIC,
+        prose=True,
+        value="json",
+    ),
+    _module(
+        "traffic-policy-url",
+        "traffic_policy",
+        "where the server fetches a policy, once",
+        Kind.STRING,
+        on=_PUBLIC,
+        read=values.policy_url,
+        value="url",
+    ),
     _module(
         "traffic-policy-file",
         "traffic_policy",
@@ -255,15 +291,15 @@ FLAGS: tuple[Flag, ...] = _WHERE + _ABOUT + _UPSTREAM + _MODULES + _OUTPUT + _IM
 BY_NAME: dict[str, Flag] = {name: flag for flag in FLAGS for name in (flag.name, *flag.aliases)}
 
 #: Names that only the old language knows, and what they are called today.
-RENAMED = {"auth": "basic-auth", "bind-tls": "schemes"}
+RENAMED = {"bind-tls": "schemes"}
 
 
-def usable(flag: Flag, modules: frozenset[str]) -> bool:
+def usable(flag: Flag, modules: Collection[str]) -> bool:
     """Whether the flag can do its work on this server."""
     return not flag.impossible and (not flag.needs or flag.needs in modules)
 
 
-def help_lines(command: str, modules: frozenset[str]) -> list[tuple[str, str]]:
+def help_lines(command: str, modules: Collection[str]) -> list[tuple[str, str]]:
     """
     What ``--help`` lists for a command: pairs of a form and what it does.
 

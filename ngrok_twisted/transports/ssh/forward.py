@@ -10,9 +10,10 @@ from typing import Any, Iterable
 from twisted.internet.defer import Deferred
 
 from ngrok_twisted.claim import Claim, Grant
-from ngrok_twisted.transports.ssh.bind import Wish, key_of
+from ngrok_twisted.transports.ssh.bind import Wish
 from ngrok_twisted.transports.ssh.command import IMPLIED, Command
 from ngrok_twisted.transports.ssh.console import Shown, clean
+from ngrok_twisted.transports.ssh.naming import key_of
 from ngrok_twisted.transports.ssh.tunnel import SSHTunnel
 
 #: The highest TCP port.
@@ -39,7 +40,7 @@ class Forward:
     :ivar tunnels: what is online, one a grant.
     :ivar port: the port in its channels: the requested one, or the allocated one for 0.
     :ivar born: seconds on the clock when it went online.
-    :ivar work: the claim that is under way, or ``None``.
+    :ivar work: the claim that is under way, or what comes before it; or ``None``.
     :ivar attempt: grows with every try to put it online; an older one is of no interest.
     :ivar expiry: the delayed call that ends it, or ``None``.
     """
@@ -57,7 +58,7 @@ class Forward:
         self.port = wish.port
         self.born = 0.0
         self.expiry: Any = None
-        self.work: Deferred[Grant] | None = None
+        self.work: Deferred[Any] | None = None
         self.attempt = 0
 
     @property

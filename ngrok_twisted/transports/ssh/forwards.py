@@ -15,6 +15,7 @@ from ngrok_twisted.errors import Refused
 from ngrok_twisted.records.ids import new_id, related_id
 from ngrok_twisted.transports.ssh.bind import ONE_EACH, Wish, bind
 from ngrok_twisted.transports.ssh.command import Command
+from ngrok_twisted.transports.ssh.documents import Documents
 from ngrok_twisted.transports.ssh.forward import Forward, State, allocate, title
 from ngrok_twisted.transports.ssh.settings import GatewaySettings
 from ngrok_twisted.transports.ssh.tunnel import SSHTunnel
@@ -62,10 +63,12 @@ class Forwards:
         reservations: Any,
         tunnels: Any,
         clock: Any,
+        documents: Documents,
     ) -> None:
         """
         :param session: the `IAgentSession` that claims; it is told of everything too (`IForwardWatcher`).
         :param audience: has ``flow_opened``, ``flow_ended`` and ``dial_failed``, see `Screens`.
+        :param documents: what commands wait for.
         """
         self._session = session
         self._watcher: IForwardWatcher = session
@@ -75,6 +78,7 @@ class Forwards:
         self._reservations = reservations
         self._tunnels = tunnels
         self._clock = clock
+        self._documents = documents
         self._all: list[Forward] = []
         self._calls: set[Any] = set()
 
@@ -135,7 +139,7 @@ class Forwards:
         """
         claims = bind(replace(forward.wish, metadata=metadata), command, self._settings, self._clock.seconds())
         forward.silent = False
-        if claims == forward.claims:
+        if claims == forward.claims and not self._documents.needed(command):
             return False
         self._take_down(forward, release=True)
         self.begin(forward, command, metadata, False)
@@ -144,7 +148,8 @@ class Forwards:
     async def _establish(self, forward: Forward) -> None:
         attempt = forward.attempt
         try:
-            forward.claims = bind(forward.wish, forward.command, self._settings, self._clock.seconds())
+            command = await self._command(forward, attempt)
+            forward.claims = bind(forward.wish, command, self._settings, self._clock.seconds())
             for claim in forward.claims:
                 await self._claim(forward, claim, attempt)
             self._online(forward)
@@ -155,6 +160,24 @@ class Forwards:
         except Exception:
             self._log.failure("a forward of {account} could not be set up", account=self._session.principal.account_id)
             self.refuse(forward, Refused(None, "The server could not set up this forward; its log says why."))
+
+    async def _command(self, forward: Forward, attempt: int) -> Command:
+        """
+        The command of a forward, with all that it names elsewhere.
+
+        :raises _Abandoned: nobody waits for it any more.
+        """
+        if not self._documents.needed(forward.command):
+            return forward.command
+        work = forward.work = Deferred.fromCoroutine(self._documents.resolved(forward.command))
+        try:
+            command = await work
+        except CancelledError:
+            raise _Abandoned() from None
+        if forward.state is State.DEAD or forward.attempt != attempt:
+            raise _Abandoned()
+        forward.work = None
+        return command
 
     async def _claim(self, forward: Forward, claim: Claim, attempt: int) -> None:
         """

@@ -31,6 +31,7 @@ from ngrok_twisted.records.ids import new_id
 from ngrok_twisted.transports.ssh.adopt import adopt, fresh
 from ngrok_twisted.transports.ssh.bind import assign
 from ngrok_twisted.transports.ssh.command import IMPLIED, Command
+from ngrok_twisted.transports.ssh.documents import Documents
 from ngrok_twisted.transports.ssh.farewell import Farewell
 from ngrok_twisted.transports.ssh.forward import Forward
 from ngrok_twisted.transports.ssh.forwards import STOPPED, Forwards
@@ -41,8 +42,6 @@ from ngrok_twisted.transports.ssh.screen import Screen
 from ngrok_twisted.transports.ssh.screens import Screens, exit_status
 from ngrok_twisted.transports.ssh.settings import GatewaySettings
 from ngrok_twisted.transports.ssh.timers import Timers
-
-SECONDS = 1
 
 NO_FORWARD = 1112
 
@@ -82,12 +81,14 @@ class Gateway:
         refusal: Refused | None = None,
         wants_hint: Callable[[str], bool] = lambda credential_id: False,
         when_gone: Callable[[Gateway], None] = lambda gateway: None,
+        fetch: Callable[[str], Deferred[str]] = lambda url: fail(Refused(None, "Nothing is fetched here.")),
     ) -> None:
         """
         :param connection: the authenticated connection.
         :param refusal: why it may not publish anything, or ``None``.
         :param wants_hint: whether the user of this credential should be shown how to reconnect, today.
         :param when_gone: called once the connection is gone.
+        :param fetch: see `Documents`.
         """
         self.id = new_id("ts", clock.seconds())
         self.principal = connection.principal
@@ -109,8 +110,10 @@ class Gateway:
             clock=clock,
             wants_hint=lambda: wants_hint(self.principal.credential_id),
         )
+        self._documents = Documents(fetch, clock)
         self._forwards = Forwards(
             session=self,
+            documents=self._documents,
             audience=self._screens,
             connection=connection,
             settings=settings,
@@ -273,7 +276,7 @@ class Gateway:
         self._farewell.busy()
         screen.speak({})
         try:
-            plan = self._read(command)
+            plan = self._documents.expect(session, self._read(command))
         except Refused as refused:
             self._reject(screen, refused)
             return
@@ -332,14 +335,15 @@ class Gateway:
     def session_input(self, session: Any, data: bytes) -> None:
         """The user typed."""
         screen = self._screens.find(session)
-        if screen is not None:
+        if not self._documents.received(session, data) and screen is not None:
             watched = screen.watching
             self._screens.typed(screen, data, self._forwards.live())
             if watched and not screen.watching:
                 self._quit()
 
     def session_eof(self, session: Any) -> None:
-        """Standard input ended: ``</dev/null`` and systemd do that, and it means nothing."""
+        """Standard input ended: that of ``</dev/null`` and systemd means nothing, but a document is whole now."""
+        self._documents.ended(session)
 
     def session_signal(self, session: Any, name: str) -> None:
         """INT, TERM and HUP end the session."""
@@ -362,6 +366,7 @@ class Gateway:
 
     def session_closed(self, session: Any) -> None:
         """The session is gone; its forwards stay, for a mux client may have asked for them."""
+        self._documents.lost(session)
         screen = self._screens.remove(session)
         if screen is not None and self._plan is not None and self._plan[0] is screen:
             self._plan = None
@@ -376,6 +381,7 @@ class Gateway:
         self._held.take()
         self._screens.clear()
         self._forwards.lost()
+        self._documents.close()
         self._when_gone(self)
 
     def _no_forward(self) -> None:

@@ -20,6 +20,7 @@ from ngrok_twisted.interfaces import ITransportKind
 from ngrok_twisted.marks import EXTERNAL, ONE_OR_MANY
 from ngrok_twisted.records.base import Problem
 from ngrok_twisted.transports.ssh import hostkeys
+from ngrok_twisted.transports.ssh.fetching import Fetcher
 from ngrok_twisted.transports.ssh.gateway import Gateway
 from ngrok_twisted.transports.ssh.hints import Hints
 from ngrok_twisted.transports.ssh.limits import SSHLimits
@@ -53,6 +54,7 @@ class Config:
     :ivar keepalive_misses: unanswered asks after which the connection is given up: with these defaults a vanished client is
         noticed within 30 seconds.
     :ivar user_certificates: let users in with a certificate that one of the ``ssh_certificate_authorities`` has signed.
+    :ivar private_policy_urls: ``--traffic-policy-url`` may lead to private networks, and to this machine itself.
     :ivar prefer_aes_gcm: choose AES-GCM for clients that have it; it costs both ends half of what they would choose.
     """
 
@@ -65,6 +67,7 @@ class Config:
     keepalive_seconds: float = 10.0
     keepalive_misses: int = 2
     user_certificates: bool = False
+    private_policy_urls: bool = False
     prefer_aes_gcm: bool = True
 
 
@@ -174,6 +177,7 @@ class SSHService(Service):
         self._sessions = sessions
         self._clock = runtime.reactor
         self._hints = Hints(runtime.reactor)
+        self._fetcher = Fetcher(runtime.reactor, config.private_policy_urls)
         self._gateways: dict[Gateway, Any] = {}
         self._refusal: Refused | None = None
         self._empty: Deferred[None] | None = None
@@ -209,6 +213,7 @@ class SSHService(Service):
             or self._turned_away(connection)
             or self._too_many(connection.principal.credential_id),
             wants_hint=self._hints.wanted,
+            fetch=self._fetcher.fetch,
             when_gone=self._gone,
         )
         self._gateways[gateway] = self._sessions.track(gateway) if self._sessions is not None else lambda: None

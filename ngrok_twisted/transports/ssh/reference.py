@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Iterable, Iterator
 
-from ngrok_twisted.transports.ssh.flags import FLAGS, PUBLISHING, RENAMED, Flag, Kind
+from ngrok_twisted.transports.ssh.flags import FLAGS, PUBLISHING, Flag, Kind
 
 BEGIN = "<!-- begin flags: python -m ngrok_twisted.transports.ssh.reference docs/ssh.md -->"
 END = "<!-- end flags -->"
@@ -88,11 +88,8 @@ def _meaning(flag: Flag) -> str:
 
 def _sentences(flag: Flag) -> Iterable[str]:
     yield flag.help if flag.help.endswith(".") else f"{flag.help}."
-    old = [name for name, today in RENAMED.items() if today == flag.name and name != "bind-tls"]
     if flag.only_v1:
         yield "Only as `v1@`; today it is `--schemes`."
-    if old:
-        yield f"As `v1@` also `--{old[0]}`."
     if flag.names:
         yield "Fits one `-R` only."
     if flag.needs and flag.harmless != (False,):

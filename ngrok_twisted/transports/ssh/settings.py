@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Mapping
+from typing import Any, Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +22,7 @@ class GatewaySettings:
     :ivar tcp_host: the host of public TCP addresses.
     :ivar tcp_ports: the first and the last port of the TCP pool.
     :ivar allow_requested_ports: ``-R 20022:…`` may ask for a free port of the pool without a reservation.
-    :ivar module_kinds: names of the module kinds that flags may use. Such options arrive in ``Claim.modules``, so name
-        a kind here only when the edge gives it to the endpoint.
+    :ivar module_kinds: the module kinds of the edge by name. The flags of others are refused.
     :ivar require_command: refuse a forward without a command, as ngrok does.
     :ivar max_forwards: forwards of one connection at a time.
     :ivar max_sessions_per_credential: connections of one key at a time.
@@ -40,7 +39,7 @@ class GatewaySettings:
     tcp_host: str = "localhost"
     tcp_ports: tuple[int, int] = (20000, 29999)
     allow_requested_ports: bool = False
-    module_kinds: frozenset[str] = frozenset()
+    module_kinds: Mapping[str, Any] = field(default_factory=dict)
     require_command: bool = False
     max_forwards: int = 10
     max_sessions_per_credential: int = 20

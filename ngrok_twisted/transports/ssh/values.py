@@ -121,15 +121,12 @@ def proxy_version(text: str) -> int:
     return int(text)
 
 
-def fraction(text: str) -> float:
-    """A number above 0 and below 1."""
+def number(text: str) -> float:
+    """A number, with a point if it has a fraction."""
     try:
-        number = float(text)
+        return float(text)
     except ValueError:
-        raise ValueError("expects a number above 0 and below 1, such as 0.5") from None
-    if not 0.0 < number < 1.0:
-        raise ValueError("expects a number above 0 and below 1, such as 0.5")
-    return number
+        raise ValueError("expects a number, such as 0.5") from None
 
 
 def header_value(text: str) -> str:
@@ -149,6 +146,17 @@ def header_value(text: str) -> str:
     if not text or not re.fullmatch(r"[\x21-\x7e]{1,255}", text) or set(text) & set('/?#@\\"<>,'):
         raise ValueError("expects a host name, such as app.local or localhost:3000")
     return text
+
+
+def header_line(code: int):  # type: ignore[no-untyped-def]
+    """A reader for ``name: value``; ``code`` is ngrok's number for what is none."""
+
+    def read(text: str) -> str:
+        if ":" not in text:
+            raise Refused(code, "A header to add is written as 'name: value', and one of these has no colon.")
+        return text
+
+    return read
 
 
 def host_name(text: str) -> str:
@@ -234,6 +242,15 @@ def authority_id(text: str) -> str:
             "--mutual-tls-cas takes ids of certificate authorities (ca_...): "
             "a file on your machine cannot be read over SSH.",
         )
+    return text
+
+
+def policy_url(text: str) -> str:
+    """Where a policy stands; a name and a password in a URL would be shown to whoever reads it."""
+    scheme, colon, rest = text.partition("://")
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if scheme.lower() not in ("http", "https") or not host or "@" in host or not re.fullmatch(r"[\x21-\x7e]+", text):
+        raise ValueError("expects the URL of a document, such as https://example.com/policy.yaml")
     return text
 
 

@@ -5,6 +5,7 @@ Tests of `ngrok_twisted.control.api.reference`, and of what is written by hand i
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -13,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ngrok_twisted.control.api.method import Method
 from ngrok_twisted.control.api.reference import MARK, page
 from ngrok_twisted.control.api.routes import named_methods, resources
-from tests.control.declaring import ConfigCase, make_pair
+from tests.control.declaring import KEY, ConfigCase, make_pair
 
 FILE = Path(__file__).resolve().parents[3] / "docs" / "api.md"
 
@@ -25,9 +26,15 @@ def blocks(language: str) -> list[str]:
     return [text for word, text in _BLOCK.findall(FILE.read_text().partition(MARK)[0]) if word == language]
 
 
+@lru_cache(maxsize=None)
+def made_page() -> str:
+    """The page without what is written by hand."""
+    return page("")
+
+
 def section(name: str) -> str:
     """What the page says of one resource."""
-    made = page("")
+    made = made_page()
     start = made.index(f"\n### {name}\n")
     ends = [end for mark in ("\n### ", "\n## ") if (end := made.find(mark, start + 1)) > 0]
     return made[start : min(ends, default=len(made))]
@@ -54,14 +61,14 @@ class PageTests(SynchronousTestCase):
 
     def test_contents(self) -> None:
         """Each resource is in one of the tables at the top, with a link to what is said of it."""
-        made = page("")
+        made = made_page()
         for name in resources():
-            self.assertEqual(made.count(f"| [{name}](#{name}) |"), 1, name)
+            self.assertEqual(made.count(f"\n| [{name}](#{name}) |"), 1, name)
             self.assertEqual(made.count(f"\n### {name}\n"), 1, name)
 
     def test_deprecated(self) -> None:
         """What ngrok calls deprecated comes last."""
-        made = page("")
+        made = made_page()
         start = made.index("## Resources that ngrok calls deprecated")
         self.assertLess(made.index("\n### vaults\n"), start)
         self.assertGreater(made.index("\n### https_edges\n"), start)
@@ -69,9 +76,10 @@ class PageTests(SynchronousTestCase):
     def test_links(self) -> None:
         """Every link to a heading of the page has one."""
         made = FILE.read_text()
-        for target in set(re.findall(r"\]\(#([\w-]+)\)", made)):
-            headings = (re.sub(r"[^\w -]", "", line).strip().lower() for line in re.findall(r"^#+ (.*)$", made, re.M))
-            self.assertIn(target, [heading.replace(" ", "-") for heading in headings])
+        titles = (re.sub(r"[^\w -]", "", title).lower() for title in re.findall(r"^#+ (.*)$", made, re.MULTILINE))
+        self.assertEqual(
+            set(re.findall(r"\]\(#([\w-]+)\)", made)) - {title.replace(" ", "-") for title in titles}, set()
+        )
 
 
 class FieldTests(SynchronousTestCase):
@@ -112,7 +120,7 @@ class FieldTests(SynchronousTestCase):
 
     def test_null(self) -> None:
         """Null is spelled as in JSON."""
-        self.assertNotIn("`None`", page(""))
+        self.assertNotIn("`None`", made_page())
 
 
 class ExampleTests(ConfigCase):
@@ -123,10 +131,12 @@ class ExampleTests(ConfigCase):
         certificate, key = make_pair()
         (self.folder / "shop.pem").write_text(certificate)
         (self.folder / "shop.key").write_text(key)
+        (self.folder / "home" / ".ssh").mkdir(parents=True)
+        (self.folder / "home" / ".ssh" / "id_ed25519.pub").write_text(KEY)
         found = blocks("yaml")
         self.assertTrue(found)
         for text in found:
-            data = {"domain": "example.org", **yaml.safe_load(text)}
+            data = {"domain": "ngrok.localhost", **yaml.safe_load(text)}
             self.assertTrue(self.load(yaml.safe_dump(data), {"NGROK_API_KEY": "a-key-of-the-tests"}).declared.records)
 
     def test_python(self) -> None:

@@ -13,6 +13,7 @@ from ngrok_twisted.control.api.errors import APIError
 from ngrok_twisted.control.api.method import Method, Query
 from ngrok_twisted.control.api.requests import (
     DEPTH_MAX,
+    VALUES_MAX,
     base_url,
     check_version,
     parse_json,
@@ -185,6 +186,17 @@ class JSONTests(RequestCase):
             self.assertEqual(self.code(parse_json, opening * 100_000 + b"1" + closing * 100_000), 213)
         self.assertEqual(parse_json(b'["' + b"[" * 1000 + b'\\"{", [], []]'), ["[" * 1000 + '"{', [], []])
         self.assertEqual(len(parse_json(b"[" + b"[]," * 1000 + b"[]]")), 1001)
+
+    def test_many_values(self) -> None:
+        """The number of values has a bound, which commas in texts do not count for."""
+        for raw in (
+            b"[" + b"1," * VALUES_MAX + b"1]",
+            b"{" + b",".join(b'"k%d":1' % number for number in range(VALUES_MAX + 1)) + b"}",
+            b"[" + b"[1]," * (VALUES_MAX // 2) + b"1]",
+        ):
+            self.assertEqual(self.code(parse_json, raw), 213)
+        self.assertEqual(len(parse_json(b"[" + b"1," * (VALUES_MAX - 1) + b"1]")), VALUES_MAX)
+        self.assertEqual(parse_json(b'["' + b",[" * VALUES_MAX + b'"]'), [",[" * VALUES_MAX])
 
     def test_hostile(self) -> None:
         """Quotes that never end cost no more than their length."""

@@ -18,7 +18,7 @@ from ngrok_twisted.control.api.errors import APIError
 from ngrok_twisted.control.api.method import Answer, Method
 from ngrok_twisted.control.api.requests import BODY_MAX
 from ngrok_twisted.control.api.routes import Routes, all_methods
-from ngrok_twisted.control.api.site import APIResource
+from ngrok_twisted.control.api.site import BODY_TIMEOUT, APIResource
 from ngrok_twisted.errors import InvalidConfig, Refused, StoreUnusable
 from ngrok_twisted.iam.principal import Principal
 from ngrok_twisted.records.base import Problem
@@ -30,12 +30,18 @@ KEY = "Bearer good"
 
 
 class Keys:
-    """Knows two keys."""
+    """
+    Knows two keys.
+
+    :ivar deleted: whether it knows them no more.
+    """
+
+    deleted = False
 
     def principal_for(self, authorization: str | None) -> Principal:
         if authorization == "Bearer other":
             return principal(OTHER)
-        if authorization != KEY:
+        if authorization != KEY or self.deleted:
             raise Refused(200 if authorization is None else 203, "There is no such key.")
         return principal()
 
@@ -85,15 +91,16 @@ class SiteCase(SynchronousTestCase):
             self.method("GET", "/call", lambda call: self.result()),
             self.method("GET", "/open", lambda call: Answer(200, {}), public=True),
         ]
+        self.keys = Keys()
         doors = Access(
             lambda: self.harness.control.records,
-            Keys(),
+            self.keys,
             lambda records, account_id, host: not self.shut_out,
             self.harness.clock,
             AccessLimits(failures_per_minute=5),
         )
         url = "https://api.example.com:8443"
-        self.api = APIResource(self.harness.parts, Routes([*all_methods(), *own]), doors, url)
+        self.api = APIResource(self.harness.parts, Routes([*all_methods(), *own]), doors, url, self.harness.clock)
         self.visitor = self.visit()
 
     def visit(self) -> Visitor:
@@ -416,6 +423,28 @@ class BodyTests(SiteCase):
             self.harness.clock.advance(60)
         received = Received(self.visitor.take())
         self.assertEqual((received.status, received.json["status_code"]), (408, 408))
+
+    def test_trickle(self) -> None:
+        """A body that never ends, though it goes on, is given up, and takes no place any more."""
+        self.patch(access, "AT_ONCE_MAX", 1)
+        self.visitor.send(self.head("POST", "/echo", "Content-Length: 1000") + b"{")
+        for _ in range(5):
+            self.harness.clock.advance(BODY_TIMEOUT / 6)
+            self.visitor.send(b" ")
+        self.assertEqual(self.visitor.take(), b"")
+        self.harness.clock.advance(BODY_TIMEOUT / 6)
+        received = Received(self.visitor.take())
+        self.assertEqual((received.status, received.json["status_code"]), (408, 408))
+        self.visitor = self.visit()
+        self.assertEqual(self.ask("GET", "/vaults").status, 200)
+
+    def test_key_deleted_meanwhile(self) -> None:
+        """A key that is deleted while a body is sent is of no more use."""
+        self.visitor.send(self.head("POST", "/echo", "Content-Length: 2", "Content-Type: application/json") + b"{")
+        self.keys.deleted = True
+        received = self.send(b"}")
+        self.assertEqual((received.status, received.json["error_code"]), (403, "ERR_NGROK_203"))
+        self.assertEqual(self.calls, [])
 
     def test_left(self) -> None:
         """Whoever leaves in mid-body has asked for nothing."""

@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.control.around import Around
 from ngrok_twisted.control.rules.endpoints import rules
-from ngrok_twisted.records.base import Put, Snapshot
+from ngrok_twisted.records.base import Put, Record, Snapshot
+from ngrok_twisted.records.edge import HTTPSEdge
 from ngrok_twisted.records.endpoint import Endpoint
 from tests.control.api.harness import ACCOUNT, OTHER, SETTINGS
 
@@ -29,7 +30,7 @@ CLOUD = Endpoint(
 class EndpointRulesTests(SynchronousTestCase):
     """What must hold among others."""
 
-    def codes(self, record: Endpoint, *others: Endpoint, live: tuple[Endpoint, ...] = (), **settings: Any) -> list[int]:
+    def codes(self, record: Endpoint, *others: Record, live: tuple[Endpoint, ...] = (), **settings: Any) -> list[int]:
         """The codes of what is wrong."""
         records = Snapshot().with_changes([Put(one) for one in (record, *others)])
         around = Around(records=records, settings=replace(SETTINGS, **settings), live={one.id: one for one in live})
@@ -38,6 +39,14 @@ class EndpointRulesTests(SynchronousTestCase):
     def test_alone(self) -> None:
         """An endpoint is not in its own way."""
         self.assertEqual(self.codes(CLOUD), [])
+
+    def test_other_accounts_edge(self) -> None:
+        """A name that another account's edge has is not to be had on the other port either; one's own edge is no obstacle."""
+        plain = replace(CLOUD, proto="http", port=80)
+        theirs = HTTPSEdge(id="edghts_1", account_id=OTHER, hostports=("a.example.com:443",))
+        self.assertEqual(self.codes(plain, theirs), [18006])
+        self.assertEqual(self.codes(CLOUD, theirs), [18017])
+        self.assertEqual(self.codes(plain, replace(theirs, account_id=ACCOUNT)), [])
 
     def test_address(self) -> None:
         """An address that another account's agent has is not to be had, however both pool."""

@@ -14,7 +14,9 @@ from botocore.exceptions import ClientError
 
 
 def plain(value):
-    """JSON of what the SDK gives: bytes as Base64, times as text."""
+    """JSON of what the SDK gives: files as text, bytes as Base64, times as text."""
+    if hasattr(value, "read"):
+        return value.read().decode()
     return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 

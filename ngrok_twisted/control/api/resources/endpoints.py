@@ -180,10 +180,10 @@ class Endpoints(Collection[Any]):
         for method in super().methods():
             yield replace(method, query=(*method.query, "id", "url")) if method.action == "list" else method
 
-    def _list(self, call: Call) -> Answer:
+    async def _list(self, call: Call) -> Answer:
         together = pools(self.owned(call, call.records))
         shown = lambda record: schema.dump(self._views.show(call, record, together))
-        body = paging.page(
+        body = await paging.page(
             call, self.path, self.list_key, self._asked_for(call), shown, self.filterable, _SPELLINGS, _filtered
         )
         return Answer(200, body)

@@ -22,15 +22,22 @@ from ngrok_twisted.records.event_subscription import EventSubscription
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EventDestinationCreate(Texts):
+class EventDestinationItem(Texts):
     """
     :ivar format: ``json``, the only one there is.
     :ivar target: where to; exactly one.
-    :ivar verify_with_test_event: send a test event first, and refuse what it does not get through to.
     """
 
     format: str = "json"
     target: EventTarget = EventTarget()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventDestinationCreate(EventDestinationItem):
+    """
+    :ivar verify_with_test_event: send a test event first, and refuse what it does not get through to.
+    """
+
     verify_with_test_event: bool = False
 
 
@@ -78,14 +85,13 @@ class EventDestinations(Collection[EventDestination]):
     View = EventDestinationView
     Create = EventDestinationCreate
     Update = EventDestinationUpdate
+    Declared = EventDestinationItem
     declared_at = "event_destinations"
     filterable = ("id", "created_at", "description", "metadata")
     codes = {"": 5103, "format": 235, "target": 236}
 
     def make(self, making: Making, body: Any) -> EventDestination:
         """Collection."""
-        if making.declared and body.verify_with_test_event:
-            raise Refused(215, "verify_with_test_event needs somebody who waits for an answer: take it out.")
         return EventDestination(**self.common(making, body), format=body.format.lower(), target=body.target)
 
     def changed(self, call: Call, record: EventDestination, body: Any, records: Snapshot) -> EventDestination:

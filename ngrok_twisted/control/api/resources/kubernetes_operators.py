@@ -220,14 +220,14 @@ class KubernetesOperators(Collection[KubernetesOperator]):
             query=("before_id", "limit"),
         )
 
-    def _bound(self, call: Call) -> Answer:
+    async def _bound(self, call: Call) -> Answer:
         operator = self.find(call, call.records, call.params["id"])
         wanted = operator.binding is not None and ALL in operator.binding.endpoint_selectors
         found = list(_bound_endpoints(call)) if wanted else []
         together = pools(found)
         path = f"{self.path}/{operator.id}/bound_endpoints"
         shown = lambda record: _spelled_out(schema.dump(self._views.show(call, record, together)))
-        return Answer(200, paging.page(call, path, "endpoints", found, shown))
+        return Answer(200, await paging.page(call, path, "endpoints", found, shown))
 
 
 def _bound_endpoints(call: Call) -> Iterator[Endpoint]:

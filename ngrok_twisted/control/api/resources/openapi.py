@@ -37,13 +37,17 @@ class OpenAPI:
             public=True,
         )
 
-    def _get(self, call: Call) -> Answer:
-        return Answer(200, _text().replace(_HERE, json.dumps(call.base_url).encode("ascii")))
+    async def _get(self, call: Call) -> Answer:
+        text = await call.parts.more["in_thread"](_text)
+        return Answer(200, text.replace(_HERE, json.dumps(call.base_url).encode("ascii")))
 
 
 @lru_cache(maxsize=1)
 def _text() -> bytes:
-    """The document as JSON. It is half a megabyte and anybody may ask for it, so that it is made once."""
+    """
+    The document as JSON. It is half a megabyte and anybody may ask for it, so that it is made once; that takes a while, which
+    is spent in a thread.
+    """
     return json.dumps(document(named_methods(), json.loads(_HERE)), separators=(",", ":")).encode("ascii")
 
 

@@ -145,11 +145,11 @@ class Secrets(Collection[Secret]):
             query=("before_id", "limit"),
         )
 
-    def _in_vault(self, call: Call) -> Answer:
+    async def _in_vault(self, call: Call) -> Answer:
         vault = Vaults().find(call, call.records, call.params["id"])
         inside = (secret for secret in self.owned(call, call.records) if secret.vault_id == vault.id)
         shown = lambda record: schema.dump(self.view(call, record))
-        return Answer(200, paging.page(call, f"{Vaults.path}/{vault.id}/secrets", self.list_key, inside, shown))
+        return Answer(200, await paging.page(call, f"{Vaults.path}/{vault.id}/secrets", self.list_key, inside, shown))
 
 
 def _vault(making: Making, body: Any) -> Vault:

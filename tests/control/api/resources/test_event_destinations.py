@@ -4,10 +4,20 @@ Tests for `ngrok_twisted.control.api.resources.event_destinations`.
 
 from typing import Any
 
-from tests.control.api.harness import APITestCase
+from ngrok_twisted.observability.destination import DestinationBusy, DestinationRefused
+from ngrok_twisted.records.event_destination import EventDestination
+from tests.control.api.harness import APIHarness, APITestCase
 
 DATADOG = {"api_key": "k" * 32, "ddtags": "env:test", "service": "edge", "ddsite": "datadoghq.eu"}
 STREAM = "arn:aws:kinesis:us-east-1:123456789012:stream/events"
+AZURE = {
+    "tenant_id": "tenant",
+    "client_id": "application",
+    "client_secret": "hush",
+    "logs_ingestion_uri": "https://events.eastus-1.ingest.monitor.azure.com",
+    "data_collection_rule_id": "dcr-" + "0" * 32,
+    "data_collection_stream_name": "Custom-Events",
+}
 KEY = {"aws_access_key_id": "AKIA", "aws_secret_access_key": "hush"}
 
 
@@ -61,6 +71,13 @@ class EventDestinationTests(APITestCase):
             (amazon(creds={"aws_access_key_id": "AKIA"}), 5106),
             ({"target": {"kinesis": {"auth": {"role": role}, "stream_arn": "x"}}}, 5120),
             ({"target": {"firehose": {"auth": {"role": role}, "delivery_stream_arn": STREAM}}}, 5129),
+            (
+                {"target": {"kinesis": {"auth": {"role": role}, "stream_arn": STREAM.replace("us-east-1", "a.b/")}}},
+                5120,
+            ),
+            ({"target": {"kinesis": {"auth": {"role": role}, "stream_arn": STREAM + "\n"}}}, 5120),
+            ({"target": {"azure_logs_ingestion": {**AZURE, "logs_ingestion_uri": "https://a.example.org"}}}, 5138),
+            ({"target": {"azure_logs_ingestion": {**AZURE, "tenant_id": "a/b"}}}, 5139),
         ]
         for body, code in cases:
             self.assertEqual(self.refused("POST", "/event_destinations", body).code, code, body)
@@ -76,3 +93,95 @@ class EventDestinationTests(APITestCase):
         made = self.ok("POST", "/event_destinations", {"target": {"datadog": DATADOG}})
         self.ok("POST", "/event_subscriptions", {"destination_ids": [made["id"]]})
         self.assertEqual(self.refused("DELETE", f"/event_destinations/{made['id']}").code, 5112)
+
+
+class Publisher:
+    """
+    Sends test events nowhere.
+
+    :ivar tested: the destinations that got one.
+    :ivar outcome: what happens to the next one.
+    :ivar refuses: why this server cannot send anywhere; empty if it can.
+    """
+
+    def __init__(self) -> None:
+        self.tested: list[EventDestination] = []
+        self.outcome: Exception | None = None
+        self.refuses = ""
+
+    async def test(self, destination: EventDestination) -> str:
+        """As the real one's."""
+        self.tested.append(destination)
+        if self.outcome is not None:
+            raise self.outcome
+        return "ev_1"
+
+    def refusal(self, destination: EventDestination) -> str:
+        """As the real one's."""
+        return self.refuses
+
+
+class TestEventTests(APITestCase):
+    """Whether a destination works is asked of the destination."""
+
+    def setUp(self) -> None:
+        self.publisher = Publisher()
+        self.api = APIHarness(more={"events": self.publisher})
+        self.body: dict[str, Any] = {"target": {"datadog": DATADOG}}
+        self.path = f"/event_destinations/{self.ok('POST', '/event_destinations', self.body)['id']}"
+
+    def count(self) -> int:
+        """How many destinations there are."""
+        return len(self.ok("GET", "/event_destinations")["event_destinations"])
+
+    def test_sent(self) -> None:
+        """A test event goes to the target with its secrets, and its id comes back."""
+        self.assertEqual(self.ok("POST", self.path + "/send_test_event"), {"event_id": "ev_1"})
+        (sent,) = self.publisher.tested
+        assert sent.target.datadog is not None
+        self.assertEqual(sent.target.datadog.api_key, DATADOG["api_key"])
+
+    def test_not_sent(self) -> None:
+        """What the target says against it is the answer; a target that is not there is a bad gateway."""
+        self.publisher.outcome = DestinationRefused("it answered 403", 5132)
+        error = self.refused("POST", self.path + "/send_test_event")
+        self.assertEqual((error.status, error.code), (400, 5132))
+        self.assertIn("it answered 403", error.message)
+        self.publisher.outcome = DestinationBusy("it cannot be reached")
+        error = self.refused("POST", self.path + "/send_test_event")
+        self.assertEqual((error.status, error.code), (502, None))
+
+    def test_nobody(self) -> None:
+        """There is nothing to test where there is no destination."""
+        error = self.refused("POST", "/event_destinations/ed_" + "0" * 27 + "/send_test_event")
+        self.assertEqual((error.status, self.publisher.tested), (404, []))
+
+    def test_verified(self) -> None:
+        """On demand a destination is made or changed only if a test event gets through, with the secret it would have."""
+        self.body["verify_with_test_event"] = True
+        self.ok("POST", "/event_destinations", self.body)
+        self.ok("PATCH", self.path, {"verify_with_test_event": True, "target": {"datadog": {"service": "other"}}})
+        first, second = self.publisher.tested
+        assert first.target.datadog is not None and second.target.datadog is not None
+        self.assertEqual(first.target.datadog.api_key, DATADOG["api_key"])
+        self.assertEqual((second.target.datadog.service, second.target.datadog.api_key), ("other", DATADOG["api_key"]))
+        self.publisher.outcome = DestinationRefused("no", 5132)
+        before = self.ok("GET", self.path)
+        self.assertEqual(self.refused("POST", "/event_destinations", self.body).code, 5132)
+        self.assertEqual(self.refused("PATCH", self.path, {**self.body, "description": "d"}).code, 5132)
+        self.assertEqual((self.count(), self.ok("GET", self.path)), (2, before))
+
+    def test_rules_come_first(self) -> None:
+        """Nothing is sent to a target that breaks the rules."""
+        body = {"target": {"datadog": {**DATADOG, "ddsite": "example.org"}}, "verify_with_test_event": True}
+        self.assertEqual(self.refused("POST", "/event_destinations", body).code, 5134)
+        self.assertEqual(self.refused("PATCH", self.path, body).code, 5134)
+        self.assertEqual(self.publisher.tested, [])
+
+    def test_impossible(self) -> None:
+        """A destination to which this server cannot send is not made; another one does not become such a one."""
+        self.publisher.refuses = "this server has no key"
+        for verb, path in (("POST", "/event_destinations"), ("PATCH", self.path)):
+            self.assertIn("this server has no key", self.refused(verb, path, self.body).message)
+        self.ok("PATCH", self.path, {"description": "d"})
+        self.assertEqual(self.count(), 1)

@@ -1,0 +1,1 @@
+"""Tests of `ngrok_twisted.observability.destinations`."""

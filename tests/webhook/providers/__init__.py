@@ -1,0 +1,3 @@
+"""
+Tests for `ngrok_twisted.webhook.providers`.
+"""
