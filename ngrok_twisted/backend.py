@@ -20,6 +20,7 @@ class BackendContext:
         `LookupError` for an unknown id or a ring.
     :ivar random: for choices between equals; not for secrets.
     :ivar reactor: for the kinds that dial.
+    :ivar is_own_port: whether visitors of this server arrive at a port: a backend that dialled it could lead to itself.
     :ivar nested: another backend asks this one, and has more to try when it fails.
     """
 
@@ -28,4 +29,5 @@ class BackendContext:
     find: Callable[[str], Any]
     random: Random
     reactor: Any = None
+    is_own_port: Callable[[int], bool] = lambda port: False
     nested: bool = False

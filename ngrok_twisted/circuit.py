@@ -18,17 +18,11 @@ It is asked at every request, which is why it is plain attributes and comparison
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
 CLOSED, OPEN, HALF_OPEN = "closed", "open", "half_open"
 
-
-class Decision(str, Enum):
-    """What becomes of a request; the values are those of ngrok's event field ``circuit_breaker.decision``."""
-
-    ALLOW = "allow"
-    BLOCK = "block"
-    ALLOW_WHILE_OPEN = "allow_while_open"
+#: What becomes of a request, in the words of ngrok's event field ``circuit_breaker.decision``.
+ALLOW, BLOCK, ALLOW_WHILE_OPEN = "allow", "block", "allow_while_open"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,19 +78,19 @@ class Circuit:
         self._tick = 0
         self._clear()
 
-    def ask(self, now: float) -> Decision:
+    def ask(self, now: float) -> str:
         """
-        May a request pass? After `Decision.ALLOW_WHILE_OPEN` the circuit waits for the outcome of this one; if there is
+        May a request pass? After `ALLOW_WHILE_OPEN` the circuit waits for the outcome of this one; if there is
         none within the time that it stays open, another may try.
 
         :param now: seconds, on the clock that all calls use.
         """
         if self.state == CLOSED:
-            return Decision.ALLOW
+            return ALLOW
         if self.seconds_left(now) > 0:
-            return Decision.BLOCK
+            return BLOCK
         self._enter(HALF_OPEN, now)
-        return Decision.ALLOW_WHILE_OPEN
+        return ALLOW_WHILE_OPEN
 
     def record(self, epoch: int, failed: bool, now: float) -> bool:
         """
@@ -109,7 +103,7 @@ class Circuit:
             return False
         if self.state == CLOSED:
             self._count(failed, now)
-            if not self._too_many():
+            if self.total < self.limits.volume or not self._too_many():
                 return False
             failed = True
         self._enter(OPEN if failed else CLOSED, now)
@@ -134,11 +128,8 @@ class Circuit:
             self._clear()
 
     def _too_many(self) -> bool:
-        limits = self.limits
-        if self.total < limits.volume:
-            return False
-        share = self.errors / self.total
-        return share > limits.error_threshold or limits.inclusive and share == limits.error_threshold
+        share, bearable = self.errors / self.total, self.limits.error_threshold
+        return share > bearable or self.limits.inclusive and share == bearable
 
     def _clear(self) -> None:
         self.total = self.errors = self._position = 0

@@ -6,15 +6,16 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, TimeoutError, fail, succeed
 from twisted.python.failure import Failure
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from ngrok_twisted.errors import BadRequest, Overloaded
+from ngrok_twisted.errors import BadRequest, EdgeError, Overloaded, RequestTimeout
 from ngrok_twisted.interfaces import IRequestBody
 from ngrok_twisted.wrapper import Wrapper
 
+SECONDS = 1.0
 MEGABYTE = 1024 * 1024
 
 #: Bytes of one body that may be held, if the operator does not say otherwise: genuine webhooks are shorter (specification of
@@ -23,6 +24,10 @@ HELD_BODY_BYTES = 5 * MEGABYTE
 
 #: Bytes of all such bodies together: so that strangers, who may all send one at once, cannot have the server's memory.
 HELD_BYTES = 256 * MEGABYTE
+
+# For a body that is held to arrive whole: who sends it a byte at a time would keep others out of the room. Senders of webhooks
+# wait half of that for their answer.
+HOLD_TIMEOUT = 60 * SECONDS
 
 
 class BodyTooLarge(BadRequest):
@@ -100,7 +105,7 @@ def collect(request: Any, limit: int, room: Room | None = None) -> Deferred[byte
 @implementer(IRequestBody)
 class _Collector:
     def __init__(self, request: Any, limit: int, room: Room | None) -> None:
-        self.done: Deferred[bytes] = Deferred(lambda _: None)
+        self.done: Deferred[bytes] = Deferred(lambda _: self._forget())
         self._request = request
         self._left = limit
         self._pieces: list[bytes] = []
@@ -136,20 +141,43 @@ class _Collector:
             self._give_up(reason)
 
     def _give_up(self, reason: Failure) -> None:
+        self._forget()
+        self._end(reason)
+
+    def _forget(self) -> None:
         self._left = -1
         self._pieces.clear()
         self._share()
-        self._end(reason)
 
     def _end(self, result: Any) -> None:
         if not self.done.called:
             self.done.callback(result)
 
 
+class _VisitorLeft(Exception):
+    """Nobody is there to be told: the channel ends the request by itself."""
+
+
+def _told(reason: Failure) -> Failure:
+    """
+    Why there is no body, if there is somebody who can be told.
+
+    :raises _VisitorLeft: there is nobody.
+    """
+    if not reason.check(EdgeError):
+        raise _VisitorLeft() from None
+    return reason
+
+
+def _fail(reason: Failure, request: Any) -> None:
+    if not reason.check(_VisitorLeft):
+        request.fail(reason)
+
+
 class BodyGuard(Wrapper):
     """
     A `ngrok_twisted.wrapper.Guard` that sees the whole body before it decides. What it lets pass goes on with its body as
-    it came.
+    it came. A body that takes too long is answered 408.
     """
 
     def __init__(
@@ -181,15 +209,19 @@ class BodyGuard(Wrapper):
         if verdict is not None:
             return verdict.render(request)
         collected: Deferred[Any] = collect(request, self._room.each, self._room)
-        collected.addCallbacks(lambda body: self._admit(request, body), lambda reason: self._refused(request, reason))
+        if not collected.called:
+            collected.addTimeout(HOLD_TIMEOUT, request.channel.clock())
+        collected.addCallbacks(lambda body: self._admit(request, body), lambda reason: self._not_there(request, reason))
         collected.addCallback(lambda verdict: request.answer_with(self.inner if verdict is None else verdict))
-        collected.addErrback(request.fail)
+        collected.addErrback(_fail, request)
         return NOT_DONE_YET
 
-    def _refused(self, request: Any, reason: Failure) -> Any:
-        if self._too_large is None or not reason.check(BodyTooLarge):
-            return reason
-        return self._too_large(request)
+    def _not_there(self, request: Any, reason: Failure) -> Any:
+        if self._too_large is not None and reason.check(BodyTooLarge):
+            return self._too_large(request)
+        if reason.check(TimeoutError):
+            raise RequestTimeout()
+        return _told(reason)
 
 
 class Collected(Wrapper):
@@ -209,8 +241,8 @@ class Collected(Wrapper):
         if request.body_length == 0:
             return request.rendered(self.inner)
         collected = collect(request, self.limit)
-        collected.addCallback(lambda _: request.answer_with(self.inner))
-        collected.addErrback(request.fail)
+        collected.addCallbacks(lambda _: request.answer_with(self.inner), _told)
+        collected.addErrback(_fail, request)
         return NOT_DONE_YET
 
 

@@ -8,16 +8,25 @@ are sent, and who is slow slows down the service as without compression.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from zope.interface import implementer
 
-from ngrok_twisted.content_codings import LASTING_PREFERENCE, PREFERENCE, Encoder, Wanted, encoder, wanted
+from ngrok_twisted.content_codings import FRUGAL, PREFERENCE, Encoder, Wanted, encoder, wanted
 from ngrok_twisted.interfaces import IResponseFilter
 from ngrok_twisted.wrapper import ResponseHead
 
+KIB = 1024
+
 #: Bytes: smaller bodies are sent as they are; with its own head a coding saves nothing on them.
 SMALLEST = 256
+
+#: Bytes: for smaller bodies it does not pay to prepare much.
+MEDIUM = 32 * KIB
+
+# A longer media type means nothing to us.
+_MEDIA_MAX = 128
 
 #: Where a flow's variables tell what was done, and for how many bytes less in the end.
 ALGORITHM, SAVED = "compression.algorithm", "compression.bytes_saved"
@@ -27,7 +36,7 @@ _UNTOUCHED = frozenset({204, 205, 206, 304})
 
 # Media types that are text, or as wasteful as text. What packs its contents itself (pictures, films, archives, most fonts)
 # is left out, and so is whatever is not known.
-_WORTH = re.compile(
+_COMPRESSIBLE = re.compile(
     r"""text/.+
     | (?!application/grpc).+\+(?:json|xml|yaml|text)
     | application/(?:
@@ -39,36 +48,78 @@ _WORTH = re.compile(
     | message/.+ | model/(?:obj|mtl|step|stl|vrml)""",
     re.VERBOSE,
 )
-_EVENTS = "text/event-stream"
+_EVENTS = b"text/event-stream"
 
-# A digest of the body as it was encoded by the service (RFC 9530, RFC 1864) would be wrong after us.
-_DIGESTS = frozenset({b"content-digest", b"content-md5", b"digest"})
+# What is done with a field of a response, by its lower-case name.
+_TYPE, _VARY, _TAG, _CODING, _CONTROL, _WHOLE = range(1, 7)
+_FIELDS = {
+    b"content-type": _TYPE,
+    b"vary": _VARY,
+    b"etag": _TAG,
+    b"content-encoding": _CODING,
+    b"cache-control": _CONTROL,
+    # A part of something, or a digest of the body as the service encoded it (RFC 9530, RFC 1864).
+    b"content-range": _WHOLE,
+    b"content-digest": _WHOLE,
+    b"content-md5": _WHOLE,
+    b"digest": _WHOLE,
+}
+
+_VARIES = (b"Vary", b"Accept-Encoding")
 
 
 class _Seen:
-    """What a response's head says that matters here."""
+    """
+    What a response's head says that matters here.
 
-    __slots__ = ("media", "varies", "etag", "free")
+    :ivar media: the media type, in lower case.
+    :ivar vary: every ``Vary``, in lower case.
+    :ivar etag: the tag, or empty.
+    :ivar free: nothing forbids to compress the body.
+    """
+
+    __slots__ = ("media", "vary", "etag", "free")
 
     def __init__(self, head: ResponseHead) -> None:
-        self.media = ""
-        self.varies = b""
-        self.etag = b""
-        self.free = head.status >= 200 and head.status not in _UNTOUCHED
+        self.media = self.vary = self.etag = b""
+        self.free = True
+        kind_of = _FIELDS.get
         for name, value in head.headers:
-            name = name.lower()
-            if name == b"content-type":
-                self.media = value.partition(b";")[0].strip().lower().decode("latin-1")
-            elif name == b"vary":
-                self.varies += b"," + value.lower()
-            elif name == b"etag":
+            kind = kind_of(name.lower())
+            if kind is None:
+                continue
+            if kind == _TYPE:
+                self.media = value.partition(b";")[0].strip().lower()
+            elif kind == _VARY:
+                self.vary += b"," + value.lower()
+            elif kind == _TAG:
                 self.etag = value
-            elif name == b"content-encoding":
-                self.free = self.free and value.strip().lower() in (b"", b"identity")
-            elif name == b"cache-control":
-                self.free = self.free and b"no-transform" not in value.lower()
-            elif name == b"content-range" or name in _DIGESTS:
+            elif kind == _WHOLE or _forbids(kind, value):
                 self.free = False
+
+
+def _forbids(kind: int, value: bytes) -> bool:
+    value = value.strip().lower()
+    return value not in (b"", b"identity") if kind == _CODING else b"no-transform" in value
+
+
+@lru_cache(maxsize=256)
+def _worth(media: bytes) -> bool:
+    return _COMPRESSIBLE.fullmatch(media.decode("latin-1")) is not None
+
+
+def _wishes(request: Any) -> tuple[bytes, bool]:
+    """
+    :return: what the visitor accepts, and whether it wants the body as the service made it (RFC 9111 section 5.2.1.6).
+    """
+    accept, as_it_is = [], False
+    for name, value in request.headers:
+        name = name.lower()
+        if name == b"accept-encoding":
+            accept.append(value)
+        elif name == b"cache-control" and b"no-transform" in value.lower():
+            as_it_is = True
+    return (accept[0] if len(accept) == 1 else b",".join(accept)), as_it_is
 
 
 @implementer(IResponseFilter)
@@ -91,22 +142,25 @@ class Compressing:
 
     def begin(self, head: ResponseHead) -> None:
         """IResponseFilter."""
+        status, length = head.status, head.length
+        if status < 200 or status in _UNTOUCHED and status != 304:
+            return
         seen = _Seen(head)
-        request = self._request
-        if head.status == 304:
+        if status == 304:
             self._not_modified(head, seen)
             return
-        if not seen.free or _WORTH.fullmatch(seen.media) is None or _refuses_changes(request):
+        if not seen.free or len(seen.media) > _MEDIA_MAX or not _worth(seen.media):
             return
+        accept, as_it_is = _wishes(self._request)
         lasting = seen.media == _EVENTS
-        accept = b",".join(request.header_values(b"accept-encoding"))
-        choice = wanted(accept, LASTING_PREFERENCE if lasting else PREFERENCE)
-        if head.length is not None and head.length < (SMALLEST if choice.plain else 1):
+        frugal = lasting or (length is not None and length < MEDIUM)
+        choice = wanted(accept, FRUGAL if frugal else PREFERENCE)
+        if as_it_is or (length is not None and length < (SMALLEST if choice.plain else 1)):
             return
-        _vary(head, seen.varies)
+        _vary(head, seen.vary)
         if head.bodiless:
             return
-        request.flow.remember(ALGORITHM, choice.coding or "none")
+        self._request.flow.remember(ALGORITHM, choice.coding or "none")
         if choice.coding:
             self._compress(head, choice, lasting)
 
@@ -130,10 +184,8 @@ class Compressing:
         """
         known = b",".join(self._request.header_values(b"if-none-match"))
         if seen.etag.startswith(b'"') and b"W/" + seen.etag in known:
-            head.headers = [
-                (name, _weak(value) if name.lower() == b"etag" else value) for name, value in head.headers
-            ]
-            _vary(head, seen.varies)
+            head.headers = [(name, _weak(value) if name.lower() == b"etag" else value) for name, value in head.headers]
+            _vary(head, seen.vary)
 
     def feed(self, data: bytes) -> bytes:
         """IResponseFilter."""
@@ -152,22 +204,21 @@ class Compressing:
         return made
 
 
-def _refuses_changes(request: Any) -> bool:
-    """Whether the visitor wants the body as the service made it (RFC 9111 section 5.2.1.6)."""
-    return any(b"no-transform" in value.lower() for value in request.header_values(b"cache-control"))
-
-
 def _weak(etag: bytes) -> bytes:
     """The tag of something that means the same, but is not the same bytes (RFC 9110 section 8.8.1)."""
     return b"W/" + etag if etag.startswith(b'"') else etag
 
 
-def _vary(head: ResponseHead, varies: bytes) -> None:
-    """Tell caches that the response depends on ``Accept-Encoding`` (RFC 9110 section 12.5.5)."""
-    if b"accept-encoding" in varies or b"*" in varies:
-        return
-    for number, (name, value) in enumerate(head.headers):
-        if name.lower() == b"vary" and value:
-            head.headers[number] = (name, value + b", Accept-Encoding")
-            return
-    head.headers.append((b"Vary", b"Accept-Encoding"))
+def _vary(head: ResponseHead, vary: bytes) -> None:
+    """
+    Tell caches that the response depends on ``Accept-Encoding`` (RFC 9110 section 12.5.5).
+
+    :param vary: what the head says already.
+    """
+    if not vary:
+        head.headers.append(_VARIES)
+    elif b"accept-encoding" not in vary and b"*" not in vary:
+        number, (name, value) = next(
+            (number, field) for number, field in enumerate(head.headers) if field[0].lower() == b"vary"
+        )
+        head.headers[number] = (name, value + b", Accept-Encoding" if value else b"Accept-Encoding")

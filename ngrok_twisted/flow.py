@@ -12,6 +12,8 @@ from typing import Any, Callable
 
 from twisted.logger import Logger
 
+from ngrok_twisted.choosing import Load
+
 _log = Logger()
 
 _numbers = count(1)
@@ -38,6 +40,7 @@ class Flow:
     :ivar bytes_out: bytes to the visitor, likewise.
     :ivar error: the `ngrok_twisted.errors.EdgeError` that ended it, or ``None``.
     :ivar tried: the targets that failed, in order.
+    :ivar load: the `ngrok_twisted.choosing.Load` that counts it, or ``None`` where nobody counts.
     :ivar variables: what modules note for those behind them; made on first use by `remember`.
     """
 
@@ -60,6 +63,7 @@ class Flow:
         "bytes_out",
         "error",
         "tried",
+        "load",
         "variables",
         "observers",
     )
@@ -86,6 +90,7 @@ class Flow:
         self.bytes_out = 0
         self.error: Any = None
         self.tried: tuple[Any, ...] = ()
+        self.load: Load | None = None
         self.variables: dict[str, Any] | None = None
 
     def remember(self, name: str, value: Any) -> None:
@@ -93,6 +98,35 @@ class Flow:
         if self.variables is None:
             self.variables = {}
         self.variables[name] = value
+
+    def go_to(self, load: Load) -> None:
+        """Be counted with this target, and no longer with the one before."""
+        if self.ended < 0:
+            self._leave()
+            self.load = load
+            load.flows += 1
+
+    def reached(self) -> None:
+        """The target has just been connected to."""
+        if self.load is not None:
+            self.load.reached()
+
+    def missed(self, target: Any, now: float) -> None:
+        """
+        A target could not be reached.
+
+        :param now: seconds on the reactor's clock.
+        """
+        self.tried += (target,)
+        self.tunnel = None
+        if self.load is not None and self.load.target is target:
+            self.load.missed_at = now
+            self._leave()
+
+    def _leave(self) -> None:
+        if self.load is not None:
+            self.load.flows -= 1
+            self.load = None
 
     def finish(self, now: float) -> None:
         """
@@ -103,6 +137,7 @@ class Flow:
         if self.ended >= 0:
             return
         self.ended = now
+        self._leave()
         observer: Callable[[Flow], None]
         for observer in self.observers if self.tunnel is None else (self.tunnel.observe, *self.observers):
             try:

@@ -10,13 +10,13 @@ from socket import gethostname
 from typing import Any, Callable, Iterator, Mapping
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 
 from ngrok_twisted.control.api.access import Access, AccessLimits
 from ngrok_twisted.control.api.admission import admitted
 from ngrok_twisted.control.api.audit import Audit
 from ngrok_twisted.control.api.call import Parts
+from ngrok_twisted.control.api.pauses import Pauses
 from ngrok_twisted.control.api.routes import Routes, all_methods
 from ngrok_twisted.control.api.session_events import SessionEvents
 from ngrok_twisted.control.api.site import APIResource
@@ -61,7 +61,7 @@ def api_resource(
         new_id=NewIds(reactor.seconds),
         random_bytes=urandom,
         audit=Audit(publisher),
-        pause=lambda: deferLater(reactor, 0),
+        pause=Pauses(reactor),
         more={"in_thread": _in_thread(reactor), "events": publisher},
     )
     limits = AccessLimits(

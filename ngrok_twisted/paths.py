@@ -18,6 +18,8 @@ def normalised(path: bytes) -> bytes:
 
     :param path: without its query.
     """
+    if path.startswith(b"/") and b"%" not in path and b"/." not in path:
+        return path  # as nearly all are
     return _without_dots(_ENCODED.sub(_decode_unreserved, path))
 
 

@@ -190,6 +190,11 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
         host_certificates,
     )
 
+    fronts = [
+        *_listeners(reactor, "https", config.listen.https, plane.secure_front, path),
+        *_listeners(reactor, "http", config.listen.http, plane.plain_front, path),
+    ]
+    plane.front_ports = lambda: [listener.public_port for listener in fronts]
     return Server(
         reactor,
         state=state,
@@ -198,8 +203,7 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
         transports=[ssh],
         parts=[*access_logs, publisher, reloader, last_use],
         listeners=[
-            *_listeners(reactor, "https", config.listen.https, plane.secure_front, path),
-            *_listeners(reactor, "http", config.listen.http, plane.plain_front, path),
+            *fronts,
             *_listeners(reactor, "ssh", config.listen.ssh, ssh.factory, path),
             *_listeners(reactor, "api", config.listen.api, plane.service_front("api", api), path),
         ],

@@ -8,54 +8,75 @@ from typing import Any, Callable, Iterator, Mapping
 
 from twisted.logger import Logger
 
+from ngrok_twisted.choosing import Load
+
 _log = Logger()
 
 #: Selections of labels whose tunnels are remembered, each some 500 bytes: more than backends of most servers.
 MATCHES_MAX = 1000
 
+# An account's id, and labels.
+Selection = tuple[str, frozenset[tuple[str, str]]]
+
 
 class Tunnels:
     """
-    Every online tunnel, by id, by the endpoint it serves and by its labels.
+    Every online tunnel, by id, by the endpoint it serves and by its labels, with what is known of its load.
 
-    Look-ups are dictionary reads; `matching` is remembered until a tunnel with labels comes or goes.
+    Look-ups are dictionary reads; `group` is remembered until a tunnel with labels comes or goes.
+
+    :ivar revision: another number whenever a tunnel came or went, for those who remember what they found.
     """
 
     def __init__(self) -> None:
-        self._by_id: dict[str, Any] = {}
-        self._by_endpoint: dict[str, Any] = {}
-        self._labelled: dict[str, Any] = {}
-        self._matches: dict[tuple[str, frozenset[tuple[str, str]]], tuple[Any, ...]] = {}
+        self.revision = 0
+        self._by_id: dict[str, Load] = {}
+        self._by_endpoint: dict[str, Load] = {}
+        self._labelled: dict[str, Load] = {}
+        self._matches: dict[Selection, tuple[Load, ...]] = {}
         self._listeners: list[Callable[[str, Any], None]] = []
 
     def __len__(self) -> int:
         return len(self._by_id)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(tuple(self._by_id.values()))
+        return iter([load.target for load in self._by_id.values()])
 
     def get(self, id: str) -> Any:
         """The tunnel with this id, or ``None``."""
-        return self._by_id.get(id)
+        load = self._by_id.get(id)
+        return None if load is None else load.target
 
     def serving(self, endpoint_id: str) -> Any:
         """The tunnel that serves this endpoint, or ``None`` while there is none."""
+        load = self._by_endpoint.get(endpoint_id)
+        return None if load is None else load.target
+
+    def load_of(self, endpoint_id: str) -> Load | None:
+        """The load of the tunnel that serves this endpoint, or ``None`` while there is none."""
         return self._by_endpoint.get(endpoint_id)
 
     def matching(self, account_id: str, labels: Mapping[str, str]) -> tuple[Any, ...]:
         """
         The account's labelled tunnels that carry every one of these labels, in the order they came online.
         """
-        wanted = frozenset(labels.items())
-        key = (account_id, wanted)
-        found = self._matches.get(key)
+        return tuple(load.target for load in self.group((account_id, frozenset(labels.items()))))
+
+    def group(self, selection: Selection) -> tuple[Load, ...]:
+        """
+        The loads of an account's labelled tunnels that carry every one of these labels, in the order they came online.
+
+        :param selection: the account's id, and pairs of a label's name and value.
+        """
+        found = self._matches.get(selection)
         if found is None:
+            account_id, wanted = selection
             if len(self._matches) >= MATCHES_MAX:
                 self._matches.clear()
-            found = self._matches[key] = tuple(
-                tunnel
-                for tunnel in self._labelled.values()
-                if tunnel.account_id == account_id and wanted <= tunnel.labels.items()
+            found = self._matches[selection] = tuple(
+                load
+                for load in self._labelled.values()
+                if load.target.account_id == account_id and wanted <= load.target.labels.items()
             )
         return found
 
@@ -67,11 +88,12 @@ class Tunnels:
         """
         if tunnel.id in self._by_id:
             raise ValueError(f"tunnel {tunnel.id} is online already")
-        self._by_id[tunnel.id] = tunnel
+        load = self._by_id[tunnel.id] = Load(tunnel)
+        self.revision += 1
         if tunnel.endpoint_id is not None:
-            self._by_endpoint[tunnel.endpoint_id] = tunnel
+            self._by_endpoint[tunnel.endpoint_id] = load
         if tunnel.labels:
-            self._labelled[tunnel.id] = tunnel
+            self._labelled[tunnel.id] = load
             self._matches.clear()
         _log.info(
             "tunnel {tunnel} online for {url}, brought by session {session}",
@@ -83,12 +105,12 @@ class Tunnels:
 
     def offline(self, tunnel: Any) -> None:
         """A tunnel is gone. Nothing happens if it is not the one that is online under its id."""
-        online: Any = self._by_id.get(tunnel.id)
-        if online is not tunnel:
+        load = self._by_id.get(tunnel.id)
+        if load is None or load.target is not tunnel:
             return
         del self._by_id[tunnel.id]
-        serving: Any = self._by_endpoint.get(tunnel.endpoint_id)
-        if serving is tunnel:
+        self.revision += 1
+        if self._by_endpoint.get(tunnel.endpoint_id) is load:
             del self._by_endpoint[tunnel.endpoint_id]
         if self._labelled.pop(tunnel.id, None) is not None:
             self._matches.clear()

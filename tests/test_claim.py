@@ -18,7 +18,7 @@ class ClaimTests(SynchronousTestCase):
 
     def test_secrets(self) -> None:
         """What modules are told, passwords among it, is not shown when a claim is printed."""
-        claim = Claim(proto="https", modules={"basic_auth": {"credentials": "ada:secret"}})
+        claim = Claim(proto="https", modules={"basic_auth": "ada:secret"}, traffic_policy="secret")
         self.assertNotIn("secret", repr(claim))
 
 

@@ -11,8 +11,8 @@ from twisted.internet.error import ConnectionAborted
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import NOT_DONE_YET
 
-from ngrok_twisted.collect import BodyTooLarge, collect
-from ngrok_twisted.errors import BadRequest
+from ngrok_twisted.collect import HOLD_TIMEOUT, BodyGuard, BodyTooLarge, Collected, Room, collect
+from ngrok_twisted.errors import BadRequest, EdgeError, Overloaded
 from tests.edge.wire import Render, Visitor, statuses
 
 LIMIT = 8
@@ -81,3 +81,128 @@ class CollectTests(SynchronousTestCase):
         body = self.begin("Content-Length: 8")
         self.visitor.leave()
         self.failureResultOf(body, ConnectionAborted)
+
+    def test_left_in_peace(self) -> None:
+        """What stands around a resource says nothing to one who is no longer there, and nothing to the log."""
+        for around in (Collected(None, LIMIT), BodyGuard(None, lambda request, body: None, Room(LIMIT))):
+            visitor = Visitor(around)
+            visitor.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n1234")
+            visitor.leave()
+            self.assertEqual((visitor.take(), len(visitor.flows)), (b"", 1))
+            self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_trailers(self) -> None:
+        """What comes after a chunked body is kept with it."""
+        self.begin("Transfer-Encoding: chunked")
+        self.visitor.send(b"1\r\na\r\n0\r\nX-End: yes\r\n\r\n")
+        request, heard = self.visitor.request, []
+        self.assertIsNone(request.body_length)
+
+        class Reader:
+            def bodyReceived(self, data: Any) -> None:
+                heard.append(bytes(data))
+
+            def bodyFinished(self, trailers: Any) -> None:
+                heard.append(trailers)
+
+        request.deliver_body(Reader())
+        self.assertEqual(heard, [b"a", [(b"X-End", b"yes")]])
+
+    def test_room(self) -> None:
+        """What bodies take of the room is free again when their requests end, or when they are given up."""
+        room = Room(LIMIT, 10)
+        self.visitor = Visitor(
+            Render(lambda request: self.bodies.append(collect(request, LIMIT, room)) or NOT_DONE_YET)
+        )
+        first = self.begin("Content-Length: 8")
+        self.visitor.send(b"1234")
+        self.assertEqual(room.left, 6)
+        self.visitor.send(b"5678")
+        self.assertEqual((self.successResultOf(first), room.left), (b"12345678", 2))
+        one, self.visitor = self.visitor, Visitor(self.visitor.site.resource)
+        second = self.begin("Content-Length: 8")
+        self.visitor.send(b"12")
+        self.assertEqual(room.left, 0)
+        self.visitor.send(b"3")
+        self.failureResultOf(second, Overloaded)
+        self.assertEqual(room.left, 2)
+        one.leave()
+        self.assertEqual(room.left, 10)
+
+
+class BodyGuardTests(SynchronousTestCase):
+    """A guard that sees the body."""
+
+    def setUp(self) -> None:
+        self.seen: list[bytes] = []
+        self.verdict: Any = None
+        self.looked: Any = None
+
+    def visit(self, room: Room = Room(LIMIT), **more: Any) -> Visitor:
+        """Somebody at a service that says what it gets."""
+        inner = Render(lambda request: b"inner " + (request.stored_body or b"nothing"))
+        self.inner = inner
+        return Visitor(BodyGuard(inner, self.admit, room, look=lambda request: self.looked, **more))
+
+    def admit(self, request: Any, body: bytes) -> Any:
+        """Note the body, and say what the test wants."""
+        self.seen.append(body)
+        if isinstance(self.verdict, Exception):
+            raise self.verdict
+        return self.verdict
+
+    def ask(self, visitor: Visitor, body: bytes = b"abc") -> bytes:
+        """The answer to a request with this body."""
+        visitor.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        return visitor.take()
+
+    def test_passes(self) -> None:
+        """What it lets pass goes on with its body."""
+        self.assertTrue(self.ask(self.visit()).endswith(b"inner abc"))
+        self.assertTrue(self.ask(self.visit(), b"").endswith(b"inner nothing"))
+        self.assertEqual(self.seen, [b"abc", b""])
+
+    def test_answers(self) -> None:
+        """It may have somebody else answer, at once or later."""
+        self.verdict = Render(lambda request: b"other")
+        self.assertTrue(self.ask(self.visit()).endswith(b"other"))
+        self.verdict, verdict = Deferred(), self.verdict
+        visitor = self.visit()
+        self.assertEqual(self.ask(visitor), b"")
+        self.verdict.callback(verdict)
+        self.assertTrue(visitor.take().endswith(b"other"))
+
+    def test_refuses(self) -> None:
+        """It may raise, or fail later."""
+        self.verdict = EdgeError(status=403)
+        self.assertEqual(statuses(self.ask(self.visit())), [403])
+        self.verdict = Deferred()
+        visitor = self.visit()
+        self.ask(visitor)
+        self.verdict.errback(EdgeError(status=401))
+        self.assertEqual(statuses(visitor.take()), [401])
+
+    def test_look(self) -> None:
+        """It may decide by the head alone; the body is not read then."""
+        visitor = self.visit()
+        self.looked = Render(lambda request: b"looked")
+        self.assertTrue(self.ask(visitor).endswith(b"looked"))
+        visitor = self.visit()
+        self.looked = self.inner
+        self.assertTrue(self.ask(visitor).endswith(b"inner nothing"))
+        self.assertEqual(self.seen, [])
+
+    def test_too_large(self) -> None:
+        """A body that is too long is 413, or what it says instead."""
+        self.assertEqual(statuses(self.ask(self.visit(), b"123456789")), [413])
+        visitor = self.visit(too_large=lambda request: Render(lambda request: b"too large"))
+        self.assertTrue(self.ask(visitor, b"123456789").endswith(b"too large"))
+        self.assertEqual(self.seen, [])
+
+    def test_too_slow(self) -> None:
+        """One that takes too long is 408."""
+        visitor = self.visit()
+        visitor.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n1")
+        visitor.clock.advance(HOLD_TIMEOUT)
+        self.assertEqual(statuses(visitor.take()), [408])
+        self.assertEqual(self.seen, [])

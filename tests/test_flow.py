@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ngrok_twisted.choosing import Load
 from ngrok_twisted.flow import Flow
 from tests.edge.doubles import Tunnel
 
@@ -47,6 +48,39 @@ class FlowTests(SynchronousTestCase):
         flow = Flow("192.0.2.1", 1, "tcp", 1.0, (seen.append,))
         flow.finish(5.0)
         self.assertEqual(seen, [flow])
+
+    def test_load(self) -> None:
+        """A flow is counted with one target at a time, and with none once it is over."""
+        one, two = Load("one"), Load("two")
+        flow = Flow("192.0.2.1", 1, "tcp", 1.0)
+        flow.go_to(one)
+        self.assertEqual((one.flows, two.flows), (1, 0))
+        flow.go_to(two)
+        self.assertEqual((one.flows, two.flows), (0, 1))
+        flow.finish(5.0)
+        flow.go_to(one)
+        self.assertEqual((one.flows, two.flows), (0, 0))
+
+    def test_missed(self) -> None:
+        """A target that could not be reached is remembered by the flow and by whoever asks next, until it is reached."""
+        load = Load("one")
+        flow = Flow("192.0.2.1", 1, "tcp", 1.0)
+        flow.go_to(load)
+        flow.missed("one", 4.0)
+        self.assertEqual((flow.tried, load.flows, load.rests(5.0)), (("one",), 0, True))
+        again = Flow("192.0.2.1", 1, "tcp", 5.0)
+        again.go_to(load)
+        again.reached()
+        self.assertFalse(load.rests(5.0))
+
+    def test_missed_another(self) -> None:
+        """What stands between the chosen target and the one that failed is not held against it."""
+        load = Load("one")
+        flow = Flow("192.0.2.1", 1, "tcp", 1.0)
+        flow.missed("address", 2.0)
+        flow.go_to(load)
+        flow.missed("address", 3.0)
+        self.assertEqual((flow.tried, load.flows, load.rests(3.0)), (("address", "address"), 1, False))
 
     def test_variables(self) -> None:
         """What is remembered is there for the steps behind, and costs nothing where there is nothing."""

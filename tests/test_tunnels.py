@@ -71,9 +71,31 @@ class TunnelsTests(SynchronousTestCase):
     def test_remembered(self) -> None:
         """The answer is kept while nothing with labels comes or goes."""
         self.online("tn_1", app="web")
-        first = self.tunnels.matching("ac_1", {"app": "web"})
+        selection = ("ac_1", frozenset({("app", "web")}))
+        first = self.tunnels.group(selection)
         self.online("tn_2", "ep_1")
-        self.assertIs(self.tunnels.matching("ac_1", {"app": "web"}), first)
+        self.assertIs(self.tunnels.group(selection), first)
+
+    def test_loads(self) -> None:
+        """One load a tunnel, by whatever it is found; a tunnel that comes anew begins anew."""
+        tunnel = self.online("tn_1", "ep_1", app="web")
+        load = self.tunnels.load_of("ep_1")
+        assert load is not None
+        self.assertEqual((load.target, self.tunnels.group(("ac_1", frozenset({("app", "web")})))), (tunnel, (load,)))
+        self.tunnels.offline(tunnel)
+        self.assertIsNone(self.tunnels.load_of("ep_1"))
+        self.tunnels.online(tunnel)
+        self.assertIsNot(self.tunnels.load_of("ep_1"), load)
+
+    def test_revision(self) -> None:
+        """Whoever remembers what it found is told that it may no longer hold."""
+        seen = [self.tunnels.revision]
+        tunnel = self.online("tn_1", "ep_1")
+        seen.append(self.tunnels.revision)
+        self.tunnels.offline(tunnel)
+        seen.append(self.tunnels.revision)
+        self.tunnels.offline(tunnel)
+        self.assertEqual((len(set(seen)), self.tunnels.revision), (3, seen[-1]))
 
     def test_bounded(self) -> None:
         """However many selections are asked for, no more than some are remembered, and all answers are right."""

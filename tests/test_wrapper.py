@@ -133,7 +133,7 @@ class PreparedTests(WrapperCase):
         first = HeadEdit(frozenset({b"a"}), [(b"b", b"1"), (b"c", b"2")], b"one")
         second = HeadEdit(frozenset({b"b"}), [(b"a", b"3")])
         both = first.then(second)
-        self.assertEqual((both.removed, both.added), ({b"a", b"b"}, [(b"c", b"2"), (b"a", b"3")]))
+        self.assertEqual((both.removed, list(both.added)), ({b"a", b"b"}, [(b"c", b"2"), (b"a", b"3")]))
         self.assertEqual((both.host, second.then(HeadEdit(host=b"two")).host), (b"one", b"two"))
 
 

@@ -9,17 +9,18 @@ import ssl
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IResolutionReceiver, IStreamClientEndpoint
 from zope.interface import implementer, provider
 
 from ngrok_twisted.backend import BackendContext
-from ngrok_twisted.errors import InvalidConfig
+from ngrok_twisted.errors import InvalidConfig, UpstreamUnreachable
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IBackend, IBackendKind, ITarget
+from ngrok_twisted.net.local import is_local
 from ngrok_twisted.net.tls import wrap_tls_client
 from ngrok_twisted.records.base import Problem
 
@@ -82,7 +83,7 @@ class Static:
     codes = {"address": _MISSING}
 
     def __init__(self, config: StaticConfig, context: BackendContext) -> None:
-        self._targets = (Address(config, context.reactor),)
+        self._targets = (Address(config, context.reactor, context.is_own_port),)
 
     def candidates(self, flow: Flow) -> Iterator[Any]:
         """IBackend."""
@@ -98,15 +99,19 @@ class Address:
     :ivar id: the address, for logs.
     """
 
-    def __init__(self, config: StaticConfig, reactor: Any) -> None:
+    def __init__(self, config: StaticConfig, reactor: Any, is_own_port: Callable[[int], bool]) -> None:
         """
         :param reactor: what dials.
+        :param is_own_port: as in `BackendContext`.
         """
         self.id = config.address
         self._config = config
+        self._reactor = reactor
+        self._is_own_port = is_own_port
         host, _, port = config.address.rpartition(":")
         host = host.strip("[]")
-        endpoint = _endpoint(reactor, host, int(port))
+        self._host, self._port = host, int(port)
+        endpoint = _endpoint(reactor, host, self._port)
         if config.tls.enabled:
             endpoint = wrap_tls_client(endpoint, _tls_context(), host, clock=reactor, handshake_timeout=DIAL_TIMEOUT)
         self._endpoint = endpoint
@@ -118,9 +123,47 @@ class Address:
         return hash(self._config)
 
     def connect(self, factory: Any) -> Deferred[Any]:
-        """IStreamClientEndpoint."""
+        """
+        IStreamClientEndpoint.
+
+        The Deferred fails with `UpstreamUnreachable` for an address of this server's own, where its visitors arrive.
+        """
+        if self._is_own_port(self._port):
+            return Deferred.fromCoroutine(self._connect_elsewhere(factory))
         connecting: Deferred[Any] = self._endpoint.connect(factory)
         return connecting
+
+    async def _connect_elsewhere(self, factory: Any) -> Any:
+        if is_local(self._host) or any(map(is_local, await _addresses(self._reactor, self._host))):
+            raise UpstreamUnreachable("The backend's address leads back to this server.")
+        return await self._endpoint.connect(factory)
+
+
+def _addresses(reactor: Any, host: str) -> Deferred[list[str]]:
+    """The IP addresses of a name, none for one that nobody knows; of an address itself."""
+    found: Deferred[list[str]] = Deferred()
+    reactor.nameResolver.resolveHostName(_Receiver(found), host)
+    return found
+
+
+@implementer(IResolutionReceiver)
+class _Receiver:
+    """Fires a Deferred with the addresses of a name."""
+
+    def __init__(self, found: Deferred[list[str]]) -> None:
+        self._found = found
+        self._hosts: list[str] = []
+
+    def resolutionBegan(self, resolution: Any) -> None:
+        """IResolutionReceiver."""
+
+    def addressResolved(self, address: Any) -> None:
+        """IResolutionReceiver."""
+        self._hosts.append(address.host)
+
+    def resolutionComplete(self) -> None:
+        """IResolutionReceiver."""
+        self._found.callback(self._hosts)
 
 
 def _endpoint(reactor: Any, host: str, port: int) -> Any:

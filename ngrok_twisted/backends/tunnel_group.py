@@ -10,6 +10,7 @@ from typing import Any, Iterator, Mapping
 from zope.interface import implementer, provider
 
 from ngrok_twisted.backend import BackendContext
+from ngrok_twisted.choosing import Chooser
 from ngrok_twisted.errors import InvalidConfig
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IBackend, IBackendKind
@@ -58,8 +59,8 @@ def _problems(labels: Mapping[str, str]) -> Iterator[Problem]:
 @implementer(IBackend)
 class TunnelGroup:
     """
-    Every flow starts at a random member and goes on to the others in turn, so that members share the load and a dead one
-    is passed over.
+    Members share the load: see `ngrok_twisted.choosing`. One that cannot be reached is passed over, and left alone for a
+    while.
     """
 
     name = "tunnel_group"
@@ -67,14 +68,11 @@ class TunnelGroup:
     codes = {"labels": _COUNT}
 
     def __init__(self, config: TunnelGroupConfig, context: BackendContext) -> None:
-        self._labels = dict(config.labels)
-        self._context = context
+        self._tunnels = context.tunnels
+        self._selection = (context.account_id, frozenset(config.labels.items()))
+        self._chooser = Chooser(context.random)
 
     def candidates(self, flow: Flow) -> Iterator[Any]:
         """IBackend."""
-        members = self._context.tunnels.matching(self._context.account_id, self._labels)
-        count = len(members)
-        if count < 2:
-            return iter(members)
-        first = int(self._context.random.random() * count)
-        return iter(members[first:] + members[:first])
+        members = self._tunnels.group(self._selection)
+        return self._chooser.candidates(members, flow) if members else iter(())

@@ -49,7 +49,11 @@ class WeightedConfig:
 
 
 class _Share:
-    """One backend, its weight and what it is owed."""
+    """
+    One backend and its weight.
+
+    :ivar credit: what it is owed, in flows times the sum of all weights.
+    """
 
     __slots__ = ("backend", "weight", "credit")
 
@@ -63,8 +67,11 @@ class _Share:
 @implementer(IBackend)
 class Weighted:
     """
-    Smooth weighted round robin: over any run of as many flows as the weights add up to, each backend is asked first exactly
-    as often as its share says, spread out evenly.
+    After any number of flows each backend was asked first as often as its weight says, give or take less than one flow; over
+    as many flows as the weights add up to, exactly so.
+
+    Each turn goes to the backend whose next flow is due first, of those that are owed one by now (Baruah, Cohen, Plaxton,
+    Varvel, "Proportionate Progress", 1996, for one resource; the plain smooth round robin has no such bound).
 
     If nobody of it can be reached, the others are drawn by their weights. A weighted backend inside another one leaves that
     to the outer: it is the outer that says what comes next.
@@ -96,9 +103,15 @@ class Weighted:
             yield from share.backend.candidates(flow)
 
     def _next(self) -> _Share:
-        """The one that is owed most."""
+        """Whose turn it is. Somebody is owed something, since all together are owed one flow."""
+        total, first = self._total, self._shares[0]
+        soonest = -total
         for share in self._shares:
             share.credit += share.weight
-        first = max(self._shares, key=lambda share: share.credit)
-        first.credit -= self._total
+            if share.credit > 0:
+                # turns from now until it must have had its next flow; as a negative number, division rounds it up
+                due = (share.credit - total) // share.weight
+                if due > soonest:
+                    first, soonest = share, due
+        first.credit -= total
         return first

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Awaitable, Callable, Iterable, Iterator, Mapping
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredLock
@@ -223,7 +224,7 @@ class Control(Service):
             await self._settle()
         except Exception:
             self._log.failure("what cannot be served is stored; it is taken back before the next change")
-        raise error
+        raise InvalidConfig(_of_fields(error.problems, changes)) if isinstance(error, InvalidConfig) else error
 
     async def _settle(self) -> None:
         """Write the old state again where a change was not served."""
@@ -239,9 +240,7 @@ class Control(Service):
                 raise Refused(None, f"{id} is declared in the server's configuration file: change it there.")
         after = self.records.with_changes(changes)
         problems = self._judge(after, [change.record for change in changes if isinstance(change, Put)])
-        problems = problems or self._plane.check(self._with_live(after, self._live))
-        if problems:
-            raise InvalidConfig(problems)
+        self._refuse(problems or _of_fields(self._plane.check(self._with_live(after, self._live)), changes))
 
     def _judge(self, after: Snapshot, written: list[Record]) -> list[Problem]:
         around = Around(records=after, settings=self._settings, live=self._live, before=self.records)
@@ -327,6 +326,15 @@ class Control(Service):
     @staticmethod
     def _with_live(records: Snapshot, live: dict[str, Endpoint]) -> Snapshot:
         return records.with_changes([Put(endpoint) for endpoint in live.values()], records.revision)
+
+
+def _of_fields(problems: Iterable[Problem], changes: Iterable[Put | Delete]) -> Iterator[Problem]:
+    """What the edge says of a record that is written, as said of the field that is about an edge's or endpoint's place."""
+    written = {change.record.id: change.record for change in changes if isinstance(change, Put)}
+    for problem in problems:
+        record = written.get(problem.path)
+        field = "url" if isinstance(record, Endpoint) else "hostports" if hasattr(record, "hostports") else ""
+        yield problem if record is None else replace(problem, path=field)
 
 
 def _inverse(changes: Iterable[Put | Delete], before: Snapshot) -> tuple[Put | Delete, ...]:

@@ -10,6 +10,7 @@ from typing import Any, Callable, Hashable, Iterator, Sequence, TypeVar
 
 from zope.interface import implementer
 
+from ngrok_twisted.choosing import Chooser, Load
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IBackend
 from ngrok_twisted.records.base import Snapshot
@@ -62,8 +63,8 @@ def told(members: Sequence[Endpoint], error: LookupError) -> LookupError:
 @implementer(IBackend)
 class AgentBackend:
     """
-    One online tunnel, any one of them at random. A pool does not retry elsewhere when the chosen member fails: its
-    members are equals, but each speaks for itself.
+    One online tunnel; of several one that is not busy, see `ngrok_twisted.choosing`. A pool does not retry elsewhere when
+    the chosen member fails: its members are equals, but each speaks for itself. It is left alone for a while.
     """
 
     def __init__(self, endpoint_ids: tuple[str, ...], tunnels: Tunnels, random: Random) -> None:
@@ -72,11 +73,18 @@ class AgentBackend:
         """
         self._endpoint_ids = endpoint_ids
         self._tunnels = tunnels
-        self._random = random
+        self._chooser = Chooser(random)
+        self._online: tuple[Load, ...] = ()
+        self._revision = -1
 
     def candidates(self, flow: Flow) -> Iterator[Any]:
         """IBackend."""
-        online = [tunnel for id in self._endpoint_ids if (tunnel := self._tunnels.serving(id)) is not None]
-        if len(online) > 1:
-            online = [online[int(self._random.random() * len(online))]]
-        return iter(online)
+        if self._revision != self._tunnels.revision:
+            self._revision = self._tunnels.revision
+            loads = map(self._tunnels.load_of, self._endpoint_ids)
+            self._online = tuple(load for load in loads if load is not None)
+        if not self._online:
+            return iter(())
+        load = self._chooser.first(self._online, flow.started)
+        flow.go_to(load)
+        return iter((load.target,))

@@ -47,7 +47,13 @@ class Backends:
     :ivar used: the `Backend` records, in the order they were met.
     """
 
-    def __init__(self, account_id: str, snapshot: Snapshot, context: EdgeContext) -> None:
+    def __init__(
+        self,
+        account_id: str,
+        snapshot: Snapshot,
+        context: EdgeContext,
+        is_own_port: Callable[[int], bool] = lambda port: False,
+    ) -> None:
         self.used: list[Record] = []
         self._snapshot = snapshot
         self._kinds = context.backend_kinds
@@ -59,6 +65,7 @@ class Backends:
             find=self.find,
             random=context.runtime.random,
             reactor=context.runtime.reactor,
+            is_own_port=is_own_port,
         )
 
     def of(self, reference: records.BackendRef | None) -> Any:
@@ -120,7 +127,7 @@ def build(record: Any, snapshot: Snapshot, plane: Any, context: EdgeContext) -> 
 
 
 def _built(record: Any, snapshot: Snapshot, plane: Any, context: EdgeContext) -> tuple[tuple[Record, ...], Any]:
-    backends = Backends(record.account_id, snapshot, context)
+    backends = Backends(record.account_id, snapshot, context, plane.is_own_port)
     inside = replace(inside_of(snapshot, plane, context), account_id=record.account_id, used=backends.used)
     chain = Chain(record.modules, context.module_kinds, inside)
     name = record.name or record.id

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator
+from typing import Any, Callable, Collection, Iterator
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -35,6 +35,7 @@ class EdgePlane(Service):
     :ivar restrictions: the `EndpointRestrictions` of all accounts, in force now.
     :ivar secure_front: the factory for the https and tls listener.
     :ivar plain_front: the factory for the http listener.
+    :ivar front_ports: gives the ports that the listeners of both are bound to.
     """
 
     _log = Logger()
@@ -56,6 +57,7 @@ class EdgePlane(Service):
         self.router = Router()
         self.secure_front = TLSFront(self, reactor)
         self.plain_front = PlainFront(PlainSite(self, context), self.visitors)
+        self.front_ports: Callable[[], Collection[int | None]] = tuple
 
     def host(self, name: str, resource: Any) -> None:
         """
@@ -73,6 +75,10 @@ class EdgePlane(Service):
         :param name: for logs.
         """
         return PlainFront(ServiceSite(name, resource, self._context), self.visitors)
+
+    def is_own_port(self, port: int) -> bool:
+        """Whether visitors arrive at this port."""
+        return port in self._ports or port in self.front_ports()
 
     def secure_owner(self, server_name: str | None) -> Any:
         """

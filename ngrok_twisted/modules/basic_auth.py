@@ -187,4 +187,6 @@ def _digest(pair: bytes) -> bytes:
 
 def _username(presented: bytes) -> str:
     name = presented.partition(b":")[0].decode("utf-8", "replace")[:USERNAME_MAX]
+    if name.isprintable():
+        return name
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)

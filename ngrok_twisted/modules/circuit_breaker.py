@@ -19,7 +19,7 @@ from typing import Any, Callable, Iterator, Mapping
 from twisted.logger import Logger
 from zope.interface import implementer, provider
 
-from ngrok_twisted.circuit import CLOSED, Circuit, CircuitLimits, Decision
+from ngrok_twisted.circuit import ALLOW, ALLOW_WHILE_OPEN, BLOCK, CLOSED, Circuit, CircuitLimits
 from ngrok_twisted.errors import EdgeError, InvalidConfig
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IHTTPModule, IModuleKind, IResponseFilter
@@ -166,15 +166,12 @@ class Breaker(Wrapper):
         :raises CircuitOpen: the service is left alone.
         """
         circuit, flow = self.circuit, request.flow
-        if circuit.state == CLOSED:
-            decision = Decision.ALLOW
-        else:
-            decision = circuit.ask(self._seconds())
-        flow.remember(DECISION, decision.value)
-        if decision is Decision.BLOCK:
+        decision = ALLOW if circuit.state == CLOSED else circuit.ask(self._seconds())
+        flow.remember(DECISION, decision)
+        if decision == BLOCK:
             raise self._refusal()
         outcome = Outcome(circuit, self._seconds, flow, self.place)
-        if decision is Decision.ALLOW_WHILE_OPEN:
+        if decision == ALLOW_WHILE_OPEN:
             flow.observers += (outcome.over,)
         request.add_filter(outcome)
         return self.inner.render(request)

@@ -8,7 +8,7 @@ are in `ngrok_twisted.content_codings`: gzip and deflate, as ngrok has them, and
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Mapping
+from typing import Any
 
 from zope.interface import implementer, provider
 
@@ -35,14 +35,6 @@ class Compression:
 
     def __init__(self, config: CompressionConfig, context: ModuleContext) -> None:
         """IModuleKind."""
-
-    @staticmethod
-    def from_flags(flags: Mapping[str, Any]) -> CompressionConfig | None:
-        """
-        :param flags: the value of ``compression``, as `ngrok_twisted.claim.Claim` has it.
-        :return: ``None`` if it was switched off.
-        """
-        return CompressionConfig() if flags.get("compression") else None
 
     def wrap_resource(self, inner: Any) -> Filtered:
         """IHTTPModule."""

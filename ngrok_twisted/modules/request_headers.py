@@ -78,7 +78,7 @@ class RequestHeaders:
     @staticmethod
     def from_flags(flags: Mapping[str, Any]) -> RequestHeaderLines:
         """
-        :param flags: values of ``request-header-add`` and ``request-header-remove``, as `ngrok_twisted.claim.Claim` has them.
+        :param flags: values of ``request-header-add`` and ``request-header-remove``.
         :raises InvalidConfig: with everything that is wrong.
         """
         add, remove = flags.get("request-header-add", ()), flags.get("request-header-remove", ())

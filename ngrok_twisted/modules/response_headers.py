@@ -65,8 +65,7 @@ class ResponseHeaders:
     @staticmethod
     def from_flags(flags: Mapping[str, Any]) -> ResponseHeaderLines:
         """
-        :param flags: values of ``response-header-add`` and ``response-header-remove``, as `ngrok_twisted.claim.Claim` has
-            them.
+        :param flags: values of ``response-header-add`` and ``response-header-remove``.
         :raises InvalidConfig: with everything that is wrong.
         """
         add, remove = flags.get("response-header-add", ()), flags.get("response-header-remove", ())

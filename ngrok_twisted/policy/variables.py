@@ -267,7 +267,9 @@ VARIABLES: Mapping[str, Variable] = {
             "oauth.user.id",
             "oauth.user.name",
             "user_agent_filter.decision",
-            "webhook_validation.decision",
+            "webhook_verification.decision",
         )
     },
+    # What the first generation called it.
+    "webhook_validation.decision": _noted("webhook_verification.decision"),
 }

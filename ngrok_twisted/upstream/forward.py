@@ -161,8 +161,7 @@ class Forward:
 
     def _give_up(self, target: Any, error: EdgeError, request: Any, candidates: Iterator[Any]) -> None:
         """This target failed: ask the next."""
-        request.flow.tried += (target,)
-        request.flow.tunnel = None
+        request.flow.missed(target, self._clock.seconds())
         try:
             self._next(request, candidates, error)
         except Exception:
@@ -175,6 +174,7 @@ class Forward:
         request.registerProducer(dialling, True)
 
         def connected(connection: UpstreamConnection) -> None:
+            request.flow.reached()
             if request.gone or request.finished:
                 connection.close()
                 return

@@ -19,12 +19,16 @@ from ngrok_twisted.records.endpoint import Upstream
 from ngrok_twisted.upstream.proxy_protocol import encode_v1, encode_v2
 
 
-def opened(target: Any, upstream: Upstream, request: Any, clock: Any) -> Any:
+def opened(
+    target: Any, upstream: Upstream, request: Any, clock: Any, protocols: tuple[str, ...] = ("http/1.1",)
+) -> Any:
     """
     The endpoint to connect to for this request.
 
     :param target: the `IStreamClientEndpoint` that the backend chose.
     :param upstream: how its service wants to be spoken to.
+    :param request: the request, or the visitor of a stream.
+    :param protocols: offered by ALPN (RFC 7301), where TLS is spoken.
     :return: an ``IStreamClientEndpoint``; the target itself where the service wants nothing special.
     """
     endpoint = target
@@ -32,7 +36,7 @@ def opened(target: Any, upstream: Upstream, request: Any, clock: Any) -> Any:
         endpoint = AnnouncedEndpoint(endpoint, _proxy_header(upstream.proxy_protocol, request))
     if upstream.tls:
         name = upstream.tls_name or request.flow.host or None
-        endpoint = wrap_tls_client(endpoint, _tls_context(upstream.tls_verify), name, clock=clock)
+        endpoint = wrap_tls_client(endpoint, _tls_context(upstream.tls_verify, protocols), name, clock=clock)
     return endpoint
 
 
@@ -44,13 +48,17 @@ def _proxy_header(version: int, request: Any) -> bytes:
 
 
 @lru_cache(maxsize=None)
-def _tls_context(verify: bool) -> ssl.SSLContext:
-    """One context for all targets: it says nothing but whether certificates are checked against the system's authorities."""
+def _tls_context(verify: bool, protocols: tuple[str, ...]) -> ssl.SSLContext:
+    """
+    One context for all targets: it says nothing but whether certificates are checked against the system's authorities, and
+    what is spoken inside.
+    """
     context = ssl.create_default_context()
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols(["http/1.1"])
+    if protocols:
+        context.set_alpn_protocols(protocols)
     return context
 
 

@@ -22,6 +22,7 @@ from ngrok_twisted.errors import EdgeError, EndpointOffline, UpstreamTimeout, Up
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IFlowFactory, ITunnel
 from ngrok_twisted.net.timeouts import MINUTES, SECONDS, IdleWatch
+from ngrok_twisted.upstream.opening import opened
 from ngrok_twisted.upstream.proxy_protocol import header
 from ngrok_twisted.upstream.side import Side
 from ngrok_twisted.upstream.splice import splice
@@ -127,7 +128,8 @@ class Visitor(Side):
                 continue  # something that answers by itself answers requests, not streams
             attempt = Attempt(self)
             try:
-                await maybeDeferred(target.connect, attempt).addTimeout(self._factory.dial_timeout, self._factory.clock)
+                connecting = maybeDeferred(self._opened(target).connect, attempt)
+                await connecting.addTimeout(self._factory.dial_timeout, self._factory.clock)
                 side = attempt.connected()
             except Exception as failed:
                 attempt.abandon()
@@ -143,9 +145,20 @@ class Visitor(Side):
         if not self.lost:
             self._give_up(error)
 
+    def _opened(self, target: Any) -> Any:
+        """The endpoint to dial: around a target whose service speaks TLS, one that does."""
+        upstream = getattr(target, "upstream", None)
+        if upstream is None or not upstream.tls:
+            return target
+        return opened(target, upstream, self, self._factory.clock, ())
+
+    def getHost(self) -> Any:
+        """The address that the visitor connected to."""
+        return self.transport.getHost()
+
     def _note(self, target: Any, failed: Exception) -> EdgeError:
         """Remember a target that did not connect."""
-        self.flow.tried += (target,)
+        self.flow.missed(target, self._factory.clock.seconds())
         error = convert_error(failed)
         self._log.debug(
             "flow {flow}: {target} did not connect: {reason}",
@@ -181,10 +194,11 @@ class Visitor(Side):
     def _join(self, target: Any, side: Side) -> None:
         """Each side's transport becomes the other's producer."""
         self._target = side
+        self.flow.reached()
         if ITunnel.providedBy(target):
             self.flow.tunnel = target
         upstream = getattr(target, "upstream", None)
-        if upstream is not None and upstream.proxy_protocol:
+        if upstream is not None and upstream.proxy_protocol and not upstream.tls:
             side.transport.write(header(upstream.proxy_protocol, self.flow, self.transport.getHost()))
         self.watch.touch()
         self.join(side)

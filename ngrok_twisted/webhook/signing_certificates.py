@@ -13,7 +13,6 @@ from collections import OrderedDict
 from datetime import datetime, timezone
 from typing import Any
 
-import treq
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -22,14 +21,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ngrok_twisted.webhook.delivery import SHAPE, WRONG, NotGenuine
+from ngrok_twisted.webhook.fetching import fetch
 
 SECONDS = 1.0
 MINUTES = 60 * SECONDS
 HOURS = 60 * MINUTES
-KILOBYTE = 1024
-
-# For Amazon's answer, whole. A sender of webhooks waits some ten seconds for ours.
-FETCH_TIMEOUT = 5 * SECONDS
 
 # How long a certificate is used without asking again; Amazon changes them once a year.
 FRESH = 24 * HOURS
@@ -43,9 +39,6 @@ REMEMBERED = 64
 # Fetches under way; those who come meanwhile with yet another URL are refused.
 FETCHES = 4
 
-# Genuine ones have some two kilobytes.
-CERTIFICATE_MAX = 32 * KILOBYTE
-
 # Smaller keys sign nothing that could be relied on; Amazon's have 2048 bits.
 KEY_BITS_MIN = 2048
 
@@ -53,10 +46,6 @@ _URL = re.compile(r"https://sns\.[a-z0-9-]{3,40}\.amazonaws\.com(\.cn)?/[A-Za-z0
 
 # Whom such a certificate is for: every region has either the common name or one of its own.
 _NAME = re.compile(r"(?i)sns(-signing)?([.-][a-z0-9-]{1,40})?\.amazonaws\.com(\.cn)?")
-
-
-class _Unfetched(Exception):
-    """There is no certificate; the message says why, for the log."""
 
 
 class SigningCertificates:
@@ -107,23 +96,9 @@ class SigningCertificates:
     # -- fetching
 
     def _begin(self, url: str) -> None:
-        fetching = Deferred.fromCoroutine(self._fetch(url))
-        fetching.addTimeout(FETCH_TIMEOUT, self._clock)
+        fetching = fetch(self._http, self._clock, url)
+        fetching.addCallback(lambda data: read_key(data, self._clock.seconds()))
         fetching.addCallbacks(lambda key: self._end(url, FRESH, key), lambda reason: self._failed(url, reason))
-
-    async def _fetch(self, url: str) -> RSAPublicKey:
-        response = await self._http.get(url, allow_redirects=False)
-        if response.code != 200:
-            raise _Unfetched(f"the answer was {response.code}")
-        gathered = bytearray()
-
-        def collect(data: bytes) -> None:
-            gathered.extend(data)
-            if len(gathered) > CERTIFICATE_MAX:
-                raise _Unfetched("the answer was too long")
-
-        await treq.collect(response, collect)
-        return read_key(bytes(gathered), self._clock.seconds())
 
     def _failed(self, url: str, reason: Failure) -> None:
         self._log.warn(

@@ -7,6 +7,8 @@ from dataclasses import replace
 from random import Random
 from typing import Any, Iterator
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -81,11 +83,39 @@ class ChooserTests(SynchronousTestCase):
             self.tunnels.online(tunnel)
         group = TunnelGroup(TunnelGroupConfig(labels={"app": "web"}), self.context)
         firsts: Counter[str] = Counter()
-        for _ in range(3000):
-            candidates = list(group.candidates(self.flow))
+        for _ in range(30):
+            flow = Flow("192.0.2.1", 1, "https", 0.0)
+            candidates = list(group.candidates(flow))
+            flow.finish(1.0)
             self.assertEqual(set(candidates), set(members))
             firsts[candidates[0].id] += 1
-        self.assertTrue(all(900 < count < 1100 for count in firsts.values()), firsts)
+        self.assertEqual(firsts, {"tn_0": 10, "tn_1": 10, "tn_2": 10})
+
+    def test_tunnel_groups_share_what_they_know(self) -> None:
+        """Whoever is busy for one group is so for another; whoever could not be reached by one is left alone by both."""
+        one, two = Labelled("tn_1", {"app": "web", "dc": "eu"}), Labelled("tn_2", {"app": "web", "dc": "eu"})
+        self.tunnels.online(one)
+        self.tunnels.online(two)
+        web = TunnelGroup(TunnelGroupConfig(labels={"app": "web"}), self.context)
+        europe = TunnelGroup(TunnelGroupConfig(labels={"dc": "eu"}), self.context)
+        long = Flow("192.0.2.1", 1, "tcp", 0.0)
+        busy = next(web.candidates(long))
+        free = two if busy is one else one
+
+        def ask(backend: TunnelGroup) -> Any:
+            flow = Flow("192.0.2.1", 1, "https", 1.0)
+            chosen = next(backend.candidates(flow))
+            flow.finish(2.0)
+            return chosen
+
+        self.assertEqual([ask(europe) for _ in range(4)], [free] * 4)
+        flow = Flow("192.0.2.1", 1, "https", 1.0)
+        candidates = europe.candidates(flow)
+        self.assertIs(next(candidates), free)
+        flow.missed(free, 1.0)
+        self.assertIs(next(candidates), busy)
+        flow.finish(2.0)
+        self.assertEqual([ask(web) for _ in range(4)], [busy] * 4)
 
     def test_tunnel_group_follows_the_table(self) -> None:
         """Members come and go with the agents."""
@@ -112,6 +142,47 @@ class ChooserTests(SynchronousTestCase):
         for _ in range(5):
             round_ = [next(weighted.candidates(self.flow)) for _ in range(100)]
             self.assertEqual(Counter(round_), {"a": 90, "b": 10})
+
+    @given(
+        st.lists(st.integers(0, 10_000) | st.sampled_from((0, 1, 10_000)), min_size=1, max_size=25),
+        st.integers(1, 400),
+    )
+    @settings(max_examples=60, deadline=None)
+    def test_weighted_never_far(self, weights: list[int], count: int) -> None:
+        """After any number of flows every backend had its exact share, but for less than one flow."""
+        find: Any = lambda id: Fixed(id)
+        context = BackendContext(tunnels=self.tunnels, account_id="ac_1", find=find, random=Random(1))
+        config = WeightedConfig(backends={str(number): weight for number, weight in enumerate(weights)})
+        weighted, total = Weighted(config, context), sum(weights)
+        had = [0] * len(weights)
+        for turn in range(1, count + 1 if total else 1):
+            had[int(next(weighted.candidates(self.flow)))] += 1
+            for weight, number in zip(weights, had):
+                self.assertLess(abs(number * total - weight * turn), total)
+
+    def test_weighted_spread_out(self) -> None:
+        """A small share is not served in a row."""
+        self.others = {"a": Fixed("a"), "b": Fixed("b"), "c": Fixed("c")}
+        context = BackendContext(
+            tunnels=self.tunnels, account_id="ac_1", find=self.others.__getitem__, random=Random(1)
+        )
+        weighted = Weighted(WeightedConfig(backends={"a": 5, "b": 1, "c": 1}), context)
+        order = "".join(next(weighted.candidates(self.flow)) for _ in range(21))
+        self.assertEqual(order, order[:7] * 3)
+        self.assertNotIn("bc", order)
+        self.assertNotIn("cb", order)
+
+    def test_weighted_at_once(self) -> None:
+        """Shares hold also where many flows are under way at once, and some of them turn to others."""
+        self.others.update(a=Fixed("a"), b=Fixed("b"))
+        weighted = Weighted(WeightedConfig(backends={"a": 3, "b": 1}), self.context)
+        under_way = [weighted.candidates(self.flow) for _ in range(8)]
+        firsts = [next(candidates) for candidates in under_way]
+        self.assertEqual(Counter(firsts), {"a": 6, "b": 2})
+        self.assertEqual(
+            [next(candidates) for candidates in under_way], ["a" if first == "b" else "b" for first in firsts]
+        )
+        self.assertEqual(Counter(next(weighted.candidates(self.flow)) for _ in range(8)), {"a": 6, "b": 2})
 
     def test_weighted_passes_over_the_empty(self) -> None:
         """A backend that has nobody loses its turn to the next."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.error import ConnectionRefusedError, DNSLookupError
 from twisted.internet.interfaces import IHostnameResolver
 from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock, StringTransport
@@ -19,7 +19,7 @@ from zope.interface import implementer
 
 from ngrok_twisted.backend import BackendContext
 from ngrok_twisted.backends.static import ATTEMPT_DELAY, DIAL_TIMEOUT, Static, StaticConfig, StaticTLS
-from ngrok_twisted.errors import InvalidConfig
+from ngrok_twisted.errors import InvalidConfig, UpstreamUnreachable
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.schema import parse
 from ngrok_twisted.tunnels import Tunnels
@@ -36,13 +36,16 @@ def factory(protocol: Any) -> Factory:
 
 @implementer(IHostnameResolver)
 class Anything:
-    """Knows two addresses of every host."""
+    """Knows the same addresses of every host."""
+
+    def __init__(self, *found: str) -> None:
+        self.found = found
 
     def resolveHostName(self, receiver: Any, hostName: str, portNumber: int = 0, *args: Any, **more: Any) -> Any:
         """IHostnameResolver."""
         receiver.resolutionBegan(None)
-        receiver.addressResolved(IPv6Address("TCP", "2001:db8::1", portNumber))
-        receiver.addressResolved(IPv4Address("TCP", "192.0.2.1", portNumber))
+        for host in self.found:
+            receiver.addressResolved((IPv6Address if ":" in host else IPv4Address)("TCP", host, portNumber))
         receiver.resolutionComplete()
         return receiver
 
@@ -52,7 +55,7 @@ class StaticTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
-        self.reactor.installNameResolver(Anything())
+        self.reactor.installNameResolver(Anything("2001:db8::1", "192.0.2.1"))
         self.inner = Recorder()
 
     def connect(self, address: str, tls: bool = False) -> Deferred[Any]:
@@ -131,6 +134,43 @@ class StaticTests(SynchronousTestCase):
         self.assertNoResult(connecting)
         connecting.addErrback(lambda _: None)
         connecting.cancel()
+
+
+class OwnPortTests(SynchronousTestCase):
+    """An edge that leads to an edge of the same server could lead to itself, and each visitor would go round for ever."""
+
+    def outcome(self, address: str, *found: str) -> Deferred[Any]:
+        """What becomes of a dial to port 443, which is one of the server's own; ``found`` is what names resolve to."""
+        self.reactor = MemoryReactorClock()
+        self.reactor.installNameResolver(Anything(*found))
+        context = BackendContext(
+            tunnels=Tunnels(),
+            account_id="ac_1",
+            find=lambda id: None,
+            random=Random(1),
+            reactor=self.reactor,
+            is_own_port=lambda port: port == 443,
+        )
+        (target,) = Static(StaticConfig(address=address), context).candidates(Flow("192.0.2.1", 1, "tcp", 0.0))
+        return target.connect(factory(Recorder()))
+
+    def test_refused(self) -> None:
+        """The machine's own addresses are not dialled on such a port, by number or by name."""
+        for address, found in (("127.0.0.1:443", ()), ("[::1]:443", ()), ("a.example:443", ("198.51.100.7", "::1"))):
+            error = self.failureResultOf(self.outcome(address, *found), UpstreamUnreachable).value
+            self.assertEqual(error.sentence, "The backend's address leads back to this server.")
+            self.assertEqual(self.reactor.tcpClients, [])
+
+    def test_others(self) -> None:
+        """Other machines are, and other ports of this one."""
+        for address, found in (("198.51.100.7:443", ()), ("127.0.0.1:80", ()), ("a.example:443", ("198.51.100.7",))):
+            self.outcome(address, *found)
+            self.assertEqual(len(self.reactor.tcpClients), 1, address)
+
+    def test_nobody(self) -> None:
+        """A name that nobody knows fails as ever."""
+        dialled = self.outcome("a.example:443")
+        self.failureResultOf(dialled, DNSLookupError)
 
 
 class ConfigTests(SynchronousTestCase):

@@ -153,6 +153,7 @@ class ReloadTests(BesideCase):
         self.assertNoResult(redeclared)
         written.callback(None)
         self.successResultOf(changed)
+        control._clock.advance(0)
         (problem,) = self.failureResultOf(redeclared, InvalidConfig).value.problems
         self.assertIn(STORED.id, problem.message)
 

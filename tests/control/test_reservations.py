@@ -21,7 +21,10 @@ from ngrok_twisted.control.ownership import ReservationSettings
 from ngrok_twisted.control.reservations import PORT_ATTEMPTS, PUBLISH_TIMEOUT, Reservations
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.interfaces import IReservations
+from ngrok_twisted.modules.mutual_tls import MutualTLSConfig
 from ngrok_twisted.records.base import Put, Record, Snapshot
+from ngrok_twisted.records.certificate_authority import CertificateAuthority
+from ngrok_twisted.records.edge import module
 from ngrok_twisted.records.endpoint import Endpoint, Upstream
 from ngrok_twisted.records.reserved_addr import ReservedAddr
 from ngrok_twisted.records.reserved_domain import ReservedDomain
@@ -108,6 +111,25 @@ class GrantTests(Case):
             ),
         )
         self.assertEqual((grant.url, grant.session_id), ("https://app.base.example:8443", "ts_a"))
+
+    def test_modules(self) -> None:
+        """An endpoint has the modules of its claim; what they name must be there, and stay there."""
+        modules = {"mutual_tls": module(MutualTLSConfig(certificate_authority_ids=("ca_1",)))}
+        for proto in ("https", "tcp"):
+            self.refused(7072, self.a, Claim(proto=proto), modules=modules)
+        self.assertEqual(self.edge.live, {})
+        self.write(CertificateAuthority(id="ca_1", account_id="ac_1", ca_pem=""))
+        grant = self.granted(self.a, modules=modules)
+        assert grant.endpoint is not None
+        self.assertEqual(grant.endpoint.modules, modules)
+        self.reservations.recheck(self.records)
+        self.assertEqual(self.a.revoked, [])
+        self.records = Snapshot()
+        self.reservations.recheck(self.records)
+        self.assertEqual(self.edge.live, {})
+        ((revoked, reason),) = self.a.revoked
+        self.assertIs(revoked, grant)
+        self.assertIn("ca_1", reason)
 
     def test_slow_edge(self) -> None:
         """A grant waits until the edge serves it."""

@@ -14,6 +14,7 @@ from ngrok_twisted.control.service import Control
 from ngrok_twisted.control.stores.memory import MemoryStore
 from ngrok_twisted.errors import InvalidConfig, Refused, StoreUnusable
 from ngrok_twisted.records.base import Delete, Problem, Put, Record, Snapshot
+from ngrok_twisted.records.edge import TCPEdge
 from ngrok_twisted.records.endpoint import Endpoint
 from ngrok_twisted.records.reserved_domain import ReservedDomain
 
@@ -277,6 +278,21 @@ class ChangeTests(SynchronousTestCase):
         self.assertEqual([problem.message for problem in problems], ["its port was taken meanwhile"])
         self.assertEqual(self.everywhere(), [["rd_a", "rd_b"]] * 3)
         self.assertEqual(self.control.records.get(ReservedDomain, "rd_b"), domain("rd_b"))
+
+    def test_field(self) -> None:
+        """What the edge says of a record that is written is told of the field that it is about, early or late."""
+        edge = TCPEdge(id="edgtcp_1", hostports=())
+        self.plane.refuse = {"edgtcp_1": "its port is taken"}
+        early = self.begin(Put(edge))
+        self.plane.refuse = {}
+        late = self.begin(Put(edge))
+        self.plane.refuse = {"edgtcp_1": "its port is taken"}
+        self.store.done()
+        self.store.done()
+        for failed in (early, late):
+            self.assertEqual(
+                self.failureResultOf(failed, InvalidConfig).value.problems, (Problem("hostports", "its port is taken"),)
+            )
 
     def test_afterwards(self) -> None:
         """After a change was taken back the next one works."""

@@ -10,8 +10,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.claim import Claim
 from ngrok_twisted.control.ownership import Place, ReservationSettings
-from ngrok_twisted.control.wishes import check_permission, url_of, wanted_place
+from ngrok_twisted.control.wishes import check_permission, check_references, endpoint_of, url_of, wanted_place
 from ngrok_twisted.errors import Refused
+from ngrok_twisted.modules.mutual_tls import MutualTLSConfig
+from ngrok_twisted.records.base import Put, Snapshot
+from ngrok_twisted.records.certificate_authority import CertificateAuthority
+from ngrok_twisted.records.edge import module
+from tests.control.agents import FakeSession
 
 SETTINGS = ReservationSettings(
     base_domain="base.example",
@@ -122,3 +127,35 @@ class PermissionTests(SynchronousTestCase):
             self.assertEqual(refusal.code, code)
             check_permission(Claim(proto=proto), (), place)
         check_permission(Claim(proto="https"), acl, Place("", "a.example", 443))
+
+
+class EndpointTests(SynchronousTestCase):
+    """What a claim becomes."""
+
+    GUARDED = Claim(
+        proto="https",
+        modules={"mutual_tls": module(MutualTLSConfig(certificate_authority_ids=("ca_1",)))},
+        traffic_policy="{}",
+    )
+
+    def test_endpoint(self) -> None:
+        """The endpoint has the modules and the policy of the claim, and shows neither."""
+        endpoint = endpoint_of(self.GUARDED, Place("", "a.example", 443), FakeSession("ts_1"), "ep_1", 5.0)
+        self.assertEqual((endpoint.modules, endpoint.traffic_policy), (self.GUARDED.modules, "{}"))
+        self.assertEqual(
+            (endpoint.id, endpoint.host, endpoint.port, endpoint.created_at), ("ep_1", "a.example", 443, 5.0)
+        )
+        self.assertEqual((endpoint.binding, endpoint.session_id), ("public", "ts_1"))
+        self.assertNotIn("ca_1", repr(endpoint))
+        inside = endpoint_of(self.GUARDED, Place("ac_1", "a.internal", 443), FakeSession("ts_1"), "ep_1", 5.0)
+        self.assertEqual(inside.binding, "internal")
+
+    def test_references(self) -> None:
+        """What its modules name must be the account's own; the code is ngrok's for that field."""
+        records = Snapshot().with_changes([Put(CertificateAuthority(id="ca_1", account_id="ac_1", ca_pem=""))])
+        check_references(self.GUARDED, "ac_1", records)
+        for account_id, known in (("ac_2", records), ("ac_1", Snapshot())):
+            refused = self.assertRaises(Refused, check_references, self.GUARDED, account_id, known)
+            self.assertEqual(
+                (refused.code, refused.message), (7072, "Your account has no certificate authority 'ca_1'.")
+            )

@@ -5,16 +5,23 @@ Tests for `ngrok_twisted.edge.agents`.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from ngrok_twisted.edge.agents import AgentBackend
+from ngrok_twisted.choosing import REST
+from ngrok_twisted.edge.agents import AgentBackend, Unservable, grouped, told
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IBackend
+from ngrok_twisted.modules.ip_restriction import IPPoliciesConfig
+from ngrok_twisted.records.base import Put, Snapshot
+from ngrok_twisted.records.edge import module
+from ngrok_twisted.records.endpoint import Endpoint
+from ngrok_twisted.records.ip_policy import IPPolicy
 from ngrok_twisted.tunnels import Tunnels
-from tests.edge.doubles import Tunnel
+from tests.edge.doubles import Tunnel, endpoint
 
 
 class AgentBackendTests(SynchronousTestCase):
@@ -51,11 +58,68 @@ class AgentBackendTests(SynchronousTestCase):
         tunnels = [self.online(number) for number in range(3)]
         backend = self.backend("ep_0", "ep_1", "ep_2", "ep_3")
         counts: Counter[str] = Counter()
-        for _ in range(3000):
-            (chosen,) = backend.candidates(self.flow)
+        for _ in range(30):
+            flow = Flow("192.0.2.1", 1, "https", 0.0)
+            (chosen,) = backend.candidates(flow)
             counts[chosen.id] += 1
-        self.assertEqual(len(counts), 3)
-        self.assertTrue(all(900 < count < 1100 for count in counts.values()), counts)
+            flow.finish(1.0)
+        self.assertEqual(counts, {"tn_0": 10, "tn_1": 10, "tn_2": 10})
         for tunnel in tunnels[1:]:
             self.tunnels.offline(tunnel)
         self.assertEqual(list(backend.candidates(self.flow)), tunnels[:1])
+
+    def test_pool_spares_the_busy(self) -> None:
+        """The member that others use gets less, and one that could not be reached gets nothing for a while."""
+        first, second = self.online(1), self.online(2)
+        backend = self.backend("ep_1", "ep_2")
+        (busy,) = backend.candidates(self.flow)
+        (free,) = {first, second} - {busy}
+
+        def ask(now: float) -> Tunnel:
+            flow = Flow("192.0.2.1", 1, "https", now)
+            (chosen,) = backend.candidates(flow)
+            flow.finish(now)
+            assert isinstance(chosen, Tunnel)
+            return chosen
+
+        self.assertEqual({ask(0.0) for _ in range(10)}, {free})
+        flow = Flow("192.0.2.1", 1, "https", 0.0)
+        list(backend.candidates(flow))
+        flow.missed(free, 1.0)
+        self.assertEqual({ask(2.0) for _ in range(10)}, {busy})
+        self.flow.finish(5.0)
+        self.assertEqual({ask(1.0 + REST) for _ in range(10)}, {first, second})
+
+
+class GroupTests(SynchronousTestCase):
+    """Which endpoints are served, and where."""
+
+    def groups(self, *records: Endpoint | IPPolicy, binding: str = "public") -> dict[int, tuple[str, ...]]:
+        """The ids of endpoints by their ports."""
+        snapshot = Snapshot().with_changes([Put(record) for record in records])
+        found = grouped(snapshot, binding, lambda one: one.port)
+        return {port: tuple(member.id for member in members) for port, members in found.items()}
+
+    def test_pools(self) -> None:
+        """Those of one place are together, in the order they came; others' bindings do not count."""
+        members = [endpoint("ep_2"), endpoint("ep_1"), replace(endpoint("ep_3"), port=8443)]
+        self.assertEqual(self.groups(*members), {443: ("ep_2", "ep_1"), 8443: ("ep_3",)})
+        inside = endpoint("ep_4", binding="internal")
+        self.assertEqual(self.groups(*members, inside, binding="internal"), {443: ("ep_4",)})
+
+    def test_lost(self) -> None:
+        """A member one of whose modules refers to what its account does not have is left out; the others stay."""
+        guarded = module(IPPoliciesConfig(ip_policy_ids=("ipp_1",)))
+        members = (endpoint("ep_1"), endpoint("ep_2", modules={"ip_restriction": guarded}))
+        self.assertEqual(self.groups(*members), {443: ("ep_1",)})
+        self.assertEqual(self.groups(*members, IPPolicy(id="ipp_1", account_id="ac_2")), {443: ("ep_1",)})
+        self.assertEqual(self.groups(*members, IPPolicy(id="ipp_1", account_id="ac_1")), {443: ("ep_1", "ep_2")})
+
+    def test_told(self) -> None:
+        """The agent that came last to a place that cannot be served is told; a cloud endpoint has none."""
+        error = LookupError("no")
+        stored = endpoint("ep_3", type="cloud")
+        named = told([endpoint("ep_1"), endpoint("ep_2"), stored], error)
+        assert isinstance(named, Unservable)
+        self.assertEqual((named.record_id, str(named)), ("ep_2", "no"))
+        self.assertIs(told([stored], error), error)

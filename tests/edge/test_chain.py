@@ -117,3 +117,12 @@ class ChainTests(SynchronousTestCase):
     def test_unknown(self) -> None:
         """A module that there is no kind of is not passed over."""
         self.assertRaises(KeyError, self.chain, nope="n")
+
+    def test_also(self) -> None:
+        """What is ready made stands in its phase among the others, behind those of the same."""
+        made = Requests("ready", None)
+        modules = {"requests": Module(config="late"), "zz_early": Module(config="early")}
+        for phase, expected in ((Phase.POLICY, "early(ready(late(x)))"), (Phase.PREPARE, "early(late(ready(x)))")):
+            chain = Chain(modules, KINDS, ModuleContext(runtime=RUNTIME), [(phase, made)])
+            self.assertEqual(chain.around_resource("x"), expected)
+        self.assertEqual(chain.connection_modules, ())

@@ -11,12 +11,22 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.edge.cloud import is_guarded, policy_of
 from ngrok_twisted.edge.https import Entry
+from ngrok_twisted.modules.ip_restriction import IPRestrictionConfig
+from ngrok_twisted.modules.mutual_tls import MutualTLSConfig
+from ngrok_twisted.modules.tls_termination import TLSTerminationConfig
+from ngrok_twisted.modules.user_agent_filter import UserAgentFilterConfig
+from ngrok_twisted.records.edge import module
 from ngrok_twisted.records.endpoint import Endpoint
 from tests.edge.doubles import Edge, endpoint, get
 from tests.edge.wire import Visitor, statuses
+from tests.modules.secure import Visitor as SecureVisitor
+from tests.modules.secure import authority, real_edge
+from tests.tls.authority import Made
 
 ANSWER = "on_http_request:\n- type: custom-response\n  config: {status_code: %d}\n"
 DENY = "on_tcp_connect:\n- type: deny\n"
+NOBODY = {"ip_restriction": module(IPRestrictionConfig(allow_cidrs=("203.0.113.0/24",)))}
+NO_ROBOTS = {"user_agent_filter": module(UserAgentFilterConfig(deny=(".",)))}
 TO_INTERNAL = "on_http_request:\n- type: forward-internal\n  config: {url: 'https://svc.internal'}\n"
 
 
@@ -46,11 +56,12 @@ class PolicyTests(CloudCase):
     """Policies of endpoints."""
 
     def test_who(self) -> None:
-        """Cloud endpoints have one, and agents may."""
+        """Cloud endpoints have one, and agents may have one, or modules."""
         agent = endpoint("ep_1")
         self.assertFalse(is_guarded([agent]))
         self.assertTrue(is_guarded([agent, cloud("ep_2", DENY)]))
         self.assertTrue(is_guarded([endpoint("ep_1", traffic_policy=DENY)]))
+        self.assertTrue(is_guarded([agent, endpoint("ep_1", modules=NOBODY)]))
 
     def test_unusable(self) -> None:
         """One that this version cannot run keeps the snapshot from being served, and is named."""
@@ -218,3 +229,120 @@ class StreamTests(CloudCase):
         self.edge.online("ep_2")
         built = [self.built() is None for _ in range(40)]
         self.assertEqual(set(built), {True, False})
+
+
+class ModuleTests(CloudCase):
+    """Agents' endpoints with modules."""
+
+    def setUp(self) -> None:
+        self.edge = real_edge()
+        self.one, self.two = Made("One"), Made("Two")
+        self.authorities = (authority("ca_1", self.one), authority("ca_2", self.two))
+
+    def mutual(self, id: str) -> dict[str, Any]:
+        """Visitors need a certificate of this authority."""
+        return {"mutual_tls": module(MutualTLSConfig(certificate_authority_ids=(id,)))}
+
+    def test_https(self) -> None:
+        """Modules come before the service, and tell visitors why."""
+        self.edge.serve(endpoint("ep_1", modules=NOBODY))
+        tunnel = self.edge.online("ep_1")
+        answer = self.edge.visit("app.example.com").send(get("app.example.com"))
+        self.assertEqual(statuses(answer), [403])
+        self.assertIn(b"ERR_NGROK_3203", answer)
+        self.assertEqual(tunnel.connections, [])
+        self.assertEqual(self.edge.plane.router.secure.get("app.example.com").entry, Entry())
+
+    def test_http(self) -> None:
+        """On the plain front, too."""
+        self.edge.serve(endpoint("ep_1", "http", "app.example.com", 80, modules=NO_ROBOTS))
+        self.assertEqual(statuses(self.ask_plain().take()), [403])
+
+    def test_internal(self) -> None:
+        """And inside of an account."""
+        self.edge.serve(
+            cloud("ep_1", TO_INTERNAL),
+            endpoint("ep_2", "https", "svc.internal", binding="internal", modules=NO_ROBOTS),
+        )
+        self.edge.online("ep_2")
+        self.assertEqual(self.ask(), 403)
+
+    def test_with_policy(self) -> None:
+        """A policy stands among the modules: behind those that admit visitors, before those that protect the service."""
+        self.edge.serve(endpoint("ep_1", modules=NO_ROBOTS, traffic_policy=ANSWER % 201))
+        self.edge.online("ep_1")
+        self.assertEqual(self.ask(), 403)
+
+    def test_streams(self) -> None:
+        """Connections from elsewhere are closed before anything is read of them."""
+        self.edge.serve(
+            endpoint("ep_1", "tcp", "tcp.example.com", 20001, modules=NOBODY),
+            endpoint("ep_2", "tls", "raw.example.com", modules=NOBODY),
+        )
+        router = self.edge.plane.router
+        address = IPv4Address("TCP", "192.0.2.1", 1)
+        self.assertIsNone(router.ports[20001].buildProtocol(address))
+        self.assertIsNone(router.secure.get("raw.example.com").buildProtocol(address))
+        self.assertIsNotNone(router.ports[20001].buildProtocol(IPv4Address("TCP", "203.0.113.9", 1)))
+
+    def test_terminated(self) -> None:
+        """TLS may end at the edge, and the agent gets what is inside."""
+        ends = {"tls_termination": module(TLSTerminationConfig(terminate_at="edge"))}
+        self.edge.serve(endpoint("ep_1", "tls", modules=ends))
+        tunnel = self.edge.online("ep_1")
+        self.edge.visit("app.example.com").send(b"hello")
+        self.assertEqual(tunnel.connection.take(), b"hello")
+
+    def test_mutual_tls(self) -> None:
+        """Who shows no certificate gets no answer at all."""
+        self.edge.serve(*self.authorities, endpoint("ep_1", modules=self.mutual("ca_1")))
+        self.assertEqual(SecureVisitor(self.edge, "app.example.com", self.one.issue("a")).ask("app.example.com"), [404])
+        for shows in (None, self.two.issue("b")):
+            self.assertEqual(SecureVisitor(self.edge, "app.example.com", shows).ask("app.example.com"), [])
+
+    def test_pool_of_handshakes(self) -> None:
+        """
+        Where members differ in the handshake a connection is given to one of them before it begins, and none of its requests
+        reaches a member that would have asked for another certificate.
+        """
+        more = {"pooling_enabled": True}
+        self.edge.serve(
+            *self.authorities,
+            endpoint("ep_1", modules={**self.mutual("ca_1"), **NO_ROBOTS}, **more),
+            endpoint("ep_2", modules=self.mutual("ca_2"), **more),
+        )
+        for id in ("ep_1", "ep_2"):
+            self.edge.online(id)
+        seen = set()
+        for _ in range(30):
+            visitor = SecureVisitor(self.edge, "app.example.com", self.one.issue("a"))
+            seen |= {tuple(visitor.ask("app.example.com")) for _ in range(3)}
+        # The second member has never seen a visitor of the first authority, and the first has turned them all away.
+        self.assertEqual(seen, {(), (403,)})
+
+    def test_pool_that_changes(self) -> None:
+        """A connection goes on when a member comes that asks for another handshake: to those that are as before."""
+        more = {"pooling_enabled": True}
+        plain = endpoint("ep_1", **more)
+        self.edge.serve(*self.authorities, plain)
+        visitor = self.edge.visit("app.example.com")
+        self.assertEqual(visitor.ask("app.example.com"), 404)
+        self.edge.serve(
+            *self.authorities,
+            endpoint("ep_2", modules=self.mutual("ca_1"), **more),
+            plain,
+            endpoint("ep_3", modules=NO_ROBOTS, **more),
+        )
+        for id in ("ep_2", "ep_3"):
+            self.edge.online(id)
+        self.assertEqual({visitor.ask("app.example.com") for _ in range(10)}, {403})
+        self.edge.serve(*self.authorities, endpoint("ep_2", modules=self.mutual("ca_1"), **more))
+        self.assertEqual(visitor.ask("app.example.com"), 421)
+
+    def test_nobody_online(self) -> None:
+        """A pool of different handshakes of which nobody is online says so."""
+        more = {"pooling_enabled": True}
+        self.edge.serve(
+            *self.authorities, endpoint("ep_1", **more), endpoint("ep_2", modules=self.mutual("ca_1"), **more)
+        )
+        self.assertEqual(self.ask(), 404)

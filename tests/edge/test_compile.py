@@ -13,15 +13,20 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.backends.failover import FailoverConfig
 from ngrok_twisted.backends.tunnel_group import TunnelGroupConfig
-from ngrok_twisted.edge.compile import compile_router, urls
+from ngrok_twisted.edge.compile import compile_router
 from ngrok_twisted.edge.https import HTTPEdge, HTTPSEdge
 from ngrok_twisted.edge.router import Router
 from ngrok_twisted.edge.streams import StreamEdge
+from ngrok_twisted.modules.mutual_tls import MutualTLSConfig
+from ngrok_twisted.flow import Flow
 from ngrok_twisted.records import edge as records
 from ngrok_twisted.records.backend import Backend
 from ngrok_twisted.records.base import Put, Record, Snapshot
-from ngrok_twisted.records.edge import BackendRef, HTTPSEdgeRoute
+from ngrok_twisted.records.edge import BackendRef, HTTPSEdgeRoute, module
+from ngrok_twisted.upstream.forward import Forward
 from tests.edge.doubles import Edge, endpoint
+from tests.modules.secure import authority, real_edge
+from tests.tls.authority import Made
 
 
 def group(id: str, **labels: str) -> Backend:
@@ -166,20 +171,45 @@ class CompileTests(SynchronousTestCase):
         router = self.compile(one, two)
         backend = router.secure.get("app.example.com").resource.backend
         first, second = self.edge.online("ep_1"), self.edge.online("ep_2")
-        chosen = [list(backend.candidates(None)) for _ in range(50)]
+        chosen = [list(backend.candidates(Flow("192.0.2.1", 1, "https", 0.0))) for _ in range(50)]
         self.assertEqual({len(candidates) for candidates in chosen}, {1})
         self.assertEqual({candidates[0] for candidates in chosen}, {first, second})
         smaller = self.compile(two)
         self.assertIsNot(smaller.secure.get("app.example.com"), router.secure.get("app.example.com"))
 
-    def test_urls(self) -> None:
-        """Pools are by protocol, host and port, in the order the members came."""
-        members = [endpoint("ep_2"), endpoint("ep_1"), replace(endpoint("ep_3"), port=8443)]
-        snapshot = Snapshot().with_changes([Put(member) for member in members])
-        self.assertEqual(
-            urls(snapshot),
-            {("https", "app.example.com", 443): tuple(members[:2]), ("https", "app.example.com", 8443): (members[2],)},
+    def test_no_more_for_plain_ones(self) -> None:
+        """An endpoint without modules is forwarded to by its edge, and nothing stands between."""
+        self.assertIsInstance(self.compile(endpoint("ep_1")).secure.get("app.example.com").resource, Forward)
+
+    def test_used(self) -> None:
+        """An endpoint with a module has a new edge when a record changes that the module uses, and only then."""
+        self.edge = real_edge()
+        made, other = Made("One"), Made("Two")
+        config = MutualTLSConfig(certificate_authority_ids=("ca_1",))
+        guarded = endpoint("ep_1", modules={"mutual_tls": module(config)})
+        first = self.compile(guarded, authority("ca_1", made), endpoint("ep_2", host="b.example.com"))
+        same = self.compile(replace(guarded), authority("ca_1", made), authority("ca_2", other))
+        self.assertIs(same.secure.get("app.example.com"), first.secure.get("app.example.com"))
+        changed = self.compile(guarded, authority("ca_1", other))
+        self.assertIsNot(changed.secure.get("app.example.com"), first.secure.get("app.example.com"))
+        self.assertEqual(changed.secure.get("app.example.com").entry.options.client_cas, (other.pem,))
+
+    def test_lost_reference(self) -> None:
+        """An endpoint whose module refers to nothing is not served, and keeps nobody else from being served."""
+        self.edge = real_edge()
+        config = MutualTLSConfig(certificate_authority_ids=("ca_1",))
+        router = self.compile(
+            endpoint("ep_1", modules={"mutual_tls": module(config)}), endpoint("ep_2", host="b.example.com")
         )
+        self.assertIsNone(router.secure.get("app.example.com"))
+        self.assertIsNotNone(router.secure.get("b.example.com"))
+
+    def test_unservable(self) -> None:
+        """An agent's endpoint that cannot be served is named, so that its agent alone is refused."""
+        error = self.assertRaises(LookupError, self.compile, endpoint("ep_1", traffic_policy="{]"))
+        self.assertEqual(error.record_id, "ep_1")
+        snapshot = Snapshot().with_changes([Put(endpoint("ep_1", traffic_policy="{]"))])
+        self.assertEqual([problem.path for problem in self.edge.plane.check(snapshot)], ["ep_1"])
 
     def test_missing_backend(self) -> None:
         """An edge whose backend is not there cannot be built, and the error names both."""

@@ -4,12 +4,17 @@ Tests for `ngrok_twisted.edge.internal`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.edge.internal import InternalEndpoints, compile_internal
-from ngrok_twisted.records.base import Put, Snapshot
-from ngrok_twisted.records.endpoint import Endpoint
+from ngrok_twisted.modules.ip_restriction import IPPoliciesConfig
+from ngrok_twisted.records.base import Put, Record, Snapshot
+from ngrok_twisted.records.edge import module
+from ngrok_twisted.records.ip_policy import IPPolicy
 from tests.edge.doubles import Edge, endpoint
+from tests.modules.secure import real_edge
 
 
 class InternalEndpointsTests(SynchronousTestCase):
@@ -19,7 +24,7 @@ class InternalEndpointsTests(SynchronousTestCase):
         self.edge = Edge()
         self.found = InternalEndpoints()
 
-    def serve(self, *records: Endpoint) -> InternalEndpoints:
+    def serve(self, *records: Record) -> InternalEndpoints:
         """Compile these."""
         snapshot = Snapshot().with_changes([Put(record) for record in records])
         self.found = compile_internal(snapshot, self.found, self.edge.plane, self.edge.context)
@@ -66,3 +71,16 @@ class InternalEndpointsTests(SynchronousTestCase):
         self.assertEqual((agent.online(), cloud.online()), (False, True))
         self.edge.online("ep_1")
         self.assertTrue(agent.online())
+
+    def test_used(self) -> None:
+        """An endpoint has a new edge when a record changes that its modules use; it is not served without it."""
+        self.edge = real_edge()
+        guarded = module(IPPoliciesConfig(ip_policy_ids=("ipp_1",)))
+        inside = endpoint("ep_1", "http", "a.internal", 80, binding="internal", modules={"ip_restriction": guarded})
+        policy = IPPolicy(id="ipp_1", account_id="ac_1")
+        before = self.serve(inside, policy)
+        self.assertIs(self.serve(inside, policy, endpoint("ep_9")), before)
+        key = ("ac_1", "http", "a.internal", 80)
+        after = self.serve(inside, replace(policy, description="new"))
+        self.assertIsNot(after.live[key], before.live[key])
+        self.assertEqual(self.serve(inside).live, {})

@@ -20,9 +20,6 @@ DEFECTS = frozenset({("javascript", "weighted_backends")})
 #: Modules that this version refuses, with a sentence that says so.
 UNBUILT: frozenset[str] = frozenset(
     {
-        "https_edge_route_request_headers",
-        "https_edge_route_response_headers",
-        "https_edge_route_compression",
         "https_edge_route_oauth",
         "https_edge_route_saml",
         "https_edge_route_oidc",

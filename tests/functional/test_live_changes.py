@@ -5,12 +5,19 @@ what they use and what they do not use.
 
 from __future__ import annotations
 
+import http.client
+import random
 import socket
 import ssl
+import threading
+import time
+from typing import Any
 
+from twisted.trial.unittest import SynchronousTestCase
 
 from tests.functional.case import EdgeTestCase
-from tests.functional.clients import Answer, keep_open, open_tcp
+from tests.functional.clients import Answer, fetch, full_name, keep_open, open_tcp
+from tests.functional.edge import Edge
 from tests.functional.management import MANAGED, Management
 from tests.functional.pems import certificate_authority, key_pair
 from tests.functional.service import Service, echo
@@ -22,6 +29,9 @@ DOWNLOAD = 50_000_000
 
 #: Rounds of changes; each has about twenty.
 ROUNDS = 15
+
+#: How often the server is killed.
+KILLS = 4
 
 ANY = [{"cidr": "0.0.0.0/0", "action": "allow"}, {"cidr": "::/0", "action": "allow"}]
 
@@ -205,3 +215,62 @@ class Switch:
         self.case.assertEqual(answer.status, wanted[0], answer)
         if wanted[1] is not None:
             self.case.assertEqual(answer.text, wanted[1])
+
+
+class Changing(threading.Thread):
+    """
+    Changes an edge, a route and a backend as fast as the server takes it, until that is gone.
+
+    :ivar acknowledged: the last number that the server has taken.
+    """
+
+    def __init__(self, api: Management, paths: tuple[str, str], number: int) -> None:
+        super().__init__(daemon=True)
+        self._api, (self._route, self._backend) = api, paths
+        self.acknowledged = number
+
+    def run(self) -> None:
+        """Until the server is gone."""
+        try:
+            while True:
+                number = self.acknowledged + 1
+                self._api("PATCH", self._backend, {"body": str(number)})
+                self._api("PATCH", self._route, {"match": f"/{number}"})
+                self.acknowledged = number
+        except (OSError, ValueError, http.client.HTTPException):
+            return
+
+
+class RestartTests(SynchronousTestCase):
+    """``kill -9``."""
+
+    def test_killed(self) -> None:
+        """After a kill in the middle of changes the server serves what it has acknowledged, whole, and goes on from there."""
+        edge = Edge(MANAGED).start()
+        self.addCleanup(edge.remove)
+        name, api = full_name("killed"), Management(edge)
+        api.make("/reserved_domains", domain=name)
+        backend = api.make("/backends/http_response", status_code=200, body="0")
+        shop = api.make("/edges/https", hostports=[f"{name}:443"])
+        given: dict[str, Any] = {"match_type": "path_prefix", "match": "/0", "backend": {"backend_id": backend}}
+        paths = (
+            f"/edges/https/{shop}/routes/{api.make(f'/edges/https/{shop}/routes', **given)}",
+            f"/backends/http_response/{backend}",
+        )
+        number = 0
+        for _ in range(KILLS):
+            changing = Changing(Management(edge), paths, number)
+            changing.start()
+            time.sleep(random.uniform(0.2, 1.0))
+            edge.kill()
+            changing.join(30)
+            edge.start()
+            self.assertGreater(changing.acknowledged, number)
+            api = Management(edge)
+            number = int(api("GET", paths[1])["body"])
+            self.assertIn(number, (changing.acknowledged, changing.acknowledged + 1))
+            match = api("GET", paths[0])["match"]
+            self.assertIn(match, (f"/{changing.acknowledged}", f"/{number}"))
+            answer = fetch(edge, f"https://{name}{match}")
+            self.assertEqual((answer.status, answer.text), (200, str(number)))
+        self.assertEqual(edge.new_alarms(), "")

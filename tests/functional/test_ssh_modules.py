@@ -215,6 +215,21 @@ class HandshakeTests(ModulesCase):
         with self.visit(name, self.authority.issue("ada.example")) as connection:
             self.assertEqual(_said_back(connection), b"ping")
 
+    def test_speaks_tls_again(self) -> None:
+        """``--upstream-tls`` with TLS that ends at the edge: the service gets TLS of the edge's own."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        made = Made("service.example")
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write(made.pem + made.key_pem)
+            file.flush()
+            context.load_cert_chain(file.name)
+        service = self.serve(Service(lambda connection: echo(context.wrap_socket(connection, server_side=True))))
+        name = self.new_name()
+        self.publish(service, name, command="tls --terminate-at edge --upstream-tls")
+        with self.visit(name) as connection:
+            self.assertEqual(_said_back(connection), b"ping")
+        self.refused("tls --upstream-tls", 1109)
+
     def test_deleted(self) -> None:
         """An endpoint whose authority is deleted is taken away, and its user is told."""
         name = self.new_name()

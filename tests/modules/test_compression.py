@@ -58,9 +58,3 @@ class CompressionTests(SynchronousTestCase):
         answer = Routed(kinds, configs).send(b"Accept-Encoding: gzip", b"Accept: text/html")
         self.assertIn(b"403", answer)
         self.assertIn(b"<!DOCTYPE html>", answer)
-
-    def test_flag(self) -> None:
-        """The flag switches it on."""
-        self.assertEqual(Compression.from_flags({"compression": True}), CompressionConfig())
-        self.assertIsNone(Compression.from_flags({"compression": False}))
-        self.assertIsNone(Compression.from_flags({}))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer, provider
 from zope.interface.verify import verifyObject
 
 from ngrok_twisted import schema
@@ -141,6 +142,8 @@ class SigningInTests(SynchronousTestCase):
     def test_untouched(self) -> None:
         """They are left as they are; other answers of the same module are not."""
 
+        @provider(IModuleKind)
+        @implementer(IHTTPModule)
         class Login:
             name, Config, attaches, phase = "login", CompressionConfig, frozenset({"route"}), Phase.AUTHENTICATE
 
@@ -155,10 +158,6 @@ class SigningInTests(SynchronousTestCase):
                     request.flow.remember(SIGNING_IN, True)
                 return Answer(302, [(b"Location", b"/x")])
 
-        from zope.interface import classImplements, directlyProvides
-
-        classImplements(Login, IHTTPModule)
-        directlyProvides(Login, IModuleKind)
         configs = {"response_headers": ResponseHeadersConfig(add={"x-a": "1"}), "login": CompressionConfig()}
         made = Routed({**KINDS, "login": Login}, configs)
         self.assertNotIn(b"x-a", made.send(line=b"GET /in"))

@@ -5,11 +5,14 @@ Tests for `ngrok_twisted.records.references`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Mapping
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.records.references import Reference, references
+from ngrok_twisted.records.base import Put, Snapshot
+from ngrok_twisted.records.ip_policy import IPPolicy
+from ngrok_twisted.records.references import Reference, lost_references, references
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,3 +67,14 @@ class ReferenceTests(SynchronousTestCase):
                 (),
             ],
         )
+
+    def test_lost(self) -> None:
+        """What modules name and the account does not have is told; another account's does not count."""
+        policies = (IPPolicy(id="ipp_1", account_id="ac_1"), IPPolicy(id="ipp_2", account_id="ac_2"))
+        records = Snapshot().with_changes(map(Put, policies))
+        modules = {"filter": SimpleNamespace(config=Names(ip_policy_ids=("ipp_1", "ipp_2", "ipp_3")))}
+        self.assertEqual(
+            [*lost_references(modules, "ac_1", records)],
+            [("filter", "ip_policy_ids", "ipp_2"), ("filter", "ip_policy_ids", "ipp_3")],
+        )
+        self.assertEqual([*lost_references({}, "ac_1", records)], [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -19,9 +20,13 @@ from zope.interface.verify import verifyObject
 from ngrok_twisted.errors import EdgeError, EndpointOffline, TunnelLost, UpstreamTimeout, UpstreamUnreachable
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IBatchReceiver, IBatchTransport, IFillable, IFlowFactory, ITunnel
+from ngrok_twisted.net.tls import TLSServer
 from ngrok_twisted.records.endpoint import Upstream
+from ngrok_twisted.tls.contexts import make_context
+from ngrok_twisted.tls.options import TLSOptions
 from ngrok_twisted.upstream.side import EARLY_BYTES, EARLY_LIMIT
 from ngrok_twisted.upstream.stream import StreamFactory, Visitor
+from tests.net.certificates import pem_file
 from tests.net.loop import Recorder
 from tests.net.test_eager import HalfCloseable
 from tests.net.wire import Wire
@@ -374,6 +379,36 @@ class DialTests(StreamCase):
             self.assertTrue(self.service.received.startswith(start))
             self.assertTrue(self.service.received.endswith(b"hello"))
             self.assertEqual(self.side.received, 5)
+
+    def test_tls(self) -> None:
+        """A target whose service speaks TLS is spoken to in TLS, and no protocol is named inside."""
+        context = make_context(Path(pem_file()).read_text(), "", TLSOptions(alpn=(b"http/1.1",)))
+        secure = TLSServer(context, self.service, clock=self.clock)
+        endpoint = Endpoint(secure)
+        endpoint.upstream = Upstream(tls=True)
+        self.visit(endpoint)
+        self.say(b"hello")
+        endpoint.succeed()
+        self.run_all(endpoint)
+        self.assertEqual(bytes(self.service.received), b"hello")
+        self.assertIsNone(secure.negotiatedProtocol)
+        self.service.transport.write(b"answer")
+        self.run_all(endpoint)
+        self.assertEqual(bytes(self.visitor.received), b"answer")
+
+    def test_proxy_protocol_before_tls(self) -> None:
+        """The PROXY header comes before the handshake, once."""
+        endpoint = Endpoint(self.service)
+        endpoint.upstream = Upstream(tls=True, proxy_protocol=1)
+        self.visit(endpoint)
+        endpoint.succeed()
+        self.run_all(endpoint)
+        header, end, rest = bytes(self.service.received).partition(b"\r\n")
+        self.assertEqual(header, b"PROXY TCP4 192.0.2.1 192.0.2.2 50000 1000")
+        self.assertEqual(rest[:2], b"\x16\x03")
+        self.assertNotIn(b"PROXY", rest)
+        self.wire.client.loseConnection()
+        self.run_all(endpoint)
 
     def test_unknown_proxy_version(self) -> None:
         """A version we do not speak is our fault: both connections are reset."""

@@ -16,6 +16,7 @@ from twisted.internet.task import Clock
 from ngrok_twisted.webhook.context import WebhookContext
 from ngrok_twisted.webhook.delivery import Delivery, NotGenuine
 from ngrok_twisted.webhook.verifier import providers
+from tests.webhook.client import Response
 
 _FILE = json.loads((Path(__file__).parent / "vectors.json").read_text("utf-8"))
 
@@ -86,23 +87,14 @@ class Certificates:
     async def get(self, url: str, **options: Any) -> Any:
         """Whatever is asked for, it is the certificate."""
         self.asked.append(url)
-        return _Response(CERTIFICATE)
+        return _Ready()
 
 
-class _Response:
-    code = 200
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-        self.length = len(body)
-
+class _Ready(Response):
     def deliverBody(self, protocol: Any) -> None:
         """IResponse."""
-        from twisted.python.failure import Failure
-        from twisted.web.client import ResponseDone
-
-        protocol.dataReceived(self._body)
-        protocol.connectionLost(Failure(ResponseDone()))
+        super().deliverBody(protocol)
+        self.send(CERTIFICATE)
 
 
 def context(now: float = 0.0, **settings: Any) -> WebhookContext:

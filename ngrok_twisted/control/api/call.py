@@ -34,7 +34,7 @@ class Parts:
     :ivar now: gives the seconds since the epoch.
     :ivar new_id: ``new_id(prefix)`` gives an id that was never given before and sorts behind all before it.
     :ivar random_bytes: ``random_bytes(count)`` gives unguessable bytes.
-    :ivar pause: gives an awaitable that lets others be served meanwhile.
+    :ivar pause: gives an awaitable that lets others be served meanwhile; see `ngrok_twisted.control.api.pauses`.
     :ivar more: what a single resource needs, by a name of its own; see the wiring in ``tap.py``.
     """
 

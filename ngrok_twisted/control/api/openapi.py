@@ -5,6 +5,7 @@ The API as an OpenAPI document (https://spec.openapis.org/oas/v3.1.1), made from
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any, Iterable, Iterator
 
 from ngrok_twisted import __version__
@@ -34,9 +35,15 @@ _NO_IDS = frozenset({"type"})
 _ID = "[a-z0-9]+_[0-9A-Za-z]{27}"
 
 _QUERY: dict[str, dict[str, Any]] = {
-    "before_id": {"schema": {"type": "string", "pattern": f"^({_ID})?$"}, "description": "Only items older than this one."},
+    "before_id": {
+        "schema": {"type": "string", "pattern": f"^({_ID})?$"},
+        "description": "Only items older than this one.",
+    },
     "limit": {
-        "schema": {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_MAX},
+        "schema": {
+            "anyOf": [{"type": "integer", "minimum": 1, "maximum": PAGE_MAX}, {"const": ""}],
+            "default": PAGE_MAX,
+        },
         "description": "Items on the page.",
     },
     "filter": {"schema": {"type": "string"}, "description": "An expression over ``obj``, in a subset of CEL."},
@@ -68,8 +75,13 @@ def document(methods: Iterable[tuple[str, Method]], base_url: str) -> dict[str, 
     """
     schemas: dict[str, Any] = {"Error": _ERROR}
     paths: dict[str, Any] = {}
-    for resource, method in methods:
-        paths.setdefault(method.path, {})[method.verb.lower()] = _operation(resource, method, schemas)
+    known = list(methods)
+    counts = Counter((resource, method.action) for resource, method in known)
+    for resource, method in known:
+        # Where a resource has the same action at many paths, only the path tells them apart.
+        name = resource if counts[resource, method.action] == 1 else _words(method.path)
+        operation = {"operationId": f"{name}_{method.action}", **_operation(resource, method, schemas)}
+        paths.setdefault(method.path, {})[method.verb.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {
@@ -87,9 +99,13 @@ def document(methods: Iterable[tuple[str, Method]], base_url: str) -> dict[str, 
     }
 
 
+def _words(path: str) -> str:
+    """The fixed segments of a path: ``edges_https_routes_backend``."""
+    return "_".join(segment for segment in path.split("/") if segment and not segment.startswith("{"))
+
+
 def _operation(resource: str, method: Method, schemas: dict[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {
-        "operationId": f"{resource}_{method.action}",
         "tags": [resource],
         "summary": method.summary,
         "parameters": list(_parameters(method)),

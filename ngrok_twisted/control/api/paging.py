@@ -40,6 +40,7 @@ async def page(
     query = call.query
     wanted = compile_filter(query.filter, filterable, call.parts.now(), spellings) if query.filter else None
     before = _age(query.before_id)
+    await call.parts.pause()
     found: list[dict[str, Any]] = []
     for item, number in zip(sorted(items, key=lambda item: _age(item.id), reverse=True), count(1)):
         if before and _age(item.id) >= before:

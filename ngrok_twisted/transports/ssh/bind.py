@@ -7,7 +7,7 @@ Pure. Whether the account may have the name, and whether it is free, is for the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Mapping
 
 from ngrok_twisted.claim import Claim
@@ -46,13 +46,13 @@ class Wish:
     """
     One ``tcpip-forward`` request.
 
-    :ivar address: the bind address, byte for byte.
+    :ivar address: the bind address, byte for byte; there may be a password in it.
     :ivar port: the bind port, 0 for any.
     :ivar position: its place among the forwards of the connection, from 0.
     :ivar metadata: of the session's environment; a ``--metadata`` flag wins.
     """
 
-    address: bytes
+    address: bytes = field(repr=False)
     port: int
     position: int = 0
     metadata: str = ""
@@ -205,7 +205,7 @@ def _check_passthrough(claim: Claim) -> None:
         raise Refused(
             NOT_HERE,
             "--upstream-tls does not go with the command tls: the visitor's own TLS reaches your service. "
-            "Leave it out.",
+            "Leave it out, or add --terminate-at edge.",
         )
 
 

@@ -13,7 +13,7 @@ from ngrok_twisted.claim import Claim, Grant
 from ngrok_twisted.transports.ssh.bind import Wish
 from ngrok_twisted.transports.ssh.command import IMPLIED, Command
 from ngrok_twisted.transports.ssh.console import Shown, clean
-from ngrok_twisted.transports.ssh.naming import key_of
+from ngrok_twisted.transports.ssh.naming import credentials, key_of
 from ngrok_twisted.transports.ssh.tunnel import SSHTunnel
 
 #: The highest TCP port.
@@ -92,7 +92,7 @@ class Forward:
             Shown(
                 url=title(grant),
                 endpoint_id=grant.endpoint.id if grant.endpoint is not None else "",
-                address=clean(self.wish.address.decode("utf-8", "replace")),
+                address=clean(credentials(self.wish.address)[1].decode("utf-8", "replace")),
                 port=self.port,
                 proto=grant.claim.proto,
                 binding=grant.claim.binding,

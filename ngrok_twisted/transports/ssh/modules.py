@@ -8,7 +8,6 @@ Pure. Whether the records that modules name exist is for the reservations to say
 
 from __future__ import annotations
 
-import binascii
 import re
 from base64 import b64decode
 from dataclasses import replace
@@ -79,7 +78,12 @@ def _module(kind: Any, flags: Mapping[str, Any]) -> Module:
 def _refused(flags: tuple[str, ...], problems: tuple[Problem, ...]) -> Refused:
     code = next((problem.code for problem in problems if problem.code), PARSE_ERROR)
     codes = _RESPONSE_CODES if flags[0].startswith("response-") else _AGENTS_CODES
-    return Refused(codes.get(code, code), "\n".join(_of_flag(flags, problem) for problem in problems[:_TOLD]))
+    return Refused(codes.get(code, code), _line(" ".join(_of_flag(flags, problem) for problem in problems[:_TOLD])))
+
+
+def _line(text: str) -> str:
+    """One line of a message, part of which are the words of a document or a flag."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _of_flag(flags: tuple[str, ...], problem: Problem) -> str:
@@ -142,7 +146,7 @@ def policy_text(options: Mapping[str, Any]) -> str:
         return text
     try:
         return b64decode(text.removeprefix("base64:"), validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # of either
         raise Refused(PARSE_ERROR, "The value of --traffic-policy is not Base64 of UTF-8 text.") from None
 
 
@@ -151,9 +155,9 @@ def _check_policy(claim: Claim) -> None:
     try:
         parse_policy(claim.traffic_policy, claim.proto, place=place)
     except InvalidConfig as error:
-        lines = [_told_of(problem) for problem in error.problems[:_TOLD]]
-        raise Refused(PARSE_ERROR, "\n".join(["The traffic policy cannot be used:", *lines])) from None
+        lines = "; ".join(_of_policy(problem) for problem in error.problems[:_TOLD])
+        raise Refused(PARSE_ERROR, _line(f"The traffic policy cannot be used: {lines}.")) from None
 
 
-def _told_of(problem: Problem) -> str:
-    return f"- {told(problem)}" + (f" (ERR_NGROK_{problem.code})" if problem.code else "")
+def _of_policy(problem: Problem) -> str:
+    return told(problem) + (f" (ERR_NGROK_{problem.code})" if problem.code else "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from math import isnan, nan
 
 from ngrok_twisted.errors import Refused
 
@@ -124,9 +125,12 @@ def proxy_version(text: str) -> int:
 def number(text: str) -> float:
     """A number, with a point if it has a fraction."""
     try:
-        return float(text)
+        found = float(text)
     except ValueError:
-        raise ValueError("expects a number, such as 0.5") from None
+        found = nan
+    if isnan(found):
+        raise ValueError("expects a number, such as 0.5")
+    return found
 
 
 def header_value(text: str) -> str:

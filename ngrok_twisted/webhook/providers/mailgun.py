@@ -38,10 +38,10 @@ class _Once:
         :raises NotGenuine: the signature is not right, or was used before.
         """
         time, token, signature = _signature(delivery)
-        digest = hmac.digest(self._key, (time + token).encode("utf-8", "replace"), "sha256")
+        digest = hmac.digest(self._key, (time + token).encode("ascii"), "sha256")
         if not matches(HEX, digest, [signature.encode("utf-8", "replace")]):
             raise NotGenuine(WRONG, "its signature is wrong: another secret")
-        _STAMP.judge(time.encode("utf-8", "replace"), delivery.now)
+        _STAMP.judge(time.encode("ascii"), delivery.now)
         self._use(token, delivery.now)
 
     def _use(self, token: str, now: float) -> None:
@@ -66,8 +66,8 @@ def _signature(delivery: Delivery) -> tuple[str, str, str]:
     time, token, signature = (found.get(name) for name in ("timestamp", "token", "signature"))
     if not (isinstance(time, str) and isinstance(token, str) and isinstance(signature, str)):
         raise NotGenuine(MISSING, "its body holds no signature")
-    if len(token) > _TOKEN_MAX:
-        raise NotGenuine(SHAPE, "its token is too long")
+    if len(token) > _TOKEN_MAX or not (time + token).isascii():
+        raise NotGenuine(SHAPE, "its token is none of this provider's")
     return time, token, signature
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from typing import Any, Mapping, Sequence
 
-import treq
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -22,9 +21,10 @@ from ngrok_twisted.errors import Refused
 from ngrok_twisted.webhook.context import WebhookContext
 from ngrok_twisted.webhook.delivery import MISSING, SHAPE, SOURCE, WRONG, Delivery, NotGenuine
 from ngrok_twisted.webhook.digests import decoded
+from ngrok_twisted.webhook.fetching import fetch
 from ngrok_twisted.webhook.parts import Stamp, moment, read_json
 from ngrok_twisted.webhook.schemes import Check
-from ngrok_twisted.webhook.signing_certificates import FETCH_TIMEOUT, SigningCertificates
+from ngrok_twisted.webhook.signing_certificates import SigningCertificates
 from ngrok_twisted.webhook.verifier import Provider
 
 SECONDS = 1.0
@@ -185,23 +185,13 @@ def _confirm(delivery: Delivery, secret: str, context: WebhookContext) -> None:
     url = _text(message, "SubscribeURL")
     if _SUBSCRIBE_URL.fullmatch(url) is None:
         raise NotGenuine(SHAPE, "its subscription is not to be confirmed at Amazon SNS")
-    confirming = Deferred.fromCoroutine(_visit(url, context.http))
-    confirming.addTimeout(FETCH_TIMEOUT, context.clock)
     topic = message["TopicArn"]
-    confirming.addCallbacks(
-        lambda code: _log.info("confirming the subscription to {topic}: SNS answered {code}", topic=topic, code=code),
+    fetch(context.http, context.clock, url).addCallbacks(
+        lambda body: _log.info("the subscription to {topic} was confirmed", topic=topic),
         lambda reason: _log.warn(
             "the subscription to {topic} could not be confirmed: {reason}", topic=topic, reason=reason.getErrorMessage()
         ),
     )
-
-
-async def _visit(url: str, http: Any) -> int:
-    """:return: the status of the answer, when it was there whole."""
-    response = await http.get(url, allow_redirects=False)
-    await treq.collect(response, lambda data: None)
-    status: int = response.code
-    return status
 
 
 SNS = Provider(name="sns", secret="", schemes=(_Certified(),), takes_secret=False, handshake=_confirm)

@@ -23,11 +23,8 @@ UNUSED = frozenset({"endpoint_configuration_id", "http_endpoint_configuration_id
 #: Modules of routes and edges that this version does not have. They are read as not set, and refused when they are put.
 UNBUILT = frozenset(
     {
-        "compression",
         "oauth",
         "oidc",
-        "request_headers",
-        "response_headers",
         "saml",
     }
 )

@@ -57,6 +57,8 @@ METHODS = [
     method("DELETE", "/things/{id}", "delete", status=204, deprecated=True),
     method("POST", "/things/{id}/kick", "kick", body=ThingUpdate, status=204, body_ignored=True),
     method("GET", "/open", "get", public=True),
+    method("GET", "/things/{id}/door", "look"),
+    method("GET", "/things/{id}/window", "look"),
 ]
 
 
@@ -79,6 +81,8 @@ class DocumentTests(SynchronousTestCase):
         """Each operation has a name of its own."""
         ids = [one["operationId"] for path in self.made["paths"].values() for one in path.values()]
         self.assertEqual(len(set(ids)), len(METHODS))
+        self.assertEqual(self.operation("post", "/things")["operationId"], "things_create")
+        self.assertEqual(self.operation("get", "/things/{id}/door")["operationId"], "things_door_look")
 
     def test_body(self) -> None:
         """A body is due where one of its fields is; else null is as good as none."""

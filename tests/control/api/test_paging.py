@@ -82,7 +82,7 @@ class PageTests(SynchronousTestCase):
         self.assertEqual(self.failureResultOf(self.begin([], filter="obj."), APIError).value.code, 250)
 
     def test_others_are_served(self) -> None:
-        """A filter over many items lets others be served now and then."""
+        """Others are served before a page, and now and then where a filter looks at many items."""
         waiting: list[Deferred[None]] = []
 
         def pause() -> Deferred[None]:
@@ -90,10 +90,9 @@ class PageTests(SynchronousTestCase):
             return waiting[-1]
 
         found = items(*range(SLICE * 3))
-        self.assertEqual(len(self.successResultOf(self.begin(found, pause))["things"]), 100)
-        self.assertEqual(waiting, [])
-        making = self.begin(found, pause, filter='obj.id == ""')
-        for _ in range(3):
-            self.assertNoResult(making)
-            waiting.pop().callback(None)
-        self.assertEqual(self.successResultOf(making)["things"], [])
+        for query, pauses, count in (({}, 1, 100), ({"filter": 'obj.id == ""'}, 4, 0)):
+            making = self.begin(found, pause, **query)
+            for _ in range(pauses):
+                self.assertNoResult(making)
+                waiting.pop().callback(None)
+            self.assertEqual(len(self.successResultOf(making)["things"]), count)

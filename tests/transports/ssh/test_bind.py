@@ -10,11 +10,14 @@ from hypothesis import given
 from hypothesis.strategies import binary, integers, sampled_from
 from twisted.trial.unittest import SynchronousTestCase
 
+from ngrok_twisted import kinds
 from ngrok_twisted.claim import Claim
 from ngrok_twisted.errors import Refused
+from ngrok_twisted.interfaces import IModuleKind
 from ngrok_twisted.records.endpoint import Upstream
-from ngrok_twisted.transports.ssh.bind import NO_NAME, Wish, assign, bind, implied_verb, key_of
+from ngrok_twisted.transports.ssh.bind import Wish, assign, bind, implied_verb
 from ngrok_twisted.transports.ssh.command import parse
+from ngrok_twisted.transports.ssh.naming import NO_NAME
 from ngrok_twisted.transports.ssh.settings import GatewaySettings
 
 NOW = 1_700_000_000.0
@@ -27,7 +30,7 @@ OPEN = GatewaySettings(
     base_domain="example.com",
     tcp_host="tcp.example.com",
     allow_requested_ports=True,
-    module_kinds=frozenset(["basic_auth"]),
+    module_kinds=kinds.discover("ngrok_twisted.modules", IModuleKind),
 )
 
 
@@ -321,15 +324,21 @@ class ClaimTests(SynchronousTestCase):
         self.assertEqual(bind(wish, parse(b"http --metadata flag")[0], SETTINGS, NOW)[0].metadata, "flag")
 
     def test_modules(self) -> None:
-        """Options of edge modules arrive by module kind, and are not printed."""
+        """Flags become modules and a policy, which are not printed; a mere redirect has none."""
         (claim,) = claims(443, "http --basic-auth u:password", settings=OPEN)
-        self.assertEqual(claim.modules, {"basic_auth": {"basic-auth": ("u:password",)}})
-        self.assertNotIn("u:password", repr(claim))
+        self.assertEqual(set(claim.modules), {"basic_auth"})
+        self.assertNotIn("password", repr(claim))
+        (claim,) = claims(0, "tcp --traffic-policy {}", settings=OPEN)
+        self.assertEqual((claim.modules, claim.traffic_policy), ({}, "{}"))
+        secure, plain = claims(443, "http --force-https --compression", settings=OPEN)
+        self.assertEqual((set(secure.modules), plain.modules), ({"compression"}, {}))
 
     def test_password_in_address(self) -> None:
         """user:password@name is --basic-auth, for http only, and only where that is built."""
-        (claim,) = claims(443, "http --basic-auth a:b", b"u:p@app", OPEN)
-        self.assertEqual((claim.label, claim.modules["basic_auth"]["basic-auth"]), ("app", ("a:b", "u:p")))
+        (claim,) = claims(443, "http --basic-auth a:12345678", b"u:87654321@app", OPEN)
+        pairs = [(pair.username, pair.password) for pair in claim.modules["basic_auth"].config.credentials]
+        self.assertEqual((claim.label, pairs), ("app", [("a", "12345678"), ("u", "87654321")]))
+        self.assertEqual(self.assertRaises(Refused, claims, 443, "http", b"u:p@app", OPEN).code, 360)
         self.assertEqual(self.assertRaises(Refused, claims, 443, "http", b"u:p@app").code, 1109)
         self.assertEqual(self.assertRaises(Refused, claims, 443, "tls", b"u:p@app", OPEN).code, 1109)
 
@@ -342,15 +351,10 @@ class ClaimTests(SynchronousTestCase):
         self.assertEqual(len(assign(named, 2)), 2)
         self.assertEqual(self.assertRaises(Refused, assign, named, 3).code, 1105)
 
-    def test_key(self) -> None:
-        """Addresses that mean no name are one."""
-        self.assertEqual({key_of(address) for address in NO_NAME}, {b""})
-        self.assertNotEqual(key_of(b"A"), key_of(b"a"))
-
     @given(binary(max_size=40), integers(0, 65535), sampled_from(["", "http", "tls", "tcp", "tunnel --label a=b"]))
     def test_never_raises(self, address: bytes, port: int, command: str) -> None:
         """No request raises anything but Refused."""
         try:
-            claims(port, command, address)
+            claims(port, command, address, OPEN)
         except Refused as refused:
             self.assertTrue(refused.message.isprintable())

@@ -73,7 +73,7 @@ class TextTests(SynchronousTestCase):
         self.assertIn("--remote-addr host:port", text)
         self.assertNotIn("--subdomain", text)
         self.assertNotIn("--cidr-allow", text)
-        more = GatewaySettings(module_kinds=frozenset(["ip_restriction"]))
+        more = GatewaySettings(module_kinds={"ip_restriction": None})
         self.assertIn("--cidr-allow cidr", Console().help("tcp", more).decode())
         self.assertIn("ssh -R 443:localhost:3000 connect.example.com http", Console().help("", SETTINGS).decode())
 

@@ -61,3 +61,9 @@ class AnswerTests(SynchronousTestCase):
         """A labelled tunnel is shown by its labels."""
         self.assertEqual(title(forward(b"", 0, None).grants[0]), "labels a=b,c=d")
         self.assertEqual(forward(b"\xff\x1b", 443).shown()[0].address, "\N{REPLACEMENT CHARACTER}" * 2)
+
+    def test_password(self) -> None:
+        """A password in the bind address is not repeated."""
+        made = forward(b"ada:secret@app", 443)
+        self.assertEqual(made.shown()[0].address, "app")
+        self.assertNotIn("secret", repr(made.wish))

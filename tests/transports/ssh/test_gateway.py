@@ -773,3 +773,90 @@ class _Protocol:
 class _Factory:
     def buildProtocol(self, addr: object) -> _Protocol:
         return _Protocol()
+
+
+class PolicyTests(SynchronousTestCase):
+    """Traffic policies that stand elsewhere than in the command."""
+
+    def setUp(self) -> None:
+        self.world = World(module_kinds={"traffic_policy": None})
+        self.answers: dict[str, Deferred[str]] = {}
+        self.cancelled: list[str] = []
+        self.world.gateway.disconnected(None)
+        self.world.gateway = self.world.another(fetch=self.fetch)
+
+    def fetch(self, url: str) -> Deferred[str]:
+        """Answers come later."""
+        answer = self.answers[url] = Deferred(lambda _: self.cancelled.append(url))
+        return answer
+
+    def test_standard_input(self) -> None:
+        """A forward waits for the policy on standard input, keys of a terminal included; a bad one is refused."""
+        answer = self.world.forward()
+        session = self.world.run(b"http --traffic-policy-file -", PTY)
+        for data in (b"{", b"}\x03"):
+            self.world.gateway.session_input(session, data)
+        self.world.clock.advance(3)
+        self.assertEqual((answer, session.status), ([], None))
+        self.world.gateway.session_eof(session)
+        self.assertIsInstance(answer[0], Refused)
+        self.assertIn(b"ERR_NGROK_1110", session.err)
+        self.assertEqual(self.world.reservations.claims, [])
+
+    def test_claim(self) -> None:
+        """The claim has it, byte for byte."""
+        answer = self.world.forward()
+        session = self.world.run(b"http --traffic-policy-file -")
+        self.world.gateway.session_input(session, b"# mine\non_http_request: []\n")
+        self.world.gateway.session_eof(session)
+        (claim,) = self.world.reservations.claims
+        self.assertEqual((claim.traffic_policy, answer), ("# mine\non_http_request: []\n", [443]))
+
+    def test_late(self) -> None:
+        """Without an end of standard input nothing is published, and the user is told."""
+        answer = self.world.forward()
+        session = self.world.run(b"http --traffic-policy-file -")
+        self.world.clock.advance(10)
+        self.assertIsInstance(answer[0], Refused)
+        self.assertIn(b"did not end", session.err)
+        self.assertEqual((session.status, self.world.urls), (2, []))
+
+    def test_url(self) -> None:
+        """A forward waits for what is behind a URL."""
+        answer = self.world.forward()
+        self.world.run(b"http --traffic-policy-url https://a.example/p")
+        self.assertEqual(answer, [])
+        self.answers["https://a.example/p"].callback("{}")
+        self.assertEqual(answer, [443])
+        self.assertEqual(self.world.reservations.claims[0].traffic_policy, "{}")
+
+    def test_cancelled(self) -> None:
+        """A forward that is cancelled meanwhile is not published when the policy comes; the connection's end is the last."""
+        first, second = self.world.forward(b"a"), self.world.forward(b"b")
+        self.world.run(b"http --traffic-policy-url https://a.example/p")
+        self.assertTrue(self.world.gateway.forward_cancelled(b"a", 443))
+        self.assertIsInstance(first[0], Refused)
+        self.answers["https://a.example/p"].callback("{}")
+        self.assertEqual(second, [443])
+        self.assertEqual([claim.label for claim in self.world.reservations.claims], ["b"])
+
+    def test_disconnected(self) -> None:
+        """Nothing is fetched, and nobody waits, once the connection is gone."""
+        self.world.forward()
+        self.world.forward(b"b")
+        self.world.run(b"http --traffic-policy-url https://a.example/p + http --traffic-policy-file -")
+        self.world.gateway.disconnected(None)
+        self.assertEqual(self.cancelled, ["https://a.example/p"])
+        self.assertEqual(self.world.reservations.claims, [])
+        self.assertEqual(self.world.clock.getDelayedCalls(), [])
+
+    def test_command_behind_its_forward(self) -> None:
+        """A mux client's command reaches the forward that began without one."""
+        self.world.forward()
+        self.world.clock.advance(1)
+        self.assertEqual(len(self.world.urls), 1)
+        self.world.run(b"http --traffic-policy-url https://a.example/p")
+        self.assertEqual(self.world.urls, [])
+        self.answers["https://a.example/p"].callback("{}")
+        self.assertEqual(len(self.world.urls), 1)
+        self.assertEqual(self.world.reservations.claims[-1].traffic_policy, "{}")

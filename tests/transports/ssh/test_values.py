@@ -67,3 +67,30 @@ class TextTests(SynchronousTestCase):
         """A pair that is given twice counts once; two values for a key do not go."""
         self.assertEqual(values.labels(("a=b", "a=b", "c=d=e")), {"a": "b", "c": "d=e"})
         self.assertRaises(Refused, values.labels, ("a=b", "a=c"))
+
+    def test_header_line(self) -> None:
+        """A header to add has a colon; which number says that it has none depends on the side."""
+        self.assertEqual(values.header_line(370)("a: b:c"), "a: b:c")
+        for code in (370, 371):
+            self.assertEqual(self.assertRaises(Refused, values.header_line(code), "a b").code, code)
+
+    def test_number(self) -> None:
+        """A number may have a fraction."""
+        self.assertEqual(values.number("0.25"), 0.25)
+        for typed in ("half", "nan", ""):
+            self.assertRaises(ValueError, values.number, typed)
+
+    def test_policy_url(self) -> None:
+        """A policy's URL is http or https, and holds no password."""
+        for typed in ("https://a.example/b?c=d@e", "HTTP://[::1]:8080"):
+            self.assertEqual(values.policy_url(typed), typed)
+        for typed in (
+            "",
+            "a.example",
+            "ftp://a.example",
+            "https://",
+            "https:///b",
+            "https://u:p@a.example",
+            "https://\u00e9",
+        ):
+            self.assertRaises(ValueError, values.policy_url, typed)

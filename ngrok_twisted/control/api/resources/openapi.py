@@ -38,7 +38,8 @@ class OpenAPI:
         )
 
     async def _get(self, call: Call) -> Answer:
-        text = await call.parts.more["in_thread"](_text)
+        in_thread = call.parts.more.get("in_thread")
+        text: bytes = _text() if in_thread is None else await in_thread(_text)
         return Answer(200, text.replace(_HERE, json.dumps(call.base_url).encode("ascii")))
 
 

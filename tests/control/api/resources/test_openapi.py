@@ -36,6 +36,11 @@ class OpenAPITests(APITestCase):
         found = {(verb.upper(), path) for path, verbs in document["paths"].items() for verb in verbs}
         self.assertEqual(found, {(method.verb, method.path) for method in all_methods()})
 
+    def test_ids(self) -> None:
+        """No two operations have the same name."""
+        ids = [one["operationId"] for verbs in self.document()["paths"].values() for one in verbs.values()]
+        self.assertEqual(len(set(ids)), len(ids))
+
     def test_elsewhere(self) -> None:
         """Half a megabyte is not written while everybody waits."""
         self.document()
