@@ -102,6 +102,19 @@ class Chooser:
             return self._awake(members, now) if other.missed_at > since else other
         return one if one.flows <= other.flows or other.missed_at > since else other
 
+    def any(self, members: Sequence[Load], now: float) -> Load:
+        """
+        One at random, that does not rest if there is such a one: for members that cannot be compared.
+
+        :param members: at least one.
+        :param now: seconds on the clock.
+        """
+        load = members[int(self._random() * len(members))]
+        if not load.rests(now):
+            return load
+        awake = [load for load in members if not load.rests(now)] or members
+        return awake[int(self._random() * len(awake))]
+
     def _awake(self, members: Sequence[Load], now: float) -> Load:
         """The less busy of two that are drawn from those who do not rest, or from all where everyone does."""
         awake = [load for load in members if not load.rests(now)] or members

@@ -120,6 +120,13 @@ class Circuit:
             self._since = now  # the clock was set back: nobody has to wait for that, too
         return self._since + self.limits.tripped - now
 
+    def counts(self, now: float) -> tuple[int, int]:
+        """``total`` and ``errors`` at this moment, though nobody may have asked for long. Nothing is decided by looking."""
+        tick = int(now / self._width)
+        if tick > self._tick:
+            self._move_to(tick)
+        return self.total, self.errors
+
     def _enter(self, state: str, now: float) -> None:
         self.state = state
         self.epoch += 1

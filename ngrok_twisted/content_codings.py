@@ -52,7 +52,6 @@ class Wanted:
     plain: bool = True
 
 
-@lru_cache(maxsize=512)
 def wanted(accept: bytes, preference: Sequence[str] = PREFERENCE) -> Wanted:
     """
     What a visitor wants, of the codings that there are.
@@ -61,6 +60,11 @@ def wanted(accept: bytes, preference: Sequence[str] = PREFERENCE) -> Wanted:
         it were not there, and of two that name the same coding the first one counts.
     :param preference: the codings that there are, best first.
     """
+    return _wanted(accept, preference) if len(accept) <= ACCEPT_MAX else Wanted()
+
+
+@lru_cache(maxsize=512)
+def _wanted(accept: bytes, preference: Sequence[str]) -> Wanted:
     weights = _weights(accept)
     wildcard = weights.get("*")
     best, best_weight = "", 0
@@ -77,8 +81,6 @@ def wanted(accept: bytes, preference: Sequence[str] = PREFERENCE) -> Wanted:
 def _weights(accept: bytes) -> dict[str, int]:
     """Weights in thousandths, by coding."""
     found: dict[str, int] = {}
-    if len(accept) > ACCEPT_MAX:
-        return found
     for element in accept.split(b","):
         match = _ELEMENT.fullmatch(element)
         if match is not None:

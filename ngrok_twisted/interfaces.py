@@ -322,6 +322,13 @@ class IEdgePlane(Interface):
     def apply(snapshot):
         """Serve this snapshot from the next connection on; connections in flight keep the edge they met."""
 
+    def do_without(snapshot, record_id):
+        """
+        From now on it is no problem that the public ports of a record cannot be opened: they will be when they can.
+
+        :param record_id: of the record in the snapshot.
+        """
+
 
 class IRecordRules(Interface):
     """What must hold for the records of one family among the others: one file in ``control/rules/``."""

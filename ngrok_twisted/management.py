@@ -23,12 +23,16 @@ from ngrok_twisted.control.api.site import APIResource
 from ngrok_twisted.control.config import Config
 from ngrok_twisted.control.ownership import ReservationSettings
 from ngrok_twisted.control.service import Control
+from ngrok_twisted.edge.context import EdgeContext
+from ngrok_twisted.edge.plane import EdgePlane
 from ngrok_twisted.iam.api_keys import APIKeys
 from ngrok_twisted.iam.last_use import LastUse
 from ngrok_twisted.iam.sessions import Sessions
 from ngrok_twisted.observability.destination import DestinationContext
+from ngrok_twisted.observability.metrics import FlowMetrics
 from ngrok_twisted.observability.posting import Poster, http_client
 from ngrok_twisted.observability.publisher import Publisher
+from ngrok_twisted.observability.scraping import MetricsPage, Watched
 from ngrok_twisted.places import api_url, connect_host, exposed
 from ngrok_twisted.records.api_key import APIKey
 from ngrok_twisted.records.base import Snapshot
@@ -44,10 +48,13 @@ def api_resource(
     sessions: Sessions,
     last_use: LastUse,
     publisher: Publisher,
+    kept: Mapping[Any, Any],
     reactor: Any,
 ) -> APIResource:
     """
     The API as a web resource, for any number of listeners.
+
+    :param kept: what modules keep; see `ngrok_twisted.module.ModuleContext.keep`.
     """
     records = lambda: control.records
     parts = Parts(
@@ -62,7 +69,7 @@ def api_resource(
         random_bytes=urandom,
         audit=Audit(publisher),
         pause=Pauses(reactor),
-        more={"in_thread": _in_thread(reactor), "events": publisher},
+        more={"in_thread": _in_thread(reactor), "events": publisher, "kept": kept},
     )
     limits = AccessLimits(
         requests_per_minute=config.limits.api_requests_per_minute,
@@ -70,6 +77,25 @@ def api_resource(
     )
     access = Access(records, APIKeys(records, reactor, last_use.used), admitted, reactor, limits)
     return APIResource(parts, Routes(all_methods()), access, api_url(config), reactor)
+
+
+def metrics_page(
+    flows: FlowMetrics, context: EdgeContext, plane: EdgePlane, control: Control, sessions: Sessions, publisher: Publisher
+) -> MetricsPage:
+    """
+    ``/metrics`` as a web resource.
+
+    :param flows: one of the observers of ``context``.
+    """
+    watched = Watched(
+        tunnels=context.tunnels,
+        sessions=sessions,
+        visitors=lambda: plane.visitors.by_proto,
+        events=publisher.counts,
+        records=lambda: control.records,
+        kept=context.kept,
+    )
+    return MetricsPage(flows, watched)
 
 
 def event_publisher(environment: Mapping[str, str], reactor: Any) -> Publisher:

@@ -34,7 +34,11 @@ REFERRED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 SERVER: Mapping[str, Mapping[str, Any]] = {
     "https": {"domain": "example.com"},
     "tls": {"domain": "example.com"},
-    "tcp": {"domain": "example.com", "tcp": {"host": "tcp.example.com", "ports": "20000-29999"}},
+    "tcp": {
+        "domain": "example.com",
+        "tcp": {"host": "tcp.example.com", "ports": "20000-29999"},
+        "reserved_addrs": [{"name": "db", "addr": "tcp.example.com:20010"}],
+    },
 }
 HOSTPORTS: Mapping[str, str] = {
     "https": "shop.example.com:443",

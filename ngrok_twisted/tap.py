@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 from random import Random
-from typing import Any, Iterable, Mapping, NoReturn
+from typing import Any, Callable, Iterable, Mapping, NoReturn
 
 from twisted.application.service import IService
 from twisted.cred.portal import Portal
@@ -38,10 +38,14 @@ from ngrok_twisted.iam.last_use import LastUse
 from ngrok_twisted.iam.realm import Realm
 from ngrok_twisted.iam.sessions import Sessions
 from ngrok_twisted.interfaces import IBackendKind, IModuleKind, IStoreKind
-from ngrok_twisted.management import api_notes, api_resource, event_publisher, session_events
+from ngrok_twisted.management import api_notes, api_resource, event_publisher, metrics_page, session_events
+from ngrok_twisted.memory import settle
 from ngrok_twisted.net import reactor as lean_reactor
+from ngrok_twisted.net.announced import Announced
 from ngrok_twisted.net.listening import Listener
+from ngrok_twisted.networks import NetworkSet, parse_network
 from ngrok_twisted.observability.access import AccessLog
+from ngrok_twisted.observability.metrics import FlowMetrics
 from ngrok_twisted.observability.posting import http_client
 from ngrok_twisted.observability.traffic import TrafficEvents
 from ngrok_twisted.places import SSH_PORT, api_host, connect_host, first_port, public_ports
@@ -128,6 +132,8 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
     issuer = LocalIssuer.open(state.path, reactor)
     access_logs = [AccessLog(config.access_log, reactor)] if config.access_log else []
     publisher = event_publisher(os.environ, reactor)
+    flow_metrics = FlowMetrics()
+    counted = [flow_metrics] if config.listen.metrics else []
     context = EdgeContext(
         runtime=runtime,
         tunnels=tunnels,
@@ -140,14 +146,15 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
             idle=config.timeouts.http_idle,
         ),
         stream_idle=config.timeouts.stream_idle,
-        observers=(*access_logs, TrafficEvents(publisher, public_ports(config))),
+        observers=(*access_logs, TrafficEvents(publisher, public_ports(config)), *counted),
         public_ports=public_ports(config),
         module_kinds=kinds.discover("ngrok_twisted.modules", IModuleKind),
         backend_kinds=kinds.discover("ngrok_twisted.backends", IBackendKind),
         room=Room(config.limits.http_held_body_bytes, config.limits.http_held_bytes),
         webhooks=config.webhooks,
     )
-    plane = EdgePlane(context, config.tcp.interface)
+    announced = _announced(config, reactor)
+    plane = EdgePlane(context, config.tcp.interface, lambda factory: announced("tcp", factory))
 
     # The control plane.
     store_kind = kinds.discover("ngrok_twisted.control.stores", IStoreKind)[config.store.partition(":")[0]]
@@ -175,8 +182,11 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
     host_certificates = HostCertificates(lambda: control.records, reactor, account_id(DEFAULT_ACCOUNT))
 
     # The management API.
-    api = api_resource(config, settings, control, tunnels, sessions, last_use, publisher, reactor)
+    api = api_resource(config, settings, control, tunnels, sessions, last_use, publisher, context.kept, reactor)
     plane.host(api_host(config), api)
+
+    # What Prometheus reads.
+    metrics = metrics_page(flow_metrics, context, plane, control, sessions, publisher)
 
     # The way in for agents.
     ssh = ssh_service(
@@ -191,8 +201,8 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
     )
 
     fronts = [
-        *_listeners(reactor, "https", config.listen.https, plane.secure_front, path),
-        *_listeners(reactor, "http", config.listen.http, plane.plain_front, path),
+        *_listeners(reactor, "https", config.listen.https, announced("https", plane.secure_front), path),
+        *_listeners(reactor, "http", config.listen.http, announced("http", plane.plain_front), path),
     ]
     plane.front_ports = lambda: [listener.public_port for listener in fronts]
     return Server(
@@ -204,8 +214,9 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
         parts=[*access_logs, publisher, reloader, last_use],
         listeners=[
             *fronts,
-            *_listeners(reactor, "ssh", config.listen.ssh, ssh.factory, path),
+            *_listeners(reactor, "ssh", config.listen.ssh, announced("ssh", ssh.factory), path),
             *_listeners(reactor, "api", config.listen.api, plane.service_front("api", api), path),
+            *_listeners(reactor, "metrics", config.listen.metrics, plane.service_front("metrics", metrics), path),
         ],
         ready=lambda: _ready(config, path, control),
     )
@@ -213,6 +224,7 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
 
 def _ready(config: Config, path: str | None, control: Control) -> None:
     """Everything accepts: say so, and what an operator should know."""
+    settle()
     say(welcome(config, path))
     for note in api_notes(config, control.records):
         _log.warn("{note}", note=note)
@@ -221,6 +233,13 @@ def _ready(config: Config, path: str | None, control: Control) -> None:
 def _listeners(reactor: Any, what: str, descriptions: Iterable[str], factory: Any, path: str | None) -> list[Listener]:
     """The listeners of one kind. Without a config file an address that the machine does not have is passed over."""
     return [Listener(reactor, what, description, factory, optional=path is None) for description in descriptions]
+
+
+def _announced(config: Config, reactor: Any) -> Callable[[str, Any], Any]:
+    """What puts PROXY headers around the factory of a listener, where load balancers are to send some."""
+    networks = NetworkSet(parse_network(text, bare=True) for text in config.proxy_protocol.trusted)
+    listeners = config.proxy_protocol.listeners if networks else ()
+    return lambda what, factory: Announced(factory, networks, reactor) if what in listeners else factory
 
 
 def _gateway_settings(config: Config, module_kinds: Mapping[str, Any]) -> GatewaySettings:

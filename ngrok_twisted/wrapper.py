@@ -16,7 +16,6 @@ from zope.interface import implementer
 
 from ngrok_twisted.interfaces import IResponseFilter
 
-
 #: Set in a flow's variables by an answer that belongs to a sign-in flow: the edge's own headers stay as they are.
 SIGNING_IN = "login.redirect"
 

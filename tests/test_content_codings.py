@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from ngrok_twisted import content_codings
 from ngrok_twisted.content_codings import ACCEPT_MAX, FRUGAL, PREFERENCE, Wanted, encoder, wanted
 
 
@@ -109,8 +110,11 @@ class WantedTests(SynchronousTestCase):
         self.assertEqual(wanted(b"br", FRUGAL).coding, "br")
 
     def test_too_long(self) -> None:
-        """A header that is too long to be meant says nothing."""
+        """A header that is too long to be meant says nothing, and is not remembered."""
+        before = content_codings._wanted.cache_info().currsize
         self.assertEqual(wanted(b"gzip" + b",x" * (ACCEPT_MAX // 2)), Wanted())
+        self.assertEqual(content_codings._wanted.cache_info().currsize, before)
+        self.assertEqual(wanted(b"gzip" + b" " * (ACCEPT_MAX - 4)).coding, "gzip")
 
     @settings(max_examples=500)
     @given(st.lists(ELEMENTS, max_size=6).map(",".join), st.sampled_from([PREFERENCE, FRUGAL]))

@@ -147,7 +147,7 @@ class RunningTests(MakeServiceCase, LoopCase):
 
     def config(self) -> dict[str, int]:
         """Write a config; the ports that it names."""
-        ports = {name: free_port() for name in ("https", "http", "ssh", "api")}
+        ports = {name: free_port() for name in ("https", "http", "ssh", "api", "metrics")}
         listen = ", ".join(f"{name}: 'tcp:{port}:interface=127.0.0.1'" for name, port in ports.items())
         self.write(f"domain: edge.localhost\nlisten: {{{listen}}}\nstore: memory\nstate: state\naccess_log: off\n")
         return ports
@@ -169,6 +169,8 @@ class RunningTests(MakeServiceCase, LoopCase):
         self.assertIn(b"This port speaks HTTPS", self.talk(ports["https"], get("nobody.edge.localhost")))
         self.assertTrue(self.talk(ports["ssh"], b"").startswith(b"SSH-2.0-"))
         self.assertIn(b'"error_code":"ERR_NGROK_200"', self.talk(ports["api"], get("localhost", "/vaults")))
+        metrics = self.talk(ports["metrics"], get("localhost", "/metrics"))
+        self.assertIn(b'\nngrok_http_requests_total{proto="http",status="4xx"} ', metrics)
 
         done: list[Any] = []
         server.stopService().addBoth(done.append)

@@ -1,20 +1,28 @@
 """
-``http_response``: a fixed answer, for maintenance pages, health checks and the last link of a failover.
+``http_response``: an answer of the edge's own, for maintenance pages, redirects, health checks and the last link of a failover.
+
+It is fixed, but for ``${…}`` that names a variable of `ngrok_twisted.policy.variables`; anything else that looks like it, such
+as a script in a page may, stays as it is.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
+from html import escape
 from math import inf
-from typing import Any, Iterator, Mapping
+from typing import Any, Callable, Iterator, Mapping
 
+from twisted.web.resource import IResource
 from zope.interface import implementer, provider
 
 from ngrok_twisted.backend import BackendContext
 from ngrok_twisted.errors import InvalidConfig
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IBackend, IBackendKind
+from ngrok_twisted.policy.facts import Facts
+from ngrok_twisted.policy.template import Template, field_value, parse_template
 from ngrok_twisted.records.base import Problem
 from ngrok_twisted.wrapper import Answer
 
@@ -35,6 +43,12 @@ HEADER_NAME_MAX = 256
 HEADER_VALUE_MAX = 8 * 1024
 HEADERS_MAX = 100
 
+#: Characters of a body with all its variables filled in: what is longer is cut off there, since a visitor has a say in it.
+FILLED_MAX = 256 * 1024
+
+# What may name a variable; a second dollar sign takes it literally.
+_PLACE = re.compile(r"(\$?\$\{[^{}]*\})")
+
 #: ngrok's numbers for a body, a status, the name of a header and its value that cannot be had.
 _BODY, _STATUS, _HEADER_NAME, _HEADER_VALUE = 6516, 6517, 6522, 6523
 
@@ -44,8 +58,10 @@ class HTTPResponseConfig:
     """
     :ivar status_code: 200 to 599; one below 200 would not be an answer yet.
     :ivar headers: names, which become lower-case, to values; without those that frame a message, such as
-        ``content-length``.
-    :ivar body: text, sent as UTF-8: at most 64 KiB.
+        ``content-length``. In a value ``${…}`` stands for a variable, as in ``request_headers``.
+    :ivar body: text, sent as UTF-8: at most 64 KiB. Here too ``${…}`` stands for a variable, whose value is escaped as the
+        ``content-type`` wants it: for JSON, for HTML and XML, and for HTML where there is no type. What names no variable stays
+        as it is, and so does what has a second ``$`` before it, which is taken away.
     """
 
     status_code: int = 200
@@ -105,9 +121,98 @@ class HTTPResponse:
     carries_streams = False
 
     def __init__(self, config: HTTPResponseConfig, context: BackendContext) -> None:
-        headers = [(name.encode("ascii"), value.encode("utf-8")) for name, value in config.headers.items()]
-        self._targets = (Answer(config.status_code, headers, config.body.encode("utf-8")),)
+        headers = [(name.encode("ascii"), filling(value)) for name, value in config.headers.items()]
+        body = filling(config.body)
+        if all(isinstance(part, str) for parts in (body, *(value for _, value in headers)) for part in parts):
+            fixed = [(name, "".join(map(str, value)).encode("utf-8")) for name, value in headers]
+            self._targets: tuple[Any, ...] = (
+                Answer(config.status_code, fixed, "".join(map(str, body)).encode("utf-8")),
+            )
+        else:
+            self._targets = (Filled(config.status_code, headers, body, escaping(config.headers.get("content-type"))),)
 
     def candidates(self, flow: Flow) -> Iterator[Any]:
         """IBackend."""
         return iter(self._targets)
+
+
+# A text in parts, of which templates are filled in for each request.
+Filling = tuple[str | Template, ...]
+
+
+def filling(text: str) -> Filling:
+    """A text in parts: those that name variables, and the others."""
+    return tuple(part for part in map(_part, _PLACE.split(text)) if part != "")
+
+
+def _part(text: str) -> str | Template:
+    if not text.startswith("$"):
+        return text
+    literal = text.startswith("$$")
+    try:
+        template = parse_template(text[literal:])
+    except ValueError:
+        return text
+    if not template.references or not all(reference.known for reference in template.references):
+        return text
+    return text[1:] if literal else template
+
+
+def escaping(content_type: str | None) -> Callable[[str], str]:
+    """
+    How a visitor's words are kept from meaning something in a body of this type.
+
+    :param content_type: ``None`` where there is none: then browsers guess, and it may be HTML.
+    """
+    kind = "text/html" if content_type is None else content_type.partition(";")[0].strip().lower()
+    if kind.endswith(("/json", "+json")):
+        return lambda text: json.dumps(text)[1:-1]
+    if kind.endswith(("/html", "/xml", "+xml")):
+        return escape
+    return lambda text: text
+
+
+@implementer(IResource)
+class Filled:
+    """
+    An answer with variables in it.
+    """
+
+    isLeaf = True
+
+    def __init__(
+        self, status: int, headers: list[tuple[bytes, Filling]], body: Filling, escaped: Callable[[str], str]
+    ) -> None:
+        """
+        :param escaped: what becomes of a variable's value in the body.
+        """
+        self._status = status
+        self._headers = headers
+        self._body = body
+        self._escaped = escaped
+
+    def getChildWithDefault(self, name: bytes, request: Any) -> Any:
+        """Never called: the resource is a leaf."""
+        raise RuntimeError("Filled is a leaf")
+
+    def putChild(self, path: bytes, child: Any) -> None:
+        """Never called: the resource is a leaf."""
+        raise RuntimeError("Filled is a leaf")
+
+    def render(self, request: Any) -> Any:
+        """IResource."""
+        facts = Facts(request)
+        headers = [(name, field_value(_filled(value, facts, str))) for name, value in self._headers]
+        body = _filled(self._body, facts, self._escaped).encode("utf-8", "surrogateescape")
+        return Answer(self._status, headers, body).render(request)
+
+
+def _filled(parts: Filling, facts: Facts, escaped: Callable[[str], str]) -> str:
+    texts: list[str] = []
+    left = FILLED_MAX
+    for part in parts:
+        texts.append(part if isinstance(part, str) else escaped(part.render(facts)))
+        left -= len(texts[-1])
+        if left <= 0:
+            break
+    return "".join(texts)[:FILLED_MAX]

@@ -20,6 +20,7 @@ from ngrok_twisted.errors import Refused
 from ngrok_twisted.hostnames import RESERVATION_CODES, is_wildcard, normalise
 from ngrok_twisted.interfaces import IStoreKind
 from ngrok_twisted.net.listening import port_of
+from ngrok_twisted.networks import parse_network
 from ngrok_twisted.records.base import Problem
 from ngrok_twisted.schema import suggestion
 
@@ -38,6 +39,7 @@ def problems(config: Config) -> list[Problem]:
     found += _server(config)
     found += _numbers(config)
     found += _listeners(config)
+    found += _proxy_protocol(config)
     found += _accounts(config)
     return found
 
@@ -129,19 +131,24 @@ def _numbers(config: Config) -> Problems:
 def _listeners(config: Config) -> Problems:
     seen: dict[str, str] = {}
     any_at_all = False
-    for name in ("https", "http", "ssh", "api"):
+    for name in ("https", "http", "ssh", "api", "metrics"):
         for number, text in enumerate(getattr(config.listen, name)):
-            any_at_all, path = True, join(f"listen.{name}", number)
+            any_at_all, path = any_at_all or name != "metrics", join(f"listen.{name}", number)
             if text in seen:
                 yield Problem(path, f"is the same listener as {seen[text]}; each needs its own port")
             seen.setdefault(text, path)
             kind = text.partition(":")[0]
             if name == "https" and kind in _WRAPPING:
                 yield Problem(
-                    path, f"must be a plain listener such as tcp:443: the edge reads TLS itself, not behind {kind}:"
+                    path,
+                    f"must be a plain listener such as tcp:443: the edge reads TLS itself, not behind {kind}:"
+                    + (" (PROXY headers are what proxy_protocol.trusted is for)" if kind == "haproxy" else ""),
                 )
             if name == "api" and kind in ("ssl", "tls"):
                 yield Problem(path, "is for plain HTTP, such as tcp:4040; with TLS the API is on the https listener")
+                continue
+            if name == "metrics" and kind in ("ssl", "tls"):
+                yield Problem(path, "is for plain HTTP, such as tcp:9090:interface=127.0.0.1")
                 continue
             try:
                 # Nothing listens yet: an endpoint remembers the reactor and uses it later.
@@ -156,6 +163,14 @@ def _listeners(config: Config) -> Problems:
         yield Problem(
             "listen", "names no listener: give https, http, ssh or api, or leave 'listen' out for the defaults"
         )
+
+
+def _proxy_protocol(config: Config) -> Problems:
+    for number, text in enumerate(config.proxy_protocol.trusted):
+        try:
+            parse_network(text, bare=True)
+        except Refused as refused:
+            yield Problem(join("proxy_protocol.trusted", number), refused.message)
 
 
 def _accounts(config: Config) -> Problems:

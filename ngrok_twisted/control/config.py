@@ -59,20 +59,40 @@ class PortRange:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listen:
     """
-    Each listener is a Twisted endpoint string, or a list of them. Without the key ``listen`` all four are on loopback, on
-    the ports 8443, 8080, 2222 and 4040; with it only those that it names are opened.
+    Each listener is a Twisted endpoint string, or a list of them. Without the key ``listen`` the first four are on loopback,
+    on the ports 8443, 8080, 2222 and 4040; with it only those that it names are opened.
 
     :ivar https: HTTPS and TLS endpoints; under their own names also the service's pages.
     :ivar http: http endpoints, and redirects to https.
     :ivar ssh: where agents connect with ``ssh``.
     :ivar api: the management API in plain HTTP, for clients on this machine or in a trusted network. It is also on the https
         listener, under ``api.`` and the domain.
+    :ivar metrics: ``/metrics`` for Prometheus in plain HTTP, without any key; for this machine or a trusted network.
     """
 
     https: Listeners = ()
     http: Listeners = ()
     ssh: Listeners = ()
     api: Listeners = ()
+    metrics: Listeners = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyProtocol:
+    """
+    :ivar trusted: load balancers in front of the server: networks such as ``192.0.2.0/24``, or addresses. A connection from
+        there must begin with a PROXY header, of version 1 or 2, and is then the visitor's whom it names: for IP
+        restrictions, ``X-Forwarded-For``, logs and events. From anywhere else no header is looked for.
+    :ivar listeners: where that is so; ``tcp`` are the public TCP ports. By default everywhere but on ``listen.api``.
+    """
+
+    trusted: Annotated[tuple[str, ...], ONE_OR_MANY] = ()
+    listeners: Annotated[tuple[Literal["https", "http", "ssh", "tcp"], ...], ONE_OR_MANY] = (
+        "https",
+        "http",
+        "ssh",
+        "tcp",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +203,7 @@ class Config:
         service's own.
     :ivar public_port: the port printed in https URLs, when a load balancer hides the real one. Without it the listener's.
     :ivar listen: where the server listens.
+    :ivar proxy_protocol: load balancers that tell where a connection came from.
     :ivar tcp: public TCP ports.
     :ivar state: the folder that the server writes to.
     :ivar store: where records live: ``sqlite`` (in the state directory), ``memory``, or a ``postgresql://`` URL.
@@ -204,6 +225,7 @@ class Config:
     domain: str = "ngrok.localhost"
     public_port: int | None = None
     listen: Listen = Listen()
+    proxy_protocol: ProxyProtocol = ProxyProtocol()
     tcp: TCP = TCP()
     state: str = "var"
     store: Annotated[str, EXTERNAL] = field(default="sqlite", repr=False)

@@ -29,6 +29,7 @@ _FIXED = (
     "domain",
     "limits",
     "listen",
+    "proxy_protocol",
     "public_port",
     "ssh",
     "state",

@@ -19,6 +19,7 @@ from ngrok_twisted.control.origins import Origins
 from ngrok_twisted.control.ownership import ReservationSettings
 from ngrok_twisted.errors import InvalidConfig, Refused
 from ngrok_twisted.records.base import Delete, Problem, Put, Record, Snapshot
+from ngrok_twisted.records.edge import TCPEdge
 from ngrok_twisted.records.endpoint import Endpoint
 
 
@@ -98,7 +99,24 @@ class Control(Service):
         origins, self._origins = self._origins, Origins()
         declared = wanted(self._declared, self._durable, origins)
         self._refuse(clashes(declared, self._durable, self._settings, origins))
-        self._replace(self._durable, declared, origins)
+        try:
+            self._replace(self._durable, declared, origins)
+        except InvalidConfig as error:
+            self._do_without(error, declared)
+            self._replace(self._durable, declared, origins)
+
+    def _do_without(self, error: InvalidConfig, declared: tuple[Record, ...]) -> None:
+        """
+        Start although somebody else has the ports of stored edges: who could not start could not be told to delete them.
+
+        :raises InvalidConfig: there is more to it.
+        """
+        records = self._merge(self._durable, declared)
+        for problem in error.problems:
+            if not any(self._durable.get(cls, problem.path) for cls in (TCPEdge, Endpoint)):
+                raise error
+            self._log.error("{id} has to wait: {reason}", id=problem.path, reason=problem.message)
+            self._plane.do_without(records, problem.path)
 
     async def close(self) -> None:
         """Apply nothing more, and shut the store."""

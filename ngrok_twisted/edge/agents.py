@@ -88,3 +88,44 @@ class AgentBackend:
         load = self._chooser.first(self._online, flow.started)
         flow.go_to(load)
         return iter((load.target,))
+
+
+class Pool:
+    """
+    Endpoints with one URL of which each has modules or a policy of its own: one of them is chosen, and then runs its own.
+
+    Agents are chosen among as in `AgentBackend`. With a cloud endpoint in their midst chance decides, since nobody knows how
+    busy that is which its policy leads to.
+    """
+
+    def __init__(self, members: Sequence[tuple[str | None, Any]], tunnels: Tunnels, random: Random) -> None:
+        """
+        :param members: pairs of the id of an agent's endpoint, ``None`` for a cloud endpoint, and of what there is to choose.
+        """
+        self._members = members
+        self._always = {Load(None): behind for endpoint_id, behind in members if endpoint_id is None}
+        self._tunnels = tunnels
+        chooser = Chooser(random)
+        self._choose = chooser.any if self._always else chooser.first
+        self._behind: dict[Load, Any] = {}
+        self._online: tuple[Load, ...] = ()
+        self._revision = -1
+
+    def chosen(self, now: float) -> Any:
+        """
+        What belongs to one of those that are online; ``None`` if nobody is.
+
+        :param now: seconds on the clock.
+        """
+        if self._revision != self._tunnels.revision:
+            self._look()
+        return self._behind[self._choose(self._online, now)] if self._online else None
+
+    def _look(self) -> None:
+        self._revision = self._tunnels.revision
+        self._behind = dict(self._always)
+        for endpoint_id, behind in self._members:
+            load = None if endpoint_id is None else self._tunnels.load_of(endpoint_id)
+            if load is not None:
+                self._behind[load] = behind
+        self._online = tuple(self._behind)

@@ -7,13 +7,12 @@ and policy are run.
 from __future__ import annotations
 
 from dataclasses import replace
-from random import Random
-from typing import Any, Callable, Iterable, Sequence
+from typing import Any, Iterable, Sequence
 
 from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
-from ngrok_twisted.edge.agents import AgentBackend
+from ngrok_twisted.edge.agents import AgentBackend, Pool
 from ngrok_twisted.edge.chain import Chain
 from ngrok_twisted.edge.context import EdgeContext
 from ngrok_twisted.edge.declared import Nobody, around_tls
@@ -56,7 +55,7 @@ def http_edge(
     """
     made = [_Member(member, plane, context, inside) for member in members]
     # The name is known with the request, so that rules for connections are run then.
-    resources = [(member.online, member.rules.around_late(member.resource(context))) for member in made]
+    resources = [(member.agent_id, member.rules.around_late(member.resource(context))) for member in made]
     return HTTPEdge(name, _resource(resources, context), members[0].account_id)
 
 
@@ -84,8 +83,8 @@ def https_edge(
     edges = [_https(name, entry, those, plane, context) for entry, those in alike]
     if len(edges) == 1:
         return edges[0]
-    ways = [(member.online, edge) for edge, (_, those) in zip(edges, alike) for member in those]
-    return PooledHTTPS(edges, ways, context.runtime.random)
+    ways = [(member.agent_id, edge) for edge, (_, those) in zip(edges, alike) for member in those]
+    return PooledHTTPS(edges, Pool(ways, context.tunnels, context.runtime.random), context.runtime.reactor)
 
 
 def stream_edge(
@@ -98,13 +97,16 @@ def stream_edge(
     :raises LookupError: a policy or a module cannot be run.
     """
     made = [_Member(member, plane, context, inside) for member in members]
-    edges = [(member.online, _stream(name, member, plane, context)) for member in made]
-    return edges[0][1] if len(edges) == 1 else PooledStreams(edges, context.runtime.random)
+    edges = [_stream(name, member, plane, context) for member in made]
+    if len(edges) == 1:
+        return edges[0]
+    ways = [(member.agent_id, edge) for member, edge in zip(made, edges)]
+    return PooledStreams(edges[0], Pool(ways, context.tunnels, context.runtime.random), context.runtime.reactor)
 
 
 def _https(name: str, entry: Entry, members: Sequence[_Member], plane: Any, context: EdgeContext) -> HTTPSEdge:
     """The edge of members whose connections begin alike: their rules for connections are the same."""
-    resource = _resource([(member.online, member.resource(context)) for member in members], context)
+    resource = _resource([(member.agent_id, member.resource(context)) for member in members], context)
     around, account_id = members[0].rules.around_factory, members[0].record.account_id
     return HTTPSEdge(name, resource, entry, plane, context, around, account_id=account_id)
 
@@ -132,6 +134,7 @@ class _Member:
     :ivar chain: its modules, with the policy in their midst.
     :ivar entry: how a connection to it over https begins.
     :ivar backend: who is behind it.
+    :ivar agent_id: the endpoint's id; ``None`` for a cloud endpoint, which is always there.
     """
 
     def __init__(self, record: Endpoint, plane: Any, context: EdgeContext, inside: ModuleContext) -> None:
@@ -152,19 +155,14 @@ class _Member:
             options=self.chain.amended(TLSOptions()),
             modules=(("traffic_policy", connections),) if connections else (),
         )
-        self._tunnels = context.tunnels
-        self._is_cloud = record.type == "cloud"
+        self.agent_id = None if record.type == "cloud" else record.id
         self.backend: Any = Nobody()
-        if not self._is_cloud:
+        if self.agent_id is not None:
             self.backend = AgentBackend((record.id,), context.tunnels, context.runtime.random)
-
-    def online(self) -> bool:
-        """Whether it can be chosen now."""
-        return self._is_cloud or self._tunnels.serving(self.record.id) is not None
 
     def resource(self, context: EdgeContext) -> Any:
         """Its modules and its policy, with its service behind them if it has one."""
-        if self._is_cloud:
+        if self.agent_id is None:
             return self.chain.around_resource(Fallthrough(None))
         limits, runtime = context.limits, context.runtime
         forward = Forward(self.backend, runtime.reactor, context.pool, idle_timeout=limits.idle)
@@ -202,8 +200,10 @@ def policy_of(record: Endpoint) -> Policy:
         raise LookupError(f"endpoint {record.id}: its traffic policy: {error}") from None
 
 
-def _resource(members: Sequence[tuple[Callable[[], bool], Any]], context: EdgeContext) -> Any:
-    return members[0][1] if len(members) == 1 else PooledResource(members, context.runtime.random)
+def _resource(members: Sequence[tuple[str | None, Any]], context: EdgeContext) -> Any:
+    if len(members) == 1:
+        return members[0][1]
+    return PooledResource(Pool(members, context.tunnels, context.runtime.random))
 
 
 class Fallthrough(Wrapper):
@@ -219,15 +219,14 @@ class Fallthrough(Wrapper):
 
 
 class PooledResource(Wrapper):
-    """Any one of the members that are online answers a request."""
+    """One of the members that are online answers a request."""
 
-    def __init__(self, members: Sequence[tuple[Callable[[], bool], Any]], random: Random) -> None:
+    def __init__(self, pool: Pool) -> None:
         """
-        :param members: pairs of a callable that tells whether a member is online, and its resource.
+        :param pool: chooses a member's resource.
         """
         super().__init__(None)
-        self._members = members
-        self._random = random
+        self._pool = pool
 
     def render(self, request: Any) -> Any:
         """
@@ -235,7 +234,7 @@ class PooledResource(Wrapper):
 
         :raises EndpointOffline: no member is online.
         """
-        chosen = _chosen(self._members, self._random)
+        chosen = self._pool.chosen(request.flow.started)
         if chosen is None:
             raise EndpointOffline.named(request.flow.host)
         return chosen.render(request)
@@ -246,28 +245,27 @@ class PooledHTTPS(HTTPSEdge):
     Members whose connections begin in different ways: the one that a connection is given to decides how it begins.
     """
 
-    def __init__(
-        self, edges: Sequence[HTTPSEdge], members: Sequence[tuple[Callable[[], bool], HTTPSEdge]], random: Random
-    ) -> None:
+    def __init__(self, edges: Sequence[HTTPSEdge], pool: Pool, clock: Any) -> None:
         """
         :param edges: one for each way to begin.
-        :param members: pairs of a callable that tells whether a member is online, and which of the edges it is behind.
+        :param pool: chooses a member, that is the one of the edges which it is behind.
+        :param clock: an ``IReactorTime``.
         """
         first, *others = edges
         self.name, self.account_id = first.name, first.account_id
         self.resource, self.entry, self.others = first.resource, first.entry, tuple(others)
         self._first = first
-        self._members = members
-        self._random = random
+        self._pool = pool
+        self._clock = clock
 
     def buildProtocol(self, addr: Any) -> Any:
         """IProtocolFactory. Where nobody is online the visitor is told so."""
-        return (_chosen(self._members, self._random) or self._first).buildProtocol(addr)
+        return (self._pool.chosen(self._clock.seconds()) or self._first).buildProtocol(addr)
 
 
 class PooledStreams(Factory):
     """
-    Any one of the members that are online gets a stream.
+    One of the members that are online gets a stream.
 
     :ivar name: for logs.
     :ivar proto: ``tls`` or ``tcp``.
@@ -276,21 +274,17 @@ class PooledStreams(Factory):
 
     noisy = False
 
-    def __init__(self, members: Sequence[tuple[Callable[[], bool], StreamEdge]], random: Random) -> None:
+    def __init__(self, first: StreamEdge, pool: Pool, clock: Any) -> None:
         """
-        :param members: pairs of a callable that tells whether a member is online, and its edge.
+        :param first: the edge of any of the members.
+        :param pool: chooses a member's edge.
+        :param clock: an ``IReactorTime``.
         """
-        first = members[0][1]
         self.name, self.proto, self.account_id = first.name, first.proto, first.account_id
-        self._members = members
-        self._random = random
+        self._pool = pool
+        self._clock = clock
 
     def buildProtocol(self, addr: Any) -> Any:
         """IProtocolFactory: ``None`` closes the connection."""
-        chosen = _chosen(self._members, self._random)
+        chosen = self._pool.chosen(self._clock.seconds())
         return None if chosen is None else chosen.buildProtocol(addr)
-
-
-def _chosen(members: Sequence[tuple[Callable[[], bool], Any]], random: Random) -> Any:
-    online = [what for is_online, what in members if is_online()]
-    return online[int(random.random() * len(online))] if online else None

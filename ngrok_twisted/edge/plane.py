@@ -40,13 +40,19 @@ class EdgePlane(Service):
 
     _log = Logger()
 
-    def __init__(self, context: EdgeContext, tcp_interface: str) -> None:
+    def __init__(
+        self,
+        context: EdgeContext,
+        tcp_interface: str,
+        around_ports: Callable[[Any], Any] = lambda factory: factory,
+    ) -> None:
         """
         :param tcp_interface: the address that public TCP ports listen on; empty for any.
+        :param around_ports: what stands around the factory of each of them.
         """
         reactor = context.runtime.reactor
         self._context = context
-        self._ports = Ports(reactor, tcp_interface, lambda port: self.router.ports.get(port))
+        self._ports = Ports(reactor, tcp_interface, lambda port: self.router.ports.get(port), around_ports)
         self._nobody = HTTPSEdge("nobody", None, Entry(), self, context)
         self._services = Services(self, context)
         self._domains: Any = None
@@ -133,6 +139,12 @@ class EdgePlane(Service):
         self.restrictions.update(snapshot)
         self.router = router
         self._ports.keep(self.router.ports)
+
+    def do_without(self, snapshot: Snapshot, record_id: str) -> None:
+        """IEdgePlane."""
+        for id, port in _tcp_ports(snapshot):
+            if id == record_id and self._ports.prepare(port) is not None:
+                self._ports.do_without(port)
 
     def _update_reserved(self, snapshot: Snapshot) -> None:
         domains = snapshot.tables.get(ReservedDomain.family)

@@ -8,11 +8,16 @@ from typing import Any, Callable, Collection
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from ngrok_twisted.net.listening import BACKLOG
+
+SECONDS = 1.0
+
+#: Until a port that somebody else had is tried again.
+RETRY = 10 * SECONDS
 
 
 class Ports:
@@ -22,15 +27,25 @@ class Ports:
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, interface: str, owner: Callable[[int], Any]) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        interface: str,
+        owner: Callable[[int], Any],
+        around: Callable[[Any], Any] = lambda factory: factory,
+    ) -> None:
         """
         :param reactor: an ``IReactorTCP``.
         :param owner: gives the `IProtocolFactory` that owns a port now, or ``None``.
+        :param around: what stands around the factory of each port.
         """
         self._reactor = reactor
         self.interface = interface
         self._owner = owner
+        self._around = around
         self._open: dict[int, Any] = {}
+        self._missing: set[int] = set()
+        self._retry: IDelayedCall | None = None
 
     def __contains__(self, port: int) -> bool:
         return port in self._open
@@ -41,9 +56,9 @@ class Ports:
 
         :return: ``None``, or why it cannot be opened.
         """
-        if port in self._open:
+        if port in self._open or port in self._missing:
             return None
-        factory = _PortFactory(port, self._owner)
+        factory = self._around(_PortFactory(port, self._owner))
         try:
             self._open[port] = self._reactor.listenTCP(port, factory, backlog=BACKLOG, interface=self.interface)
         except CannotListenError as error:
@@ -54,8 +69,22 @@ class Ports:
 
     def keep(self, wanted: Collection[int]) -> None:
         """Close every port that is not among the wanted ones. Connections that were accepted go on."""
+        self._missing.intersection_update(wanted)
         for port in [port for port in self._open if port not in wanted]:
             self._close(port)
+
+    def do_without(self, port: int) -> None:
+        """A port that cannot be opened is no trouble any more: it is tried again and again while it is wanted."""
+        self._missing.add(port)
+        if self._retry is None:
+            self._retry = self._reactor.callLater(RETRY, self._try_again)
+
+    def _try_again(self) -> None:
+        self._retry = None
+        missing, self._missing = self._missing, set()
+        for port in missing:
+            if self.prepare(port) is not None:
+                self.do_without(port)
 
     def close(self) -> Deferred[Any]:
         """
@@ -63,6 +92,9 @@ class Ports:
 
         :return: a Deferred that fires with ``None`` when the kernel has them back.
         """
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
         return gatherResults([self._close(port) for port in list(self._open)]).addCallback(lambda _: None)
 
     def _close(self, port: int) -> Deferred[Any]:

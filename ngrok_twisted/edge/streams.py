@@ -75,7 +75,7 @@ class _Streams(StreamFactory):
     def buildProtocol(self, addr: Any) -> Visitor:
         """IProtocolFactory."""
         visitor = super().buildProtocol(addr)
-        self._visitors.arrived(visitor)
+        self._visitors.arrived(visitor, proto=self.proto)
         visitor.flow.observers += (lambda flow: self._visitors.left(visitor),)
         return visitor
 

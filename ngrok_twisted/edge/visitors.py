@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Callable
 
 from twisted.python.failure import Failure
@@ -19,34 +20,41 @@ def _let_be() -> None:
 class Visitors:
     """
     The open connections of visitors.
+
+    :ivar by_proto: how many there are, by ``https``, ``http``, ``tls`` and ``tcp``.
     """
 
     def __init__(self) -> None:
-        self._open: dict[Any, Callable[[], None]] = {}
+        self.by_proto: Counter[str] = Counter()
+        self._open: dict[Any, tuple[Callable[[], None], str]] = {}
         self._draining = False
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def arrived(self, protocol: Any, drain: Callable[[], None] = _let_be) -> None:
+    def arrived(self, protocol: Any, drain: Callable[[], None] = _let_be, proto: str = "") -> None:
         """
         A visitor is here.
 
         :param protocol: has ``abort()``, which ends the connection now.
         :param drain: ends it as soon as nothing is in flight.
+        :param proto: what it speaks, as a flow has it.
         """
-        self._open[protocol] = drain
+        self._open[protocol] = (drain, proto)
+        self.by_proto[proto] += 1
         if self._draining:
             drain()
 
     def left(self, protocol: Any) -> None:
         """A visitor is gone."""
-        self._open.pop(protocol, None)
+        gone = self._open.pop(protocol, None)
+        if gone is not None:
+            self.by_proto[gone[1]] -= 1
 
     def drain(self) -> None:
         """Ask everyone to finish what is in flight and to leave, those too who were still shaking hands and arrive later."""
         self._draining = True
-        for drain in tuple(self._open.values()):
+        for drain, _ in tuple(self._open.values()):
             drain()
 
     def abort(self) -> None:
@@ -66,7 +74,7 @@ class VisitorChannel(HTTPChannel):
 
     def connectionMade(self) -> None:
         """IProtocol."""
-        self._visitors.arrived(self, self.shut_down)
+        self._visitors.arrived(self, self.shut_down, self.site.proto)
         super().connectionMade()
 
     def connectionLost(self, reason: Failure) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, Callable, Iterator, Mapping
+from typing import Any, Callable, ClassVar, Iterator, Literal, Mapping
 
 from twisted.logger import Logger
 from zope.interface import implementer, provider
@@ -55,6 +55,22 @@ class CircuitOpen(EdgeError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitBreakerState:
+    """
+    :ivar name: ``closed``: requests pass; ``open``: nobody does; ``half_open``: one tries. An open one is tried by the next
+        request after ``tripped_duration``.
+    :ivar requests: how many count now, in the rolling window.
+    :ivar errors: how many of them failed.
+    :ivar error_percentage: their share, from 0.0 to 1.0, as in ``error_threshold_percentage``.
+    """
+
+    name: Literal["closed", "open", "half_open"]
+    requests: int
+    errors: int
+    error_percentage: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitBreakerConfig:
     """
     :ivar tripped_duration: how many seconds nobody is let through once too many requests have failed; then one may try.
@@ -70,6 +86,9 @@ class CircuitBreakerConfig:
     num_buckets: int = 10
     volume_threshold: int = 20
     error_threshold_percentage: float = 0.5
+
+    #: What the API shows beside the settings.
+    State: ClassVar[type] = CircuitBreakerState
 
     def __post_init__(self) -> None:
         """
@@ -90,6 +109,20 @@ class CircuitBreakerConfig:
         if not 0.0 <= self.error_threshold_percentage <= 1.0:
             yield "error_threshold_percentage", "must be from 0.0 to 1.0; 0.5 is one half"
 
+    def state(self, kept: Mapping[Any, Any], place: str, now: float) -> CircuitBreakerState | None:
+        """
+        How the circuit of a place does that has these settings; ``None`` if there is none.
+
+        :param kept: as `ngrok_twisted.module.ModuleContext` has it.
+        :param now: seconds on the reactor's clock.
+        """
+        circuit = kept.get((place, _key(self)))
+        if circuit is None:
+            return None
+        requests, errors = circuit.counts(now)
+        share = errors / requests if requests else 0.0
+        return CircuitBreakerState(name=circuit.state, requests=requests, errors=errors, error_percentage=share)
+
     @property
     def limits(self) -> CircuitLimits:
         """The same for a `Circuit`."""
@@ -101,6 +134,11 @@ class CircuitBreakerConfig:
             buckets=self.num_buckets,
             tripped=float(self.tripped_duration),
         )
+
+
+def _key(config: CircuitBreakerConfig) -> tuple[str, CircuitBreakerConfig]:
+    """Under which a place keeps its circuit."""
+    return ("circuit_breaker", config)
 
 
 def from_flags(flags: Mapping[str, Any]) -> CircuitBreakerConfig:
@@ -135,7 +173,7 @@ class CircuitBreaker:
     def __init__(self, config: CircuitBreakerConfig, context: ModuleContext) -> None:
         self._seconds = context.runtime.reactor.seconds
         self._place = context.place
-        self._circuit = context.keep((self.name, config), lambda: Circuit(config.limits))
+        self._circuit = context.keep(_key(config), lambda: Circuit(config.limits))
 
     def wrap_resource(self, inner: Any) -> Breaker:
         """IHTTPModule."""

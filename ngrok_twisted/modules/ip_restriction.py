@@ -57,6 +57,10 @@ class IPPoliciesConfig:
             raise InvalidConfig(found)
 
 
+#: What logs and events call the verdict.
+DECISION = "ip_policy.decision"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IPRestrictionConfig:
     """
@@ -120,7 +124,9 @@ class IPRestrictionModule:
         return Guard(inner, self._admit)
 
     def _admit(self, request: Any) -> None:
-        if not admits(self._admissions, request.flow.peer_host):
+        admitted = admits(self._admissions, request.flow.peer_host)
+        request.flow.remember(DECISION, "allow" if admitted else "block")
+        if not admitted:
             raise Blocked()
 
     def wrap_factory(self, inner: Any) -> IProtocolFactory:

@@ -88,5 +88,5 @@ class Introduced(Wrapper):
             request.set_request_header(name, None)
         certificate = request.channel.get_peer_certificate()
         for name, value in () if certificate is None else identity_fields(certificate):
-            request.set_request_header(name, value)
+            request.add_request_header(name, value)
         return self.inner.render(request)

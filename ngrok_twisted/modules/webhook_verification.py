@@ -126,6 +126,10 @@ class WebhookVerification:
             return self._refused(request, wrong)
         if found is None:
             return None
+        if found is UNVERIFIED and request.body_length != 0:
+            return self._refused(
+                request, NotGenuine(SHAPE, "it is a challenge, and has a body, which may be anybody's")
+            )
         request.flow.remember(DECISION, _ALLOW)
         return inner if found is UNVERIFIED else found
 

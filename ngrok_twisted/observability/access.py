@@ -33,6 +33,10 @@ MAX_TARGET = 2 * KIB
 _UNSAFE = re.compile(r'[\x00-\x20"\\\x7f-\xa0]')
 
 
+#: The ends of the names of what modules note for logs.
+_TOLD = (".decision", ".reason", ".username", ".algorithm")
+
+
 def line(flow: Flow, now: float) -> str:
     """
     :param now: seconds since the epoch.
@@ -47,8 +51,16 @@ def line(flow: Flow, now: float) -> str:
     error = f" error={flow.error.name}" if flow.error is not None else ""
     return (
         f"time={now:.3f} flow={flow.number} proto={flow.proto} peer={flow.peer_host}{host}{what} in={flow.bytes_in} "
-        f"out={flow.bytes_out} ms={(flow.ended - flow.started) * 1000:.1f}{tunnel}{error}\n"
+        f"out={flow.bytes_out} ms={(flow.ended - flow.started) * 1000:.1f}{tunnel}{error}{_verdicts(flow)}\n"
     )
+
+
+def _verdicts(flow: Flow) -> str:
+    """What modules decided, such as ``circuit_breaker.decision=block``."""
+    if flow.variables is None:
+        return ""
+    told = ((name, value) for name, value in flow.variables.items() if name.endswith(_TOLD) and isinstance(value, str))
+    return "".join(f" {name}={_safe(value[:MAX_TARGET])}" for name, value in told)
 
 
 def _safe(text: str) -> str:

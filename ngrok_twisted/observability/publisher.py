@@ -61,6 +61,7 @@ class Publisher(Service):
         self._index: Mapping[tuple[str, str], tuple[EventDestination, ...]] = {}
         self._records: tuple[Any, Any] = ({}, {})
         self._deliveries: dict[str, tuple[EventDestination, Delivery]] = {}
+        self._before = (0, 0)
 
     # -- what is wanted ------------------------------------------------------------------------------------------------
 
@@ -78,6 +79,7 @@ class Publisher(Service):
             if now is None:
                 del self._deliveries[id]
                 lost = delivery.stop()
+                self._before = (self._before[0] + delivery.sent, self._before[1] + delivery.dropped + lost)
                 self._log.info("event destination {id} is gone, and {lost} events with it", id=id, lost=lost)
             elif now != before:
                 self._deliveries[id] = (now, delivery)
@@ -104,6 +106,12 @@ class Publisher(Service):
         event = self._event(type, account_id, object, principal, type in TRAFFIC)
         for destination in destinations:
             self._delivery(destination).put(event)
+
+    def counts(self) -> tuple[int, int]:
+        """How many events were sent and how many lost since the start, to all destinations, those too that are gone."""
+        deliveries = [delivery for _, delivery in self._deliveries.values()]
+        sent, lost = self._before
+        return sent + sum(one.sent for one in deliveries), lost + sum(one.dropped for one in deliveries)
 
     async def test(self, destination: EventDestination) -> str:
         """

@@ -108,9 +108,7 @@ def query(request: Any) -> str:
 def arguments(request: Any) -> dict[str, list[str]]:
     """The arguments of the query."""
     try:
-        return parse_qs(
-            query(request), keep_blank_values=True, errors="surrogateescape", max_num_fields=ARGUMENTS_MAX
-        )
+        return parse_qs(query(request), keep_blank_values=True, errors="surrogateescape", max_num_fields=ARGUMENTS_MAX)
     except ValueError:
         return {}
 

@@ -239,9 +239,7 @@ _RESPONSE: Mapping[str, Variable] = {
     "res.content_length": _of_response(lambda head: head.length),
     "res.content_type": _of_response(lambda head: of.media_type(head.headers)),
     "res.content_type.raw": _of_response(lambda head: of.first(head.headers, b"content-type")),
-    "res.content_type.parameters": _of_response(
-        lambda head: of.media_parameters(head.headers), deep=True, folded=True
-    ),
+    "res.content_type.parameters": _of_response(lambda head: of.media_parameters(head.headers), deep=True, folded=True),
     "res.location": _of_response(lambda head: of.first(head.headers, b"location")),
     "compression.algorithm": Variable(lambda facts: facts.noted("compression.algorithm"), response=True),
     "compression.bytes_saved": Variable(lambda facts: facts.noted("compression.bytes_saved"), response=True),

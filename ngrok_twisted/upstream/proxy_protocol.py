@@ -1,7 +1,8 @@
 """
 The PROXY protocol's header: tells a service behind us who the visitor is, before the first byte of the stream.
 
-Source: "The PROXY protocol", versions 1 & 2, HAProxy, sections 2.1 and 2.2. Only encoding; nothing here does I/O.
+Source: "The PROXY protocol", versions 1 & 2, HAProxy, sections 2.1 and 2.2. Only encoding; nothing here does I/O. Reading
+is in `ngrok_twisted.net.proxy_header`.
 """
 
 from __future__ import annotations
@@ -10,14 +11,10 @@ import struct
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
-SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+from ngrok_twisted.net.proxy_header import SIGNATURE, Address
 
 _PROXY_COMMAND = 0x21  # version 2, command PROXY
 _TCP4, _TCP6, _UNSPEC = 0x11, 0x21, 0x00
-
-
-# A host, as an IP address in text form, and a port.
-Address = tuple[str, int]
 
 
 def header(version: int, flow: Any, local: Any) -> bytes:

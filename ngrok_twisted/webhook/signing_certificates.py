@@ -2,8 +2,8 @@
 `SigningCertificates`: the public keys of Amazon SNS, fetched from Amazon when a message names one for the first time.
 
 Whoever may send a request may name a URL: therefore only SNS's own hosts are asked, over https with a verified certificate,
-without following redirects, a few at once, and each URL once in a while, whatever came of it. As in Amazon's own SDKs it is
-the TLS connection to SNS's host that vouches for the certificate; the file holds no chain that could be followed to a root.
+without following redirects, a few at once, and each URL once in a while, whatever came of it. What vouches for a certificate
+is the TLS connection to SNS's host, which is verified up to a public root; the file itself need not hold a chain to one.
 """
 
 from __future__ import annotations

@@ -4,11 +4,18 @@ Tests of `ngrok_twisted.backends.http_response`.
 
 from __future__ import annotations
 
+from random import Random
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.backends.http_response import HTTPResponseConfig
+from ngrok_twisted.backend import BackendContext
+from ngrok_twisted.backends.http_response import FILLED_MAX, HTTPResponse, HTTPResponseConfig
 from ngrok_twisted.errors import InvalidConfig
+from ngrok_twisted.flow import Flow
 from ngrok_twisted.schema import parse
+from ngrok_twisted.tunnels import Tunnels
+from tests.edge.wire import Visitor
 
 
 class ConfigTests(SynchronousTestCase):
@@ -79,3 +86,96 @@ class ConfigTests(SynchronousTestCase):
     def test_all_at_once(self) -> None:
         """Every problem is reported."""
         self.assertEqual(len(self.problems(status_code=1, headers={"a b": "", "te": "", "x": "\n"})), 4)
+
+
+class AnswerTests(SynchronousTestCase):
+    """What is answered."""
+
+    def answer(self, request: bytes = b"GET /a?b=c HTTP/1.1\r\nHost: shop.example\r\n\r\n", **data: Any) -> bytes:
+        """The answer to a request, as it is on the wire."""
+        context = BackendContext(tunnels=Tunnels(), account_id="ac_1", find=lambda id: None, random=Random(1))
+        backend = HTTPResponse(parse(HTTPResponseConfig, data), context)
+        (target,) = backend.candidates(Flow("192.0.2.1", 1, "https", 0.0))
+        visitor = Visitor(target)
+        visitor.send(request)
+        return visitor.take()
+
+    def body(self, text: str, content_type: str | None = "text/plain", path: bytes = b"/a?b=c") -> str:
+        """The body that becomes of a text."""
+        headers = {} if content_type is None else {"content-type": content_type}
+        request = b'GET %s HTTP/1.1\r\nHost: shop.example\r\nX-Name: \xff<"\r\n\r\n' % path
+        return (
+            self.answer(request, headers=headers, body=text)
+            .partition(b"\r\n\r\n")[2]
+            .decode("utf-8", "backslashreplace")
+        )
+
+    def test_fixed(self) -> None:
+        """Status, headers and body are as configured."""
+        answer = self.answer(status_code=503, headers={"Retry-After": "60"}, body="zurück")
+        self.assertEqual(
+            answer, "HTTP/1.1 503 Service Unavailable\r\nretry-after: 60\r\nContent-Length: 7\r\n\r\nzurück".encode()
+        )
+
+    def test_head(self) -> None:
+        """HEAD gets the same head, with the length of what GET would get, also where that depends on the request."""
+        for body in ("hello", "you asked for ${req.url.path}"):
+            get = self.answer(body=body, headers={"x-host": "${req.host}"})
+            head = self.answer(
+                b"HEAD /a?b=c HTTP/1.1\r\nHost: shop.example\r\n\r\n", body=body, headers={"x-host": "${req.host}"}
+            )
+            self.assertEqual(head, get.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
+
+    def test_no_body(self) -> None:
+        """A status without a body has none."""
+        self.assertTrue(self.answer(status_code=204, body="${req.method}").endswith(b"\r\n\r\n"))
+
+    def test_variables(self) -> None:
+        """Variables of either generation are filled in, in the body and in headers: a redirect needs no service."""
+        answer = self.answer(
+            status_code=308, headers={"location": "https://new.example${req.url.path}"}, body="${.conn.client_ip}"
+        )
+        self.assertIn(b"location: https://new.example/a\r\n", answer)
+        self.assertEqual(
+            self.body("${req.method} for ${ req.host }, ${req.headers['host'][0]}"),
+            "GET for shop.example, shop.example",
+        )
+
+    def test_left_alone(self) -> None:
+        """What names no variable is text, such as the scripts of a page; and so is a variable with a second dollar sign."""
+        for text in (
+            "${name}",
+            "`${a.b + 1}`",
+            "${",
+            "${}",
+            "$$",
+            "$${name}",
+            "}${x",
+            "${req.method.length}",
+            "${${req.host}",
+        ):
+            expected = text.replace("${req.host}", "shop.example") if text.startswith("${${") else text
+            self.assertEqual(self.body(text), expected, text)
+        self.assertEqual(self.body("$${req.method} ${req.method}"), "${req.method} GET")
+
+    def test_escaped(self) -> None:
+        """A visitor's words mean nothing in the page that they stand in."""
+        text, value = "${req.headers['x-name'][0]}", "${req.url.raw_path}"
+        for content_type in ("text/html", "Text/HTML; charset=utf-8", "application/xhtml+xml", "image/svg+xml", None):
+            self.assertEqual(self.body(text, content_type), "\\xff&lt;&quot;", content_type)
+        self.assertEqual(self.body('{"path": "' + value + '"}', "application/json", b'/"x'), '{"path": "/\\"x"}')
+        self.assertEqual(self.body(text, "text/plain"), '\\xff<"')
+
+    def test_header_injection(self) -> None:
+        """No value of a variable ends a header."""
+        answer = self.answer(
+            b"GET /%0d%0aset-cookie:%20a=b HTTP/1.1\r\nHost: shop.example\r\n\r\n",
+            headers={"x-path": "${req.url.path}"},
+        )
+        self.assertEqual(answer.count(b"\r\n"), 4)
+
+    def test_bounded(self) -> None:
+        """However long the variables are, the body has an end."""
+        request = b"GET / HTTP/1.1\r\nHost: shop.example\r\nX-Name: " + b"x" * 10_000 + b"\r\n\r\n"
+        answer = self.answer(request, body="${req.headers['x-name'][0]}" * 2000)
+        self.assertEqual(len(answer.partition(b"\r\n\r\n")[2]), FILLED_MAX)

@@ -71,9 +71,36 @@ class ServerTests(ConfigCase):
         )
         self.assertProblem("access_log: /tmp\n", "1: access_log: /tmp is a folder; name a file, or 'off'")
 
+    def test_proxy_protocol(self) -> None:
+        """Load balancers are networks or addresses, each problem with its place; listeners are the four that there are."""
+        text = "proxy_protocol: {trusted: [10.0.0.0/8, 2001:db8::7, 192.0.2.1/24, lb.example.com]}\n"
+        said = [problem.partition(": ")[2] for problem in self.problems(text)]
+        self.assertEqual(
+            said,
+            [
+                "proxy_protocol.trusted[2]: '192.0.2.1/24' does not start at its lowest address; write 192.0.2.0/24",
+                "proxy_protocol.trusted[3]: 'lb.example.com' is not a CIDR block such as 192.0.2.0/24 or 2001:db8::/32",
+            ],
+        )
+        self.assertEqual(self.problems("proxy_protocol: {trusted: 10.0.0.7, listeners: [https, tcp]}\n"), [])
+        self.assertEqual(len(self.problems("proxy_protocol: {trusted: 10.0.0.7, listeners: [api]}\n")), 1)
+
+    def test_metrics_listeners(self) -> None:
+        """Metrics are read in plain HTTP, on a port of their own, beside at least one listener for traffic."""
+        self.assertEqual(self.problems("listen: {http: 'tcp:80', metrics: 'tcp:9090:interface=127.0.0.1'}\n"), [])
+        self.assertProblem(
+            "listen: {http: 'tcp:80', metrics: 'ssl:9090:privateKey=k.pem'}\n",
+            "1: listen.metrics[0]: is for plain HTTP, such as tcp:9090:interface=127.0.0.1",
+        )
+        (said,) = self.problems("listen: {http: 'tcp:80', metrics: 'tcp:80'}\n")
+        self.assertIn("is the same listener as listen.http[0]", said)
+        (said,) = self.problems("listen: {metrics: 'tcp:9090'}\n")
+        self.assertIn("names no listener", said)
+
     def test_wrapped_listeners(self) -> None:
         """TLS is read from the socket itself, so an https listener has nothing around it; others may have."""
         said = "must be a plain listener such as tcp:443: the edge reads TLS itself, not behind haproxy:"
+        said += " (PROXY headers are what proxy_protocol.trusted is for)"
         self.assertProblem("listen:\n  https: haproxy:tcp:443\n", f"2: listen.https[0]: {said}")
         self.assertEqual(self.problems("listen:\n  http: haproxy:tcp:80\n  ssh: haproxy:tcp:22\n"), [])
         self.assertIn("names no listener", self.problems("listen: {}\n")[0])

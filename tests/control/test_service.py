@@ -60,6 +60,10 @@ class RecordingPlane:
             raise RuntimeError("no")
         self.applied.append(snapshot)
 
+    def do_without(self, snapshot: Snapshot, record_id: str) -> None:
+        """IEdgePlane."""
+        del self.refuse[record_id]
+
 
 SETTINGS = ReservationSettings(base_domain="example.com", tcp_host="tcp.example.com", tcp_ports=range(1, 2))
 
@@ -91,6 +95,19 @@ class ControlTests(SynchronousTestCase):
     def test_open(self) -> None:
         """What is stored and what is declared are served together."""
         self.assertEqual(self.ids(ReservedDomain), {"stored", "declared"})
+
+    def test_open_without(self) -> None:
+        """A stored edge whose port somebody else has by now does not keep the server from starting; a declared one does."""
+        edge = TCPEdge(id="edgtcp_1", hostports=("tcp.example.com:1",))
+        for stored, declared in (([edge], []), ([], [edge])):
+            self.plane.refuse = {"edgtcp_1": "its port is taken"}
+            control = Control(OneSnapshot(stored), self.plane, declared, self.clock, SETTINGS)
+            opened = Deferred.fromCoroutine(control.open())
+            if declared:
+                self.failureResultOf(opened, InvalidConfig)
+            else:
+                self.successResultOf(opened)
+                self.assertEqual(self.ids(TCPEdge), {"edgtcp_1"})
 
     def test_publish_waits_for_the_edge(self) -> None:
         """A live endpoint is announced once the edge serves it, in the next reactor turn."""

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from ngrok_twisted.choosing import REST
-from ngrok_twisted.edge.agents import AgentBackend, Unservable, grouped, told
+from ngrok_twisted.edge.agents import AgentBackend, Pool, Unservable, grouped, told
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IBackend
 from ngrok_twisted.modules.ip_restriction import IPPoliciesConfig
@@ -89,6 +89,50 @@ class AgentBackendTests(SynchronousTestCase):
         self.assertEqual({ask(2.0) for _ in range(10)}, {busy})
         self.flow.finish(5.0)
         self.assertEqual({ask(1.0 + REST) for _ in range(10)}, {first, second})
+
+
+class PoolTests(SynchronousTestCase):
+    """Members of a URL that have modules or policies of their own."""
+
+    def setUp(self) -> None:
+        self.tunnels = Tunnels()
+
+    def online(self, number: int) -> Tunnel:
+        tunnel = Tunnel(f"tn_{number}", f"ep_{number}")
+        self.tunnels.online(tunnel)
+        return tunnel
+
+    def pool(self, *endpoint_ids: str | None) -> Pool:
+        """A pool of which each member stands for itself."""
+        return Pool([(id, id or "cloud") for id in endpoint_ids], self.tunnels, Random(1))
+
+    def test_agents(self) -> None:
+        """Agents that are online take turns, those that are busy or could not be reached are spared."""
+        pool = self.pool("ep_1", "ep_2", "ep_3")
+        self.assertIsNone(pool.chosen(0.0))
+        self.online(1)
+        second = self.online(2)
+        self.assertEqual(Counter(pool.chosen(0.0) for _ in range(10)), {"ep_1": 5, "ep_2": 5})
+        load = self.tunnels.load_of("ep_1")
+        assert load is not None
+        load.flows = 3
+        self.assertEqual({pool.chosen(0.0) for _ in range(10)}, {"ep_2"})
+        load.flows, load.missed_at = 0, 5.0
+        self.assertEqual({pool.chosen(6.0) for _ in range(10)}, {"ep_2"})
+        self.tunnels.offline(second)
+        self.assertEqual(pool.chosen(6.0), "ep_1")
+
+    def test_cloud(self) -> None:
+        """A cloud endpoint is always there, and gets about what an agent gets, however busy the agents are."""
+        pool = self.pool(None, "ep_1")
+        self.assertEqual(pool.chosen(0.0), "cloud")
+        self.online(1)
+        load = self.tunnels.load_of("ep_1")
+        assert load is not None
+        load.flows = 100
+        found = Counter(pool.chosen(0.0) for _ in range(1000))
+        self.assertEqual(set(found), {"cloud", "ep_1"})
+        self.assertTrue(all(400 < count < 600 for count in found.values()), found)
 
 
 class GroupTests(SynchronousTestCase):

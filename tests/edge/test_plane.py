@@ -122,6 +122,16 @@ class PlaneTests(SynchronousTestCase):
         self.assertEqual(set(self.listening), {20002})
         self.assertEqual(set(self.plane.router.ports), {20002})
 
+    def test_do_without(self) -> None:
+        """A record whose port cannot be had may be served without it; what else is wrong stays wrong."""
+        self.taken = {20001}
+        both = snapshot(tcp("ep_1", 20001), tcp("ep_2", 20002))
+        self.plane.do_without(both, "ep_1")
+        self.assertEqual(self.plane.check(both), [])
+        self.plane.apply(both)
+        self.assertEqual(set(self.listening), {20002})
+        self.assertEqual(set(self.plane.router.ports), {20001, 20002})
+
     def test_missing_backend(self) -> None:
         """An edge that cannot be built is a problem, and what is served stays."""
         good = snapshot(endpoint("ep_1"))

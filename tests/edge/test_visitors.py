@@ -43,6 +43,16 @@ class VisitorsTests(SynchronousTestCase):
         self.visitors.left(one)
         self.assertEqual(len(self.visitors), 1)
 
+    def test_protocols(self) -> None:
+        """They are counted by what they speak, and each leaves once."""
+        one, two = Protocol(), Protocol()
+        self.visitors.arrived(one, proto="tls")
+        self.visitors.arrived(two, proto="tcp")
+        self.assertEqual(self.visitors.by_proto, {"tls": 1, "tcp": 1})
+        self.visitors.left(one)
+        self.visitors.left(one)
+        self.assertEqual(self.visitors.by_proto, {"tls": 0, "tcp": 1})
+
     def test_drain(self) -> None:
         """Each is asked in its own way to leave, even if that changes who is here."""
         asked = []

@@ -15,14 +15,16 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ngrok_twisted.edge.ports import RETRY
 from tests.functional.case import EdgeTestCase
-from tests.functional.clients import Answer, fetch, full_name, keep_open, open_tcp
+from tests.functional.clients import Answer, fetch, full_name, keep_open, open_tcp, read_all
 from tests.functional.edge import Edge
 from tests.functional.management import MANAGED, Management
 from tests.functional.pems import certificate_authority, key_pair
-from tests.functional.service import Service, echo
+from tests.functional.service import Service, echo, greet
 from tests.functional.steady import Asking, Downloading, Echoing, Steady, Uploading, upgraded
 from tests.functional.test_streams import own_certificate
+from tests.functional.waiting import wait_until
 
 #: Bytes of the slow download.
 DOWNLOAD = 50_000_000
@@ -274,3 +276,27 @@ class RestartTests(SynchronousTestCase):
             answer = fetch(edge, f"https://{name}{match}")
             self.assertEqual((answer.status, answer.text), (200, str(number)))
         self.assertEqual(edge.new_alarms(), "")
+
+    def test_port_taken(self) -> None:
+        """Where somebody else has an edge's port by now, the server starts all the same, and serves it once it can."""
+        edge = Edge(MANAGED).start()
+        self.addCleanup(edge.remove)
+        service, api = Service(greet(b"hi")), Management(edge)
+        self.addCleanup(service.close)
+        backend = api.make("/backends/static", address=f"127.0.0.1:{service.port}")
+        addr = api("POST", "/reserved_addrs", {})["addr"]
+        shop = api.make("/edges/tcp", hostports=[addr], backend={"backend_id": backend})
+        port = int(addr.rpartition(":")[2])
+        edge.stop()
+        with socket.create_server(("127.0.0.1", port)):
+            edge.start()
+            self.assertIn(f"{shop} has to wait: port {port} cannot be opened", edge.log())
+            Management(edge)("PATCH", f"/edges/tcp/{shop}", {"metadata": "still here"})
+        wait_until(lambda: answers(port), RETRY + 5, "served port")
+        self.assertEqual(read_all(open_tcp(port)), b"hi")
+
+
+def answers(port: int) -> bool:
+    """Whether anybody listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -338,6 +338,13 @@ class RequestTests(SynchronousTestCase):
         self.assertTrue(self.arrived().startswith(f"GET {target} HTTP/1.1\r\n".encode()))
         self.assertEqual(self.noted(), ("allow", None))
 
+    def test_unverified_body(self) -> None:
+        """But not with a body, which the service could take for an event."""
+        self.arrive(made("whatsapp"))
+        target = "/?hub.mode=subscribe&hub.challenge=1&hub.verify_token=t"
+        self.visitor.send(f"GET {target} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{{}}".encode())
+        self.assert_refused("shape")
+
     def test_slack_challenge(self) -> None:
         """Slack's challenge is answered, or left to the service, as the operator wants."""
         body = b'{"token":"x","challenge":"3eZbrw1a","type":"url_verification"}'

@@ -38,6 +38,14 @@ class LineTests(SynchronousTestCase):
         flow.error = EndpointOffline()
         self.assertIn(" error=ERR_NGROK_3200\n", line(flow, 0))
 
+    def test_verdicts(self) -> None:
+        """What modules decided is there to grep for; other things that they note are not."""
+        flow = request()
+        flow.remember("circuit_breaker.decision", "block")
+        flow.remember("basic_auth.username", "a b")
+        flow.remember("secret", "hush")
+        self.assertTrue(line(flow, 0).endswith(" circuit_breaker.decision=block basic_auth.username=a\\x20b\n"))
+
     def test_one_line_whatever_comes(self) -> None:
         """A visitor cannot forge a second line or another field, or fill the disk."""
         flow = request()

@@ -137,6 +137,15 @@ class PublisherTests(SynchronousTestCase):
         self.clock.advance(1000)
         self.assertEqual(self.poster.posts, [])
 
+    def test_counts(self) -> None:
+        """What was sent and what was lost is counted, also where the destination is gone."""
+        self.publisher.publish(MADE, "ac_1", {})
+        self.clock.advance(BATCH_WAIT)
+        self.assertEqual(self.publisher.counts(), (1, 0))
+        self.publisher.publish(MADE, "ac_1", {})
+        self.publisher.update(self.records.with_changes([Delete(EventDestination, "ed_1")]))
+        self.assertEqual(self.publisher.counts(), (1, 1))
+
     def test_test(self) -> None:
         """A test event goes at once, and its id comes back; a destination that failed goes on after it."""
         self.use(FakePoster((403, {}), (202, {})))

@@ -2,12 +2,14 @@
 Tests for `ngrok_twisted.records.ids`.
 """
 
+from random import Random
+
 from hypothesis import given
-from hypothesis.strategies import binary, floats, integers
+from hypothesis.strategies import binary, floats, integers, lists, randoms
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.records.ids import KSUID_EPOCH, declared_id, new_id, related_id
+from ngrok_twisted.records.ids import KSUID_EPOCH, NewIds, declared_id, new_id, related_id
 
 
 class NewIDTests(SynchronousTestCase):
@@ -45,6 +47,33 @@ class NewIDTests(SynchronousTestCase):
         self.assertNotEqual(new_id("ts", 1_700_000_000), new_id("ts", 1_700_000_000))
 
 
+class NewIdsTests(SynchronousTestCase):
+    """`NewIds`."""
+
+    @given(lists(integers(1_400_000_000, 1_400_000_005), min_size=2), randoms())
+    def test_order(self, seconds: list[int], random: Random) -> None:
+        """Ids sort in the order they were given, within a second too, and if the clock goes back."""
+        moments = iter(seconds)
+        ids = NewIds(lambda: next(moments), random.randbytes)
+        given_ids = [ids("rd") for _ in seconds]
+        self.assertEqual(given_ids, sorted(set(given_ids)))
+        self.assertEqual({len(id) for id in given_ids}, {30})
+
+    def test_extremes(self) -> None:
+        """The largest draw of a second leaves room for many more, and does not reach the next second."""
+        now = [1_700_000_000.0]
+        ids = NewIds(lambda: now[0], lambda count: b"\xff" * count)
+        inside = [ids("rd") for _ in range(1000)]
+        now[0] += 1
+        self.assertLess(inside[-1], NewIds(lambda: now[0], bytes)("rd"))
+
+    def test_steps(self) -> None:
+        """From one id the next cannot be told: the steps between them are random."""
+        ids = NewIds(lambda: 1_700_000_000)
+        numbers = [ids("rd") for _ in range(4)]
+        self.assertEqual(len({later[-8:] for later in numbers}), 4)
+
+
 class DeclaredIDTests(SynchronousTestCase):
     """`declared_id`."""
 
@@ -68,7 +97,7 @@ class RelatedIDTests(SynchronousTestCase):
         """Without a key, what follows the prefix is the same."""
         self.assertEqual(related_id("tn", "ep_" + "2" * 27), "tn_" + "2" * 27)
 
-    @given(integers(1_400_000_000, 5_000_000_000))
+    @given(integers(1_400_000_001, 5_000_000_000))
     def test_sorted(self, second: int) -> None:
         """With a key it sorts by the second of the other id, and differs with the key and the id."""
         one, other = new_id("edghts", second), new_id("edghts", second + 1)

@@ -17,13 +17,13 @@ from cryptography.x509.oid import NameOID
 class Made:
     """A certificate and its key; what it ``issue``\\ s is signed by it."""
 
-    def __init__(self, name: str, issuer: Made | None = None, key: Any = None, ca: bool = True) -> None:
+    def __init__(self, name: str, issuer: Made | None = None, key: Any = None, ca: bool = True, days: int = 30) -> None:
         self.key = key or ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         signer = issuer or self
         now = datetime.now(timezone.utc)
         builder = x509.CertificateBuilder(signer.name, self.name, self.key.public_key(), x509.random_serial_number())
-        builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=30))
+        builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=days))
         builder = builder.add_extension(x509.BasicConstraints(ca, None), True)
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), False)
         digest = None if isinstance(signer.key, ed25519.Ed25519PrivateKey) else SHA256()

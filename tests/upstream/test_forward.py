@@ -6,7 +6,7 @@ service's at the other, no sockets between.
 from __future__ import annotations
 
 from ssl import SSLCertVerificationError, SSLError
-from typing import Any
+from typing import Any, Iterator
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +15,9 @@ from twisted.internet.error import ConnectingCancelledError, ConnectionRefusedEr
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from ngrok_twisted.choosing import REST, Load
 from ngrok_twisted.errors import UpstreamUnreachable
+from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IFlowFactory
 from ngrok_twisted.records.endpoint import Upstream
 from ngrok_twisted.upstream.forward import Forward
@@ -28,6 +30,19 @@ CHUNKED_POST = b"POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunke
 EXPECTING = POST[:-2] + b"Expect: 100-continue\r\n\r\n"
 UPGRADE = b"GET /ws HTTP/1.1\r\nHost: a.example\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class Balanced:
+    """A backend that asks these in their order, and counts."""
+
+    def __init__(self, loads: tuple[Load, ...]) -> None:
+        self.loads = loads
+
+    def candidates(self, flow: Flow) -> Iterator[Any]:
+        """IBackend."""
+        for load in self.loads:
+            flow.go_to(load)
+            yield load.target
 
 
 class ForwardTestCase(SynchronousTestCase):
@@ -584,6 +599,70 @@ class PoolingTests(ForwardTestCase):
         service.connections[0].close()
         self.assertEqual(statuses(visitor.take()), [502])
         self.assertEqual(len(service.connections), 1)
+
+    def test_stale_and_gone(self) -> None:
+        """Where the target of a dead connection cannot be reached any more, the next one is asked."""
+        first, second = Service(), Service()
+        visitor = self.start(first, second)
+        visitor.send(GET)
+        first.connection.send(OK)
+        visitor.take()
+        visitor.send(GET)
+        first.error = UpstreamUnreachable()
+        first.connections[0].close()
+        second.connection.send(OK)
+        self.assertEqual(visitor.take(), OK)
+        self.assertEqual((len(first.connections), visitor.request.flow.tried), (1, (first,)))
+
+    def test_stale_with_body_and_gone(self) -> None:
+        """A request that must not be sent twice is sent to nobody else, either: it may have counted."""
+        first, second = Service(), Service()
+        visitor = self.start(first, second)
+        visitor.send(GET)
+        first.connection.send(OK)
+        visitor.take()
+        visitor.send(POST + b"hello")
+        first.error = UpstreamUnreachable()
+        first.connections[0].close()
+        self.assertEqual((statuses(visitor.take()), second.connections), ([502], []))
+
+    def test_unreachable_with_body(self) -> None:
+        """As long as nothing was sent anybody may get it: the next target gets a POST with its whole body."""
+        first, second = Service(error=UpstreamUnreachable()), Service()
+        visitor = self.start(first, second)
+        visitor.send(POST + b"he")
+        self.assertTrue(second.connection.take().endswith(b"\r\n\r\nhe"))
+        visitor.send(b"llo")
+        self.assertEqual(second.connection.take(), b"llo")
+
+    def test_load(self) -> None:
+        """A flow counts with the target that has it, until it is over; one that was not reached rests, one that was does not."""
+        services = (Service(error=UpstreamUnreachable()), Service())
+        loads = tuple(map(Load, services))
+        visitor = self.start(*services)
+        self.forward.backend = Balanced(loads)
+        visitor.send(GET)
+        self.assertEqual([load.flows for load in loads], [0, 1])
+        self.assertEqual([load.rests(self.clock.seconds()) for load in loads], [True, False])
+        services[1].connection.send(OK)
+        self.assertEqual([load.flows for load in loads], [0, 0])
+        self.clock.advance(REST)
+        services[0].error = None
+        visitor.send(GET)
+        self.assertEqual([load.flows for load in loads], [1, 0])
+        visitor.leave()
+        self.assertEqual([load.flows for load in loads], [0, 0])
+
+    def test_load_of_the_impatient(self) -> None:
+        """A visitor that leaves while a target is dialled is counted no longer, and holds nothing against the target."""
+        service = Service(waits=True)
+        load = Load(service)
+        visitor = self.start(service)
+        self.forward.backend = Balanced((load,))
+        visitor.send(GET)
+        self.assertEqual(load.flows, 1)
+        visitor.leave()
+        self.assertEqual((load.flows, load.rests(self.clock.seconds())), (0, False))
 
     def test_fresh_for_post(self) -> None:
         """A request that must not be sent twice gets a connection that was in use a moment ago, or a new one."""

@@ -17,6 +17,7 @@ from twisted.web.resource import Resource
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from ngrok_twisted.choosing import Load
 from ngrok_twisted.errors import EdgeError, EndpointOffline, TunnelLost, UpstreamTimeout, UpstreamUnreachable
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IBatchReceiver, IBatchTransport, IFillable, IFlowFactory, ITunnel
@@ -187,6 +188,31 @@ class DialTests(StreamCase):
         self.say(b"hello")
         second.wire.run()
         self.assertEqual(bytes(self.service.received), b"hello")
+
+    def test_load(self) -> None:
+        """A stream counts with the target that has it until it is over; one that did not connect rests, one that did does not."""
+        first, second = Endpoint(), Tunnel(self.service)
+        one, two = Load(first), Load(second)
+        two.missed_at = 990.0
+
+        def candidates(flow: Flow) -> Any:
+            for load in (one, two):
+                flow.go_to(load)
+                yield load.target
+
+        self.visit()
+        self.wire.client.abortConnection()
+        self.wire.run()
+        self.backend.candidates = candidates  # type: ignore[method-assign]
+        self.side = self.factory.buildProtocol(PEER)
+        self.wire = Wire(self.visitor, self.side)
+        self.clock.advance(3)
+        first.result.errback(Failure(TunnelLost()))
+        second.succeed()
+        self.assertEqual((one.flows, one.missed_at, two.flows, two.rests(1003.0)), (0, 1003.0, 1, False))
+        self.wire.client.abortConnection()
+        self.wire.run()
+        self.assertEqual(two.flows, 0)
 
     def test_all_fail(self) -> None:
         """When the last one fails the visitor is reset; the last error is the flow's, in our vocabulary."""

@@ -4,7 +4,7 @@ From the JSON of a body to a dataclass, with the tolerance that ngrok's clients 
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any, Iterable, Mapping, TypeVar
 
 from ngrok_twisted import schema
@@ -12,9 +12,13 @@ from ngrok_twisted.control.api.errors import BAD_VALUE, APIError
 from ngrok_twisted.control.api.shapes import EMPTY_KEEPS
 from ngrok_twisted.describe import describe
 from ngrok_twisted.errors import InvalidConfig
-from ngrok_twisted.marks import REST, specs
+from ngrok_twisted.marks import REST, ByName, specs
 
 T = TypeVar("T")
+
+#: Where a module's view shows how it does, for those whose config has a class ``State`` of that. Clients send back what
+#: they read, so that bodies may have it, too; it is ignored there.
+STATE = "state"
 
 
 def read_create(cls: type[T], data: Any, params: Iterable[str], codes: Mapping[str, int]) -> T:
@@ -81,7 +85,25 @@ def _mapping(data: Any, cls: type, params: Iterable[str]) -> dict[str, Any]:
         raise APIError(BAD_VALUE, "The body must be a JSON object.")
     known = {spec.name for spec in specs(cls)}
     repeated = {name for name in params if name not in known}
-    return {key: value for key, value in data.items() if key not in repeated}
+    return _stateless(cls, {key: value for key, value in data.items() if key not in repeated})
+
+
+def state_type(config: type) -> type | None:
+    """The class of what the API shows beside the settings of a module; ``None`` for most."""
+    found: type | None = getattr(config, "State", None)
+    return found
+
+
+def _stateless(cls: type, data: dict[str, Any]) -> dict[str, Any]:
+    """The body without the states of modules."""
+    for spec in specs(cls):
+        if REST in spec.marks and is_dataclass(spec.hint) and state_type(spec.hint) is not None:  # type: ignore[arg-type]
+            data = {key: value for key, value in data.items() if key != STATE}
+        by_name = spec.mark(ByName)
+        for name, module in by_name.types().items() if by_name is not None and REST in spec.marks else ():
+            if isinstance(data.get(name), dict):
+                data = {**data, name: _stateless(module, data[name])}
+    return data
 
 
 def _parsed(cls: type[T], data: dict[str, Any], codes: Mapping[str, int]) -> T:

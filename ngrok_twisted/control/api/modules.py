@@ -10,6 +10,7 @@ from dataclasses import dataclass, is_dataclass, make_dataclass, replace
 from functools import lru_cache
 from typing import Any, Iterable, Mapping
 
+from ngrok_twisted.control.api.bodies import STATE, state_type
 from ngrok_twisted.control.api.call import Call
 from ngrok_twisted.control.api.shapes import Ref
 from ngrok_twisted.describe import field_docs
@@ -128,13 +129,20 @@ def view_type(config: type) -> type:
             hint = tuple[Ref, ...] if reference.many else Ref if spec.required else Ref | None
         made.append((name, hint))
         notes.append(f"{name}: {docs.get(spec.name, '')}")
+    if (state := state_type(config)) is not None:
+        made.append((STATE, state | None))
+        notes.append(f"{STATE}: how it does on this server; null while it is not in use. Read-only: ignored in bodies.")
     doc = "".join(f"\n    :ivar {note}" for note in notes) + "\n"
     name = config.__name__.removesuffix("Config") + "View"
     return make_dataclass(name, made, frozen=True, slots=True, kw_only=True, namespace={"__doc__": doc})
 
 
-def view(call: Call, value: Module | BackendRef) -> Any:
-    """A module or backend as the caller sees it."""
+def view(call: Call, value: Module | BackendRef, place: str = "") -> Any:
+    """
+    A module or backend as the caller sees it.
+
+    :param place: the id of what it stands in.
+    """
     config: Any = value.config if isinstance(value, Module) else value
     cls: Any = type(config)
     known = {reference.field: reference for reference in references(cls)}
@@ -146,6 +154,9 @@ def view(call: Call, value: Module | BackendRef) -> Any:
             shown[reference.shown] = refs if reference.many else next(iter(refs), None)
         elif spec.name != "enabled":
             shown[spec.name] = without_secrets(getattr(config, spec.name), spec.secret)
+    if state_type(cls) is not None:
+        kept = call.parts.more.get("kept", {})
+        shown[STATE] = config.state(kept, place, call.parts.now()) if value.enabled else None
     return view_type(cls)(**shown)
 
 
@@ -196,7 +207,7 @@ def holder_views(call: Call, place: str, holder: Any) -> dict[str, Any]:
     shown = {}
     for name, slot in slots(place).items():
         value = None if slot.body is None else slot.get(holder)
-        shown[name] = None if value is None else view(call, value)
+        shown[name] = None if value is None else view(call, value, holder.id)
     return shown
 
 

@@ -40,9 +40,10 @@ async def page(
     query = call.query
     wanted = compile_filter(query.filter, filterable, call.parts.now(), spellings) if query.filter else None
     before = _age(query.before_id)
+    there = list(items)  # while others are served, what is online may change
     await call.parts.pause()
     found: list[dict[str, Any]] = []
-    for item, number in zip(sorted(items, key=lambda item: _age(item.id), reverse=True), count(1)):
+    for item, number in zip(sorted(there, key=lambda item: _age(item.id), reverse=True), count(1)):
         if before and _age(item.id) >= before:
             continue
         data = shown(item)

@@ -18,8 +18,9 @@ from ngrok_twisted.records.base import Problem
 LEVELS_MAX = 5
 NESTED_FAILOVERS_MAX = 1
 
-#: ngrok's numbers for a backend that is not there, for something that is no id of one, and for one too deep.
-_UNKNOWN, _NO_ID, _TOO_DEEP = 6501, 6526, 6513
+#: ngrok's numbers for a backend that is not there, for something that is no id of one, for one too deep, and for a kind
+#: that the account may not have.
+_UNKNOWN, _NO_ID, _TOO_DEEP, _NOT_YOURS = 6501, 6526, 6513, 7102
 
 
 @implementer(IRecordRules)
@@ -30,12 +31,24 @@ class BackendRules:
 
     def problems(self, record: Backend, around: Around) -> Iterator[Problem]:
         """IRecordRules."""
+        yield from _private_network(record, around)
         found = list(_children(record, around))
         if not found and leads_to_itself(record.id, around):
             found.append(Problem("backends", "this backend leads back to itself; break the ring", code=_TOO_DEEP))
         elif not found:
             found += _depth(record, around)
         yield from found
+
+
+def _private_network(record: Backend, around: Around) -> Iterator[Problem]:
+    """
+    What a static backend names is dialled by this server, which may reach what its users may not: only the operator's own
+    accounts have such backends, and others those that the operator declares for them.
+    """
+    if record.kind == "static" and not record.declared and record.account_id not in around.settings.open_account_ids:
+        yield Problem(
+            "address", "this account may not have static backends: the operator can declare them", code=_NOT_YOURS
+        )
 
 
 def _children(record: Backend, around: Around) -> Iterator[Problem]:

@@ -96,3 +96,12 @@ class PageTests(SynchronousTestCase):
                 self.assertNoResult(making)
                 waiting.pop().callback(None)
             self.assertEqual(len(self.successResultOf(making)["things"]), count)
+
+    def test_changes_meanwhile(self) -> None:
+        """What comes and goes while others are served does not disturb a page."""
+        waiting: Deferred[None] = Deferred()
+        online = {item.id: item for item in items(1, 2)}
+        making = self.begin((item for item in online.values()), lambda: waiting)
+        online.clear()
+        waiting.callback(None)
+        self.assertEqual(len(self.successResultOf(making)["things"]), 2)

@@ -97,14 +97,14 @@ class _Methods:
             raise APIError(UNSUPPORTED, message)
         body: Any = read_replace(self._slot.body, call.data, call.params, self._slot.codes)
         holder = await self._holders.change(call, self._slot, lambda holder: self._slot.put(holder, body))
-        return Answer(200, view(call, self._slot.get(holder)))
+        return Answer(200, view(call, self._slot.get(holder), holder.id))
 
     def _get(self, call: Call) -> Answer:
-        value = None if self._slot.body is None else self._slot.get(self._holders.find(call))
+        holder = self._holders.find(call)
+        value = None if self._slot.body is None else self._slot.get(holder)
         if value is None:
-            self._holders.find(call)
             raise APIError(None, f"There is no {self._slot.name} here: it is not set.", status=404)
-        return Answer(200, view(call, value))
+        return Answer(200, view(call, value, holder.id))
 
     async def _delete(self, call: Call) -> Answer:
         holder = self._holders.find(call)

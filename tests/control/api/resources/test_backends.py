@@ -136,6 +136,11 @@ class BackendTests(EdgeCase):
         id = self.ok("POST", "/backends/static", {"address": "a:1"})["id"]
         self.assertEqual(self.codes("PATCH", f"/backends/static/{id}", {"address": "b"}), {"address": 6506})
 
+    def test_static_is_the_operators(self) -> None:
+        """Another account cannot make this server dial what only the server may reach."""
+        self.api.caller = principal(OTHER)
+        self.assertEqual(self.refused("POST", "/backends/static", {"address": "127.0.0.1:80"}).code, 7102)
+
     def test_still_used(self) -> None:
         """A backend that something needs cannot be deleted, and who needs it is told."""
         group = self.group()
