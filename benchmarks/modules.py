@@ -71,7 +71,9 @@ def text(size: int) -> bytes:
     """JSON as services write it, of so many bytes."""
     random = Random(1)
     words = "id name created_at description active amount currency country status owner".split()
-    items = [{word: f"{random.getrandbits(24):x} {random.choice(words)}" for word in words} for _ in range(size // 100)]
+    items = [
+        {word: f"{random.getrandbits(24):x} {random.choice(words)}" for word in words} for _ in range(size // 100 + 1)
+    ]
     return json.dumps(items).encode()[:size]
 
 
@@ -119,7 +121,7 @@ TEMPLATES = {
     "add": {"x-client": "${conn.client_ip}", "x-asked": "${req.method} ${req.url.path}", "x-id": "${.http.request_id}"}
 }
 FIXED = {"add": {"x-one": "1", "x-two": "2", "x-three": "3"}, "remove": ["x-tenant", "server"]}
-FOUR = {**IPS, "request_headers": TEMPLATES, **COMPRESSED, **BREAKER}
+FOUR: Modules = {**IPS, "request_headers": TEMPLATES, **COMPRESSED, **BREAKER}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +159,7 @@ ROWS = (
     Row(label="nothing, 2 KB", answer=LARGE),
     Row(label="nothing, 2 KB, zstd", answer=LARGE, request=ZSTD),
     Row(label="nothing, a webhook of 2 KB", request=post(WEBHOOK)),
-    Row(label="all below, switched off", modules={**FOUR, **USER_AGENTS, **PASSWORDS, **POLICY}, enabled=False),
+    Row(label="seven modules, switched off", modules={**FOUR, **USER_AGENTS, **PASSWORDS, **POLICY}, enabled=False),
     Row(label=f"`ip_restriction`, {RULES} rules", modules=IPS),
     Row(label="`mutual_tls`, without the handshake", modules=CERTIFIED, known=True),
     Row(label="`user_agent_filter`, 3 expressions", modules=USER_AGENTS),

@@ -77,7 +77,8 @@ class OneRoute:
 
     def answered(self) -> bytes:
         """All that the visitor gets for one more request."""
-        self._wire.kept = kept = []
+        kept: list[bytes] = []
+        self._wire.kept = kept
         self.ask()
         self._wire.kept = None
         return b"".join(kept)

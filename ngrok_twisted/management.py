@@ -80,7 +80,12 @@ def api_resource(
 
 
 def metrics_page(
-    flows: FlowMetrics, context: EdgeContext, plane: EdgePlane, control: Control, sessions: Sessions, publisher: Publisher
+    flows: FlowMetrics,
+    context: EdgeContext,
+    plane: EdgePlane,
+    control: Control,
+    sessions: Sessions,
+    publisher: Publisher,
 ) -> MetricsPage:
     """
     ``/metrics`` as a web resource.

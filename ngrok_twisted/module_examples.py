@@ -141,6 +141,7 @@ NOTES: Mapping[str, Mapping[str, str]] = {
         "compression.algorithm": "`zstd`, `br`, `gzip`, `deflate`, or `none`; nothing where the response is left alone",
         "compression.bytes_saved": "at the end, how many bytes fewer were sent",
     },
+    "ip_restriction": {"ip_policy.decision": "`allow` or `block`, for requests"},
     "user_agent_filter": {"user_agent_filter.decision": "`allow` or `block`"},
     "webhook_verification": {
         "webhook_verification.decision": "`allow` or `block`",

@@ -47,6 +47,11 @@ curl -X PUT https://api.example.com{path}/{name} \\
 """
 _SSH = "ssh -R {port}:localhost:3000 connect.example.com {words}\n"
 
+_NOTED = """\
+In the flow of each request: [headers](variables.md) can show it, the [access log](../operating.md#the-access-log) tells what was
+decided and why, and [metrics](../operating.md#metrics) count it.
+"""
+
 #: Letters in a line of an example.
 _WIDTH = 112
 
@@ -83,8 +88,8 @@ def updated(page: str, made: str, title: str) -> str:
 
 
 def _with_marks(page: str) -> str:
-    title, introduction, *rest = [*page.rstrip("\n").split("\n\n", 2), ""][:3] if "\n\n" in page else [page.strip(), ""]
-    return "\n\n".join(part for part in (title, introduction, f"{BEGIN}\n{END}", *rest) if part) + "\n"
+    parts = page.strip().split("\n\n", 2)
+    return "\n\n".join([*parts[:2], f"{BEGIN}\n{END}", *parts[2:]]) + "\n"
 
 
 # -- a module ----------------------------------------------------------------------------------------------------------
@@ -195,19 +200,17 @@ def refusals(kind: Any) -> list[type[EdgeError]]:
 def _notes(kind: Any) -> Lines:
     notes = NOTES.get(kind.name, {})
     if notes:
-        yield "\n## What is noted\n\nIn the flow of each request; [variables.md](variables.md) says which of it headers can show.\n\n"
-        yield "| Name | Value |\n| --- | --- |\n"
+        yield f"\n## What is noted\n\n{_NOTED}\n| Name | Value |\n| --- | --- |\n"
         yield from (f"| `{name}` | {_cell(meaning)} |\n" for name, meaning in notes.items())
 
 
 def noted(kind: Any) -> set[str]:
-    """The names under which a kind notes something: the constants of its file, and of what it is made of, that begin so."""
+    """The names under which a kind notes something: those constants of its file, and of what it is made of, that look so."""
     homes = {
         inspect.getmodule(value) for value in vars(sys.modules[kind.__module__]).values() if inspect.isclass(value)
     }
     texts = (value for home in homes for value in vars(home).values() if isinstance(value, str))
-    known = NOTES.get(kind.name, {})
-    return {text for text in texts if text.startswith(f"{kind.name}.") or text in known}
+    return {text for text in texts if text.startswith(f"{kind.name}.") or text.endswith(".decision")}
 
 
 # -- examples ----------------------------------------------------------------------------------------------------------

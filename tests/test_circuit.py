@@ -288,11 +288,24 @@ class Model:
 STEPS = st.lists(
     st.tuples(
         st.sampled_from([0.0, 0.25, 0.5, 1.0, 3.0, 12.0]),  # the time that passes
-        st.sampled_from(["ask", OK, FAILED, FAILED, LEFT]),  # what happens then
+        st.sampled_from(["ask", OK, FAILED, FAILED, LEFT, "look"]),  # what happens then
         st.integers(0, 5),  # to which of those under way
     ),
     max_size=120,
 )
+
+
+class CountsTests(SynchronousTestCase):
+    """What can be seen of a circuit."""
+
+    def test_rest(self) -> None:
+        """Counts leave the window though nobody asks any more; a clock that is set back takes none away."""
+        driver = Driver(volume=100, window=10.0, buckets=10)
+        driver.run(FAILED, OK)
+        self.assertEqual(driver.circuit.counts(driver.now), (2, 1))
+        self.assertEqual(driver.circuit.counts(driver.now - 500), (2, 1))
+        self.assertEqual(driver.circuit.counts(driver.now + 5), (2, 1))
+        self.assertEqual(driver.circuit.counts(driver.now + 11), (0, 0))
 
 
 class ModelTests(SynchronousTestCase):
@@ -303,13 +316,15 @@ class ModelTests(SynchronousTestCase):
     def test_same_decisions(
         self, steps: list[tuple[float, object, int]], buckets: int, volume: int, share: float
     ) -> None:
-        """Whatever happens in whatever order, both decide alike, and never more than one probe is under way."""
+        """Whatever happens in whatever order, both decide alike, also if somebody looks at one of them meanwhile."""
         driver = Driver(buckets=buckets, volume=volume, error_threshold=share, window=8.0, tripped=4.0)
         model = Model(driver.circuit.limits)
         under_way: list[tuple[int, int]] = []
         for passes, what, which in steps:
             driver.now += passes
-            if what == "ask" or not under_way:
+            if what == "look":
+                self.assertEqual(driver.circuit.counts(driver.now), (driver.circuit.total, driver.circuit.errors))
+            elif what == "ask" or not under_way:
                 decision, epoch = driver.ask()
                 expected, era = model.ask(driver.now)
                 self.assertEqual(decision, expected)

@@ -67,6 +67,8 @@ class AgentBackend:
     the chosen member fails: its members are equals, but each speaks for itself. It is left alone for a while.
     """
 
+    __slots__ = ("_endpoint_ids", "_tunnels", "_chooser", "_online", "_revision")
+
     def __init__(self, endpoint_ids: tuple[str, ...], tunnels: Tunnels, random: Random) -> None:
         """
         :param endpoint_ids: the endpoint, or all members of its pool.

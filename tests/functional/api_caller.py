@@ -75,6 +75,10 @@ def create_path(resource: str, parent: Mapping[str, str], ids: Mapping[str, str]
     return path
 
 
+#: What only the operator's own accounts may have: a static backend.
+OPERATORS_ONLY = "ERR_NGROK_7102"
+
+
 def fill(caller: APICaller, tag: str) -> dict[str, str]:
     """
     Make one of everything.
@@ -85,6 +89,8 @@ def fill(caller: APICaller, tag: str) -> dict[str, str]:
     ids: dict[str, str] = {}
     for step in steps(tag, DOMAIN):
         status, made = caller("POST", create_path(step.resource, step.parent, ids), filled(step.create, ids))
+        if made.get("error_code") == OPERATORS_ONLY:
+            continue
         assert status == 201, f"{step.resource}: {status} {made}"
         ids[step.resource] = made.get("id") or made["type"]
     return ids

@@ -17,7 +17,13 @@ from ngrok_twisted.backends.http_response import HTTPResponseConfig
 from ngrok_twisted.circuit import CLOSED, HALF_OPEN, OPEN
 from ngrok_twisted.errors import EdgeError, InvalidConfig
 from ngrok_twisted.interfaces import IHTTPModule, IModuleKind, IResponseFilter
-from ngrok_twisted.modules.circuit_breaker import Breaker, CircuitBreaker, CircuitBreakerConfig, from_flags
+from ngrok_twisted.modules.circuit_breaker import (
+    Breaker,
+    CircuitBreaker,
+    CircuitBreakerConfig,
+    CircuitBreakerState,
+    from_flags,
+)
 from ngrok_twisted.records.backend import Backend as BackendRecord
 from ngrok_twisted.records.edge import BackendRef, HTTPSEdge, HTTPSEdgeRoute, module, module_types
 from ngrok_twisted.wrapper import Answer, Filtered, Guard
@@ -348,6 +354,18 @@ class StateTests(SynchronousTestCase):
         other = self.serve(edge(replace(TOUCHY, num_buckets=5))).circuit
         self.assertIsNot(other, first)
         self.assertIsNot(self.serve(edge(replace(TOUCHY, num_buckets=5), id="edghtsrt_2")).circuit, other)
+
+    def test_shown(self) -> None:
+        """The state of the circuit is found by the settings and the route, and by nothing else."""
+        kept, circuit = self.edge.context.kept, self.serve(edge(TOUCHY)).circuit
+        shown = TOUCHY.state(kept, "edghtsrt_1", 1.0)
+        self.assertEqual(shown, CircuitBreakerState(name="closed", requests=0, errors=0, error_percentage=0.0))
+        for failed in (False, True, True):
+            circuit.record(0, failed, 1.0)
+        shown = TOUCHY.state(kept, "edghtsrt_1", 1.0)
+        self.assertEqual(shown, CircuitBreakerState(name="open", requests=2, errors=1, error_percentage=0.5))
+        self.assertIsNone(TOUCHY.state(kept, "edghtsrt_2", 1.0))
+        self.assertIsNone(replace(TOUCHY, num_buckets=5).state(kept, "edghtsrt_1", 1.0))
 
     def test_switched_off(self) -> None:
         """Switching the module off forgets its circuit."""

@@ -173,7 +173,8 @@ async def _send_test_event(publisher: Any, record: EventDestination) -> str:
             refused.code, f"The target does not take the test event: {refused.sentence}.", status=400
         ) from None
     except DestinationBusy as busy:
-        raise APIError(None, f"The test event did not get through: {busy.sentence}.", status=502) from None
+        # Not 502: ngrok's Python client loses the sentence of every 5xx.
+        raise APIError(None, f"The test event did not get through: {busy.sentence}.") from None
     return id
 
 

@@ -4,8 +4,13 @@ Tests for `ngrok_twisted.control.api.resources.edge_modules`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+from ngrok_twisted.circuit import Circuit
 from ngrok_twisted.control.api.modules import slots
 from ngrok_twisted.control.api.routes import all_methods
+from ngrok_twisted.modules.circuit_breaker import CircuitBreakerConfig
 from tests.control.api.harness import OTHER, principal
 from tests.control.api.ngrok import RESOURCES
 from tests.control.api.resources.edge_case import CA, FOREIGN_CA, POLICY, EdgeCase
@@ -89,6 +94,40 @@ class ModuleTests(EdgeCase):
         path = f"{edge}/routes/{route}/ip_restriction"
         self.assertEqual(self.codes("PUT", path, {}), {"ip_policy_ids": 7025})
         self.assertIn("ip_policy_ids[1]", self.codes("PUT", path, {"ip_policy_ids": [POLICY, "ipp_x"]}))
+
+    def test_state(self) -> None:
+        """A circuit breaker is shown with the state of its circuit, in its route and edge, too; null while there is none."""
+        kept: dict[Any, Any] = {}
+        self.api.parts = replace(self.api.parts, more={"kept": kept})
+        edge = self.edge()
+        route = f"{edge}/routes/" + self.ok("POST", edge + "/routes", {"match": "/", "match_type": "exact_path"})["id"]
+        path = route + "/circuit_breaker"
+        self.assertIsNone(self.ok("PUT", path, {"volume_threshold": 2})["state"])
+        config = CircuitBreakerConfig(volume_threshold=2)
+        circuit = kept[route.rpartition("/")[2], ("circuit_breaker", config)] = Circuit(config.limits)
+        for failed in (False, True, True):
+            circuit.record(circuit.epoch, failed, self.api.clock.seconds())
+        expected = {"name": "open", "requests": 3, "errors": 2, "error_percentage": 2 / 3}
+        self.assertEqual(self.ok("GET", path)["state"], expected)
+        self.assertEqual(self.ok("GET", route)["circuit_breaker"]["state"], expected)
+        self.assertEqual(self.ok("GET", edge)["routes"][0]["circuit_breaker"]["state"], expected)
+        self.assertIsNone(self.ok("PUT", path, {"volume_threshold": 2, "enabled": False})["state"])
+
+    def test_state_sent_back(self) -> None:
+        """A body may have the state that was read, and nothing comes of it; other modules have none to send."""
+        edge = self.edge()
+        route = f"{edge}/routes/" + self.ok("POST", edge + "/routes", {"match": "/", "match_type": "exact_path"})["id"]
+        read = self.ok("PUT", route + "/circuit_breaker", {"num_buckets": 7})
+        self.assertIn("state", read)
+        for number, state in enumerate((None, {"name": "open", "requests": 9}, "anything")):
+            body = {**read, "state": state}
+            self.assertEqual(self.ok("PUT", route + "/circuit_breaker", body), read)
+            self.assertEqual(self.ok("PUT", route + "/circuit_breaker", {"module": body}), read)
+            self.assertEqual(self.ok("PATCH", route, {"circuit_breaker": body})["circuit_breaker"], read)
+            more = {"match": f"/{number}", "match_type": "exact_path", "circuit_breaker": body}
+            self.assertEqual(self.ok("POST", edge + "/routes", more)["circuit_breaker"], read)
+        self.assertEqual(self.codes("PUT", route + "/compression", {"state": None}), {"state": 214})
+        self.assertEqual(self.codes("PATCH", route, {"state": {}}), {"state": 214})
 
     def test_not_built(self) -> None:
         """A module that this version does not have is refused with one number, read as not set, and never there."""

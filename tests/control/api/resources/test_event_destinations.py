@@ -149,7 +149,7 @@ class TestEventTests(APITestCase):
         self.assertIn("it answered 403", error.message)
         self.publisher.outcome = DestinationBusy("it cannot be reached")
         error = self.refused("POST", self.path + "/send_test_event")
-        self.assertEqual((error.status, error.code), (502, None))
+        self.assertEqual((error.status, error.code), (400, None))
 
     def test_nobody(self) -> None:
         """There is nothing to test where there is no destination."""
