@@ -63,6 +63,32 @@ class Seen:
     metadata: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateJob:
+    """
+    :ivar error_code: why it fails, or ``None``.
+    :ivar msg: how it stands, for people.
+    :ivar started_at: when it began.
+    :ivar retries_at: when it goes on, or ``None``.
+    """
+
+    error_code: str | None
+    msg: str
+    started_at: str
+    retries_at: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateStatus:
+    """
+    :ivar renews_at: when the certificate is replaced, or ``None``.
+    :ivar provisioning_job: what is being done for a certificate, or ``None``.
+    """
+
+    renews_at: str | None
+    provisioning_job: CertificateJob | None
+
+
 def timestamp(seconds: float) -> str:
     """
     RFC 3339 in whole seconds and UTC, as ngrok's API writes times.

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Iterator
 from ngrok_twisted.control.api.call import Call, Making
 from ngrok_twisted.control.api.collection import Collection
 from ngrok_twisted.control.api.resources.reserved_domains import CNAME_LABEL
-from ngrok_twisted.control.api.shapes import EMPTY_KEEPS, Seen, Texts, TextsUpdate
+from ngrok_twisted.control.api.shapes import EMPTY_KEEPS, CertificateStatus, Seen, Texts, TextsUpdate
 from ngrok_twisted.errors import InvalidConfig, Refused
 from ngrok_twisted.hostnames import normalise
 from ngrok_twisted.records.agent_ingress import AgentIngress
@@ -31,32 +31,6 @@ class IngressPolicy:
 
     authority: str = ""
     private_key_type: str = "rsa"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IngressJob:
-    """
-    :ivar error_code: why it fails, or ``None``.
-    :ivar msg: how it stands, for people.
-    :ivar started_at: when it began.
-    :ivar retries_at: when it goes on, or ``None``.
-    """
-
-    error_code: str | None
-    msg: str
-    started_at: str
-    retries_at: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IngressStatus:
-    """
-    :ivar renews_at: when the certificate is replaced, or ``None``.
-    :ivar provisioning_job: what is being done for a certificate, or ``None``.
-    """
-
-    renews_at: str | None
-    provisioning_job: IngressJob | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +74,7 @@ class AgentIngressView(Seen):
     ns_targets: tuple[str, ...] = ()
     region_domains: tuple[str, ...]
     certificate_management_policy: IngressPolicy | None = None
-    certificate_management_status: IngressStatus | None = None
+    certificate_management_status: CertificateStatus | None = None
 
 
 class AgentIngresses(Collection[AgentIngress]):

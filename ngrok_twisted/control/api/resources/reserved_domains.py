@@ -14,7 +14,7 @@ from typing import Annotated, Any, Iterator
 from ngrok_twisted.control.api.call import Call, Making
 from ngrok_twisted.control.api.collection import Changes, Collection
 from ngrok_twisted.control.api.method import Answer, Method
-from ngrok_twisted.control.api.shapes import EMPTY_KEEPS, Ref, Seen, Texts, TextsUpdate
+from ngrok_twisted.control.api.shapes import EMPTY_KEEPS, CertificateStatus, Ref, Seen, Texts, TextsUpdate
 from ngrok_twisted.control.ownership import ReservationSettings
 from ngrok_twisted.control.uses import agents_on_domain, called, served_on_domain, uses_of_domain
 from ngrok_twisted.errors import InvalidConfig, Refused
@@ -38,32 +38,6 @@ class CertificatePolicy:
 
     authority: str = ""
     private_key_type: str = "ecdsa"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateJob:
-    """
-    :ivar error_code: why it fails, or ``None``.
-    :ivar msg: how it stands, for people.
-    :ivar started_at: when it began.
-    :ivar retries_at: when it goes on, or ``None``.
-    """
-
-    error_code: str | None
-    msg: str
-    started_at: str
-    retries_at: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateStatus:
-    """
-    :ivar renews_at: when the certificate is replaced, or ``None``.
-    :ivar provisioning_job: what is being done for a certificate, or ``None``.
-    """
-
-    renews_at: str | None
-    provisioning_job: CertificateJob | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
