@@ -255,7 +255,7 @@ class Control(Service):
             cls, id = (type(change.record), change.record.id) if isinstance(change, Put) else (change.cls, change.id)
             before = self.records.get(cls, id)
             if before is not None and before.declared:
-                raise Refused(None, f"{id} is declared in the server's configuration file: change it there.")
+                raise Refused(None, f"{id} is declared in the server's configuration: only there can it be changed.")
         after = self.records.with_changes(changes)
         problems = self._judge(after, [change.record for change in changes if isinstance(change, Put)])
         self._refuse(problems or _of_fields(self._plane.check(self._with_live(after, self._live)), changes))

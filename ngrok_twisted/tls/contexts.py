@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from tempfile import NamedTemporaryFile
 from typing import Iterator
 
-from ngrok_twisted.tls.openssl import tune
+from ngrok_twisted.tls.openssl import forget_sessions, tune
 from ngrok_twisted.tls.options import TLSOptions
 from ngrok_twisted.tls.pem import Finding, split_pairs
 
@@ -106,10 +106,12 @@ def _set_versions(context: ssl.SSLContext, options: TLSOptions) -> None:
 
 def _ask_for_certificates(context: ssl.SSLContext, options: TLSOptions) -> None:
     """
-    A CA that is not self-signed is a trust anchor too: the operator chose it.
+    A CA that is not self-signed is a trust anchor too: the operator chose it. A resumed session would spare the visitor the
+    certificate, which may have expired since, so that every handshake is a full one.
     """
     if not options.client_cas:
         return
+    forget_sessions(context)
     context.load_verify_locations(cadata="\n".join(options.client_cas))
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.verify_mode = ssl.CERT_OPTIONAL if options.client_certificate_optional else ssl.CERT_REQUIRED

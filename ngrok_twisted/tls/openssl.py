@@ -2,7 +2,7 @@
 What Python's `ssl` module does not hand through, set on the OpenSSL context underneath it.
 
 Three settings are worth the reach: the list of key exchange groups (`ssl` can only name one), buffers that idle
-connections give back (some 30 KiB each), and nothing else. Everything here is optional: where the context cannot be
+connections give back (some 30 KiB each), and the cache of sessions. Everything here is optional: where the context cannot be
 reached with certainty, such as in a Python that carries its own copy of OpenSSL, `tune` leaves it as it is.
 """
 
@@ -18,10 +18,14 @@ from twisted.logger import Logger
 
 #: SSL_CTX_ctrl commands, fixed by the ABI of OpenSSL 1.1.1 and 3: ``include/openssl/ssl.h``.
 _SSL_CTRL_MODE = 33
+_SSL_CTRL_SET_SESS_CACHE_MODE = 44
 _SSL_CTRL_SET_GROUPS_LIST = 92
 
 #: Give the read and write buffers of a connection back while it is idle.
 _SSL_MODE_RELEASE_BUFFERS = 0x10
+
+#: Remember no sessions.
+_SSL_SESS_CACHE_OFF = 0
 
 #: Best first; Mozilla's intermediate configuration 5.8. The hybrid group needs OpenSSL 3.5, so there is one list without.
 _GROUPS = (b"X25519MLKEM768:X25519:P-256:P-384", b"X25519:P-256:P-384")
@@ -45,6 +49,18 @@ def tune(context: ssl.SSLContext) -> bool:
         if control(address, _SSL_CTRL_SET_GROUPS_LIST, 0, cast(text, c_void_p)) == 1:
             return True
     return False
+
+
+def forget_sessions(context: ssl.SSLContext) -> None:
+    """
+    Let no handshake be a resumption of an earlier one: no tickets (RFC 8446 section 4.6.1, RFC 5077), and no sessions that
+    are remembered by their ids (RFC 5246 section 7.4.1.2) where the context can be reached.
+    """
+    context.options |= ssl.OP_NO_TICKET
+    context.num_tickets = 0
+    if _libssl is not None:
+        address = c_void_p.from_address(id(context) + object.__basicsize__)
+        _libssl.SSL_CTX_ctrl(address, _SSL_CTRL_SET_SESS_CACHE_MODE, _SSL_SESS_CACHE_OFF, None)
 
 
 def _load() -> Any:
