@@ -108,7 +108,7 @@ class _Collector:
         self.done: Deferred[bytes] = Deferred(lambda _: self._forget())
         self._request = request
         self._left = limit
-        self._pieces: list[bytes] = []
+        self._body = bytearray()  # not the pieces: small ones would take many times the room
         self._share = _Share(Room(all=limit) if room is None else room)
         request.flow.observers += (self._share,)
 
@@ -125,13 +125,12 @@ class _Collector:
         except Overloaded:
             self._give_up(Failure())
         else:
-            self._pieces.append(bytes(data))
+            self._body += data
 
     def bodyFinished(self, trailers: Any) -> None:
         """IRequestBody."""
         if self._left >= 0:
-            body = b"".join(self._pieces)
-            self._pieces.clear()
+            body, self._body = bytes(self._body), bytearray()
             self._request.store_body(body, trailers)
             self._end(body)
 
@@ -146,7 +145,7 @@ class _Collector:
 
     def _forget(self) -> None:
         self._left = -1
-        self._pieces.clear()
+        self._body = bytearray()
         self._share()
 
     def _end(self, result: Any) -> None:

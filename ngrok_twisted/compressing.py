@@ -51,7 +51,7 @@ _COMPRESSIBLE = re.compile(
 _EVENTS = b"text/event-stream"
 
 # What is done with a field of a response, by its lower-case name.
-_TYPE, _VARY, _TAG, _CODING, _CONTROL, _WHOLE = range(1, 7)
+_TYPE, _VARY, _TAG, _CODING, _CONTROL, _TRAILER, _WHOLE = range(1, 8)
 _FIELDS = {
     b"content-type": _TYPE,
     b"vary": _VARY,
@@ -63,6 +63,9 @@ _FIELDS = {
     b"content-digest": _WHOLE,
     b"content-md5": _WHOLE,
     b"digest": _WHOLE,
+    b"repr-digest": _WHOLE,
+    # Such a digest may come behind the body, too (RFC 9530 sections 2 and 3).
+    b"trailer": _TRAILER,
 }
 
 _VARIES = (b"Vary", b"Accept-Encoding")
@@ -100,7 +103,11 @@ class _Seen:
 
 def _forbids(kind: int, value: bytes) -> bool:
     value = value.strip().lower()
-    return value not in (b"", b"identity") if kind == _CODING else b"no-transform" in value
+    if kind == _CODING:
+        return value not in (b"", b"identity")
+    if kind == _TRAILER:
+        return b"digest" in value or b"content-md5" in value
+    return b"no-transform" in value
 
 
 @lru_cache(maxsize=256)

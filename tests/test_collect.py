@@ -4,6 +4,7 @@ Tests for `ngrok_twisted.collect`.
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -107,6 +108,21 @@ class CollectTests(SynchronousTestCase):
 
         request.deliver_body(Reader())
         self.assertEqual(heard, [b"a", [(b"X-End", b"yes")]])
+
+    def test_small_pieces(self) -> None:
+        """A body in the smallest pieces takes no more memory than its bytes, or strangers could take many times the room."""
+        self.visitor = Visitor(Render(lambda request: self.bodies.append(collect(request, 100_000)) or NOT_DONE_YET))
+        body = self.begin("Transfer-Encoding: chunked")
+        tracemalloc.start()
+        try:
+            for _ in range(10_000):
+                self.visitor.send(b"2\r\nab\r\n")
+            taken, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        self.assertLess(taken, 100_000)
+        self.visitor.send(b"0\r\n\r\n")
+        self.assertEqual(self.successResultOf(body), b"ab" * 10_000)
 
     def test_room(self) -> None:
         """What bodies take of the room is free again when their requests end, or when they are given up."""

@@ -206,7 +206,10 @@ class UntouchedTests(CompressingCase):
             (b"Content-Range: bytes 0-639/2000", b"200 OK"),
             (b"X: y", b"206 Partial Content"),
             (b"Content-Digest: sha-256=:x:", b"200 OK"),
+            (b"Repr-Digest: sha-256=:x:", b"200 OK"),
             (b"Content-MD5: x", b"200 OK"),
+            (b"Trailer: X-Sum, Repr-Digest", b"200 OK"),
+            (b"Trailer: content-md5", b"200 OK"),
         ):
             fields = (b"Content-Type: text/plain", more)
             self.assertUntouched(self.answer(*fields, status=status), *fields)

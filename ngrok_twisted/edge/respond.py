@@ -10,13 +10,17 @@ from __future__ import annotations
 import json
 import re
 from html import escape
+from http import HTTPStatus
 from time import time
 from typing import Any
 
-from twisted.web.http import RESPONSES, datetimeToString
+from twisted.web.http import datetimeToString
 
 from ngrok_twisted.errors import EdgeError
 from ngrok_twisted.wrapper import ResponseHead
+
+# Twisted's own table ends before RFC 6585.
+_REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
 
 _PAGE = """\
 <!DOCTYPE html>
@@ -89,7 +93,7 @@ def error_response(error: EdgeError, accept: bytes, number: int, when: float) ->
     :return: the head, and the body.
     """
     media = preferred_type(accept)
-    reason = RESPONSES.get(error.status, b"Error")
+    reason = _REASONS.get(error.status, b"Error")
     if media == _JSON:
         text = json.dumps({"error_code": error.name, "status_code": error.status, "msg": error.sentence}) + "\n"
     elif media == _HTML:

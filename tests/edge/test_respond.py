@@ -9,7 +9,7 @@ import json
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.edge.respond import error_response, preferred_type, raw_response
-from ngrok_twisted.errors import BadRequest, EdgeError, EndpointOffline
+from ngrok_twisted.errors import BadRequest, EdgeError, EndpointOffline, HeaderTooLarge, Misdirected
 from tests.edge.wire import Render, Visitor
 
 BROWSER = b"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -51,6 +51,22 @@ class ErrorResponseTests(SynchronousTestCase):
             self.assertEqual(fields[b"Cache-Control"], b"no-store")
             self.assertIn(b"The endpoint is offline.", body)
             self.assertIn(b"ERR_NGROK_3200", body)
+
+    def test_reasons(self) -> None:
+        """Each status has its name, those of RFC 6585 and later too; one that is nobody's is an error."""
+
+        class Strange(EdgeError):
+            status = 599
+
+        for error, reason in (
+            (EndpointOffline(), b"Not Found"),
+            (Misdirected(), b"Misdirected Request"),
+            (HeaderTooLarge(), b"Request Header Fields Too Large"),
+            (Strange(), b"Error"),
+        ):
+            head, body = error_response(error, BROWSER, 7, 0.0)
+            self.assertEqual(head.reason, reason)
+            self.assertIn(b"<title>%d %s</title>" % (error.status, reason), body)
 
     def test_json(self) -> None:
         """JSON has ngrok's three keys."""
