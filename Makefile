@@ -1,6 +1,6 @@
 # make run    the edge, on embedded defaults, in the foreground
 # make test   the whole suite; make test-unit leaves the real clients out
-# make bench  the edge beside its peers
+# make bench  the edge beside its peers, and what each module costs (SUITE=modules)
 
 PYTHON ?= python3
 VENV := .venv
@@ -21,7 +21,12 @@ test-unit: $(TEST_READY)
 	$(BIN)/trial $(TRIAL_FLAGS) $$($(BIN)/python -m tests.unit)
 
 bench: $(READY)
+ifneq ($(SUITE),modules)
 	@$(BIN)/python -m benchmarks $(if $(SUITE),--suite $(SUITE))
+endif
+ifeq ($(filter-out modules,$(SUITE)),)
+	@$(BIN)/python -m benchmarks.modules
+endif
 
 check: $(TEST_READY)
 	$(BIN)/black --check ngrok_twisted tests twisted benchmarks
