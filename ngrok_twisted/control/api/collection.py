@@ -15,7 +15,7 @@ from ngrok_twisted import schema
 from ngrok_twisted.control.api import paging
 from ngrok_twisted.control.api.bodies import given_values, is_blank, read_create, read_update
 from ngrok_twisted.control.api.call import Call, Making
-from ngrok_twisted.control.api.errors import MALFORMED_ID, APIError, NotFound
+from ngrok_twisted.control.api.errors import MALFORMED_ID, APIError, NotFound, with_article
 from ngrok_twisted.control.api.method import Answer, Method
 from ngrok_twisted.control.api.shapes import timestamp
 from ngrok_twisted.errors import InvalidConfig, Refused
@@ -197,14 +197,14 @@ class Collection(Generic[R]):
         :raises APIError: 404, nothing here could have this id.
         """
         if not _ID.match(id) or not id.startswith(self.prefix + "_"):
-            raise APIError(MALFORMED_ID, f"'{id[:60]}' is not the id of a {self.noun}.")
+            raise APIError(MALFORMED_ID, f"'{id[:60]}' is not the id of {with_article(self.noun)}.")
 
     # -- the methods ---------------------------------------------------------------------------------------------------
 
     def methods(self) -> Iterator[Method]:
         """IAPIResource."""
         item = self.path + "/{id}"
-        a = f"{_article(self.noun)} {self.noun}"
+        a = with_article(self.noun)
         if self.Create is not None:
             yield self._method(
                 "POST", self.path, "create", self._create, f"Make {a}.", body=self.Create, answer=self.View, status=201
@@ -306,11 +306,6 @@ class Collection(Generic[R]):
 
 #: The fields that `Collection.common` fills.
 _COMMON = frozenset({"id", "account_id", "created_at", "description", "metadata", "declared"})
-
-
-def _article(noun: str) -> str:
-    """``a`` or ``an``; an abbreviation counts by the name of its first letter."""
-    return "an" if noun[0] in ("AEFHILMNORSX" if noun[:2].isupper() else "aeiou") else "a"
 
 
 def _made(result: Any) -> Made[Any]:

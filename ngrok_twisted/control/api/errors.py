@@ -75,6 +75,12 @@ class APIError(Exception):
         return cls(coded[0][1] if coded else BAD_VALUE, "\n".join(sentences), details=details)
 
 
+def with_article(noun: str) -> str:
+    """``a`` or ``an`` and the noun; an abbreviation counts by the name of its first letter."""
+    vowels = "AEFHILMNORSX" if noun[:2].isupper() else "aeiou"
+    return f"{'an' if noun[0] in vowels or noun.startswith('http') else 'a'} {noun}"
+
+
 class NotFound(APIError):
     """Nothing of the caller's account has this id."""
 

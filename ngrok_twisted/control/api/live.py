@@ -12,7 +12,7 @@ from zope.interface import implementer
 from ngrok_twisted import schema
 from ngrok_twisted.control.api import paging
 from ngrok_twisted.control.api.call import Call
-from ngrok_twisted.control.api.errors import MALFORMED_ID, APIError, NotFound
+from ngrok_twisted.control.api.errors import MALFORMED_ID, APIError, NotFound, with_article
 from ngrok_twisted.control.api.method import Answer, Method
 from ngrok_twisted.control.api.shapes import Ref
 from ngrok_twisted.interfaces import IAPIResource
@@ -88,7 +88,7 @@ class LiveList:
         """
         id = call.params["id"]
         if not _ID.match(id) or not id.startswith(self.prefix + "_"):
-            raise APIError(MALFORMED_ID, f"'{id[:60]}' is not the id of a {self.noun}.")
+            raise APIError(MALFORMED_ID, f"'{id[:60]}' is not the id of {with_article(self.noun)}.")
         found = next((item for item in self.items(call) if item.id == id), None)
         if found is None:
             raise NotFound(self.noun, id, self.missing)

@@ -8,7 +8,7 @@ from typing import Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.control.api.errors import APIError, NoSuchMethod, NotFound
+from ngrok_twisted.control.api.errors import APIError, NoSuchMethod, NotFound, with_article
 from ngrok_twisted.records.base import Problem
 from ngrok_twisted.schema import PROBLEMS_MAX
 
@@ -67,3 +67,12 @@ class ProblemsTests(SynchronousTestCase):
 
         self.assertEqual(len(APIError.problems(problems(), {}).details), PROBLEMS_MAX)
         self.assertEqual(found, PROBLEMS_MAX)
+
+
+class ArticleTests(SynchronousTestCase):
+    """`with_article`."""
+
+    def test_nouns(self) -> None:
+        """The sound of the first letter counts."""
+        for said in ("an API key", "an HTTPS edge", "a TLS certificate", "an endpoint", "a vault", "an http backend"):
+            self.assertEqual(with_article(said.partition(" ")[2]), said)
