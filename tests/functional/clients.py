@@ -167,6 +167,15 @@ def open_tcp(port: int, seconds: float = ANSWER) -> socket.socket:
     return connection
 
 
+def said_at(port: int) -> bytes:
+    """All that comes from a port by itself; a server may hang up before the connection is known to be there."""
+    try:
+        connection = open_tcp(port)
+    except ConnectionResetError:
+        return b""
+    return read_all(connection)
+
+
 def open_tls(edge: Edge, host: str, *, context: ssl.SSLContext | None = None) -> ssl.SSLSocket:
     """
     :param host: the full name: sent as SNI, and checked against the certificate.

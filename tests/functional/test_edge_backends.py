@@ -9,7 +9,7 @@ import ssl
 from collections import Counter
 from typing import Any
 
-from tests.functional.clients import Answer, fetch, keep_open, open_tcp, read_all
+from tests.functional.clients import Answer, fetch, keep_open, said_at
 from tests.functional.ports import free_port
 from tests.functional.service import Service, greet, hang_up
 from tests.functional.test_live_changes import LiveCase
@@ -108,7 +108,7 @@ class FailoverTests(BackendCase):
         for backend, said in ((self.failover(self.dead(), hello), b"hello"), (self.dead(), b"")):
             addr, port = self.address()
             self.api.make("/edges/tcp", hostports=[addr], backend={"backend_id": backend})
-            self.assertEqual(read_all(open_tcp(port)), said)
+            self.assertEqual(said_at(port), said)
 
     def test_own_address(self) -> None:
         """An address where this server's own visitors arrive is passed over: an edge could lead to itself for ever."""
@@ -117,7 +117,7 @@ class FailoverTests(BackendCase):
         addr, port = self.address()
         self.api.make("/edges/tcp", hostports=[addr], backend={"backend_id": self.at(port, "localhost")})
         before = self.edge.descriptors()
-        self.assertEqual(read_all(open_tcp(port)), b"")
+        self.assertEqual(said_at(port), b"")
         self.assertLess(self.edge.descriptors(), before + 10)
 
     def test_tls(self) -> None:

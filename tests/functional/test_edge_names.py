@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.functional.clients import SSH, fetch, full_name, keep_open, Answer, open_tcp, read_all
+from tests.functional.clients import Answer, SSH, fetch, full_name, keep_open, open_tcp, said_at
 from tests.functional.edge import TCP_HOST, Edge, make_key
 from tests.functional.management import API_KEY, MANAGED, Management, Refusal
 from tests.functional.service import Service, greet
@@ -110,13 +110,13 @@ class AgentAndEdgeTests(NamesCase):
         backend = {"backend_id": self.static(service)}
         for _ in range(10):
             edge = self.api.make("/edges/tcp", hostports=[addr], backend=backend)
-            self.assertEqual(read_all(open_tcp(port)), b"hi")
+            self.assertEqual(said_at(port), b"hi")
             self.assertEqual(self.refused("POST", "/edges/tcp", {"hostports": [addr]}, api=self.theirs), "7114")
             self.api("DELETE", f"/edges/tcp/{edge}")
             self.assertRaises(OSError, open_tcp, port)
         agent = self.ssh(f"{TCP_HOST}:{port}:127.0.0.1:{service.port}", command="tcp")
         agent.url()
-        self.assertEqual(read_all(open_tcp(port)), b"hi")
+        self.assertEqual(said_at(port), b"hi")
         self.assertEqual(self.refused("POST", "/edges/tcp", {"hostports": [addr]}), "7132")
 
 

@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.edge.ports import RETRY
 from tests.functional.case import EdgeTestCase
-from tests.functional.clients import Answer, fetch, full_name, keep_open, open_tcp, read_all
+from tests.functional.clients import Answer, fetch, full_name, keep_open, open_tcp, said_at
 from tests.functional.edge import Edge
 from tests.functional.management import MANAGED, Management
 from tests.functional.pems import certificate_authority, key_pair
@@ -293,7 +293,7 @@ class RestartTests(SynchronousTestCase):
             self.assertIn(f"{shop} has to wait: port {port} cannot be opened", edge.log())
             Management(edge)("PATCH", f"/edges/tcp/{shop}", {"metadata": "still here"})
         wait_until(lambda: answers(port), RETRY + 5, "served port")
-        self.assertEqual(read_all(open_tcp(port)), b"hi")
+        self.assertEqual(said_at(port), b"hi")
 
 
 def answers(port: int) -> bool:
