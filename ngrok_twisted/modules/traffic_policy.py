@@ -41,37 +41,19 @@ class TrafficPolicyConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TLSTrafficPolicyConfig:
+class TLSTrafficPolicyConfig(TrafficPolicyConfig):
     """
     Rules that are run before the backend is asked.
 
     :ivar value: YAML or JSON, with rules for connections; it comes back byte for byte.
     """
-
-    value: Annotated[str, EXTERNAL]
-
-    def __post_init__(self) -> None:
-        """
-        :raises InvalidConfig: with every problem of the policy.
-        """
-        _parsed(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TCPTrafficPolicyConfig:
+class TCPTrafficPolicyConfig(TLSTrafficPolicyConfig):
     """
     Rules that are run before the backend is asked.
-
-    :ivar value: YAML or JSON, with rules for connections; it comes back byte for byte.
     """
-
-    value: Annotated[str, EXTERNAL]
-
-    def __post_init__(self) -> None:
-        """
-        :raises InvalidConfig: with every problem of the policy.
-        """
-        _parsed(self)
 
 
 #: The protocol that each config's rules are for, and where they stand.

@@ -9,9 +9,9 @@ from typing import Iterator
 from zope.interface import implementer
 
 from ngrok_twisted.control.around import Around
+from ngrok_twisted.control.rules._ssh_certificates import authority_problems
 from ngrok_twisted.interfaces import IRecordRules
 from ngrok_twisted.records.base import Problem
-from ngrok_twisted.records.ssh_certificate_authority import SSHCertificateAuthority
 from ngrok_twisted.records.ssh_user_certificate import SSHUserCertificate
 
 #: ngrok's code: there is no such authority.
@@ -26,10 +26,7 @@ class SSHUserCertificateRules:
 
     def problems(self, record: SSHUserCertificate, around: Around) -> Iterator[Problem]:
         """IRecordRules."""
-        authority = around.records.get(SSHCertificateAuthority, record.ssh_certificate_authority_id)
-        if authority is None or authority.account_id != record.account_id:
-            message = f"there is no SSH certificate authority {record.ssh_certificate_authority_id}"
-            yield Problem("ssh_certificate_authority_id", message, code=NO_AUTHORITY)
+        return authority_problems(record, around, NO_AUTHORITY)
 
 
 rules = SSHUserCertificateRules()
