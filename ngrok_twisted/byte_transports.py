@@ -4,8 +4,6 @@ The interfaces of transports and protocols that move bytes without copying them.
 
 from __future__ import annotations
 
-from zope.interface import Interface
-
 from twisted.internet.interfaces import IProtocol, ITransport
 
 

@@ -148,3 +148,19 @@ class ImportRuleTests(SynchronousTestCase):
         """No file is longer than the house style allows."""
         long = [str(path) for _, path in modules() if len(path.read_text().splitlines()) > MOST_LINES]
         self.assertEqual("\n".join(long), "")
+
+    def test_hidden_tests(self) -> None:
+        """No test has the name of another in its class, which would then never run."""
+        hidden = []
+        for path in sorted(Path(__file__).parent.rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ClassDef):
+                    named = [
+                        item.name for item in node.body if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef))
+                    ]
+                    hidden += [
+                        f"{path.name}: {name}"
+                        for name in set(named)
+                        if name.startswith("test") and named.count(name) > 1
+                    ]
+        self.assertEqual(hidden, [])

@@ -186,7 +186,7 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual(value, Chain(match="/a", modules={"inner": Inner(size=1), "numbers": (1,)}))
         self.assertEqual(schema.parse(Flat, {"title": "t", "size": 3}), Flat(title="t", config=Inner(size=3)))
 
-    def test_null(self) -> None:
+    def test_null_kind(self) -> None:
         """A key of a kind whose value is null is as good as left out."""
         self.assertEqual(
             schema.parse(Chain, {"inner": {"size": 1}, "numbers": None}), Chain(modules={"inner": Inner(size=1)})

@@ -11,7 +11,6 @@ from twisted.logger import Logger
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.iam.permissions import is_narrower
 from ngrok_twisted.iam.principal import Principal
-from ngrok_twisted.iam.realm import DELETED as DELETED
 from ngrok_twisted.iam.realm import require_principal
 from ngrok_twisted.records.base import Snapshot
 from ngrok_twisted.restrictions import Restrictions

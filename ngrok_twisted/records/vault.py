@@ -4,7 +4,7 @@ Vaults and the secrets in them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ngrok_twisted.records.base import Record

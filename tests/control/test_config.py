@@ -7,9 +7,8 @@ from __future__ import annotations
 from hypothesis import given, strategies
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted import kinds, schema
+from ngrok_twisted import schema
 from ngrok_twisted.control.config import Config, PortRange
-from ngrok_twisted.interfaces import ITransportKind
 
 
 class PortRangeTests(SynchronousTestCase):

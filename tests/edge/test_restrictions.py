@@ -17,7 +17,7 @@ from ngrok_twisted.records.edge import BackendRef, HTTPSEdge, HTTPSEdgeRoute
 from ngrok_twisted.records.ip_policy import IPPolicy, IPPolicyRule
 from ngrok_twisted.records.ip_restriction import IPRestriction
 from tests.edge.doubles import Edge, endpoint, get, hello
-from tests.edge.wire import Visitor, Wire, statuses
+from tests.edge.wire import Wire, statuses
 
 RESTRICTION = IPRestriction(id="ipx_1", account_id="ac_1", type="endpoints", ip_policy_ids=("ipp_1",), enforced=True)
 

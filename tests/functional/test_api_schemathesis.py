@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
 
 from tests.functional.api_caller import APICaller, fill
 from tests.functional.case import EdgeTestCase

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.functional.clients import Answer, SSH, fetch, full_name, keep_open, open_tcp, said_at
+from tests.functional.clients import Answer, SSH, fetch, keep_open, open_tcp, said_at
 from tests.functional.edge import TCP_HOST, Edge, make_key
 from tests.functional.management import API_KEY, MANAGED, Management, Refusal
 from tests.functional.service import Service, greet

@@ -54,7 +54,7 @@ class VisitorTests(ModulesCase):
         self.assertEqual(self.get(self.guarded(f"--cidr-allow {EVERYBODY},::1")).status, 200)
         answer = self.get(self.guarded(f"--cidr-allow {NOBODY}"), headers={"X-Forwarded-For": "192.0.2.1"})
         self.assertEqual((answer.status, answer.headers["ngrok-error-code"]), (403, "ERR_NGROK_3203"))
-        denied = self.get(self.guarded(f"--cidr-allow 0.0.0.0/0 --cidr-deny 127.0.0.1"))
+        denied = self.get(self.guarded("--cidr-allow 0.0.0.0/0 --cidr-deny 127.0.0.1"))
         self.assertEqual(denied.status, 403)
 
     def test_addresses_of_streams(self) -> None:

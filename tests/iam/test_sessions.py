@@ -9,7 +9,8 @@ from dataclasses import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.iam.principal import Principal
-from ngrok_twisted.iam.sessions import DELETED, MOVED, NARROWED, REPLACED, Sessions
+from ngrok_twisted.iam.realm import DELETED
+from ngrok_twisted.iam.sessions import MOVED, NARROWED, REPLACED, Sessions
 from ngrok_twisted.records.account import Account
 from ngrok_twisted.records.base import Delete, Put, Snapshot
 from ngrok_twisted.records.credential import Credential

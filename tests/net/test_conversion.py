@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ngrok_twisted.modules.websocket_tcp_converter import WebSocketTCPConverter, WebSocketTCPConverterConfig
 from ngrok_twisted.net import websocket as ws
 from ngrok_twisted.net.conversion import CLOSE_TIMEOUT, EARLY_BYTES
-from tests.edge.wire import Connection, Service, Visitor
+from tests.edge.wire import Connection, Service
 from tests.modules.requests import Route
 from tests.net.test_websocket import frame
 

@@ -6,7 +6,6 @@ written from the specification (edges, section 11) and not from our code.
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import json
 from dataclasses import dataclass

@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.webhook.delivery import NotGenuine
-from tests.webhook.signers import KEY, NOW, SIGNERS
+from tests.webhook.signers import KEY, SIGNERS
 from tests.webhook.vectors import verdict
 
 
