@@ -69,7 +69,7 @@ class SchemathesisTests(EdgeTestCase):
         command = [
             *(tool("schemathesis"), "--config-file", "schemathesis.toml"),
             *("run", f"http://127.0.0.1:{self.edge.api}/openapi.json"),
-            *("--phases", "examples,coverage,stateful,fuzzing", "--max-time", str(SECONDS), "--workers", "2"),
+            *("--phases", "examples,coverage,stateful,fuzzing", "--max-time", str(SECONDS), "--workers", "1"),
             *("--seed", SEED),
             *("--continue-on-failure", "--no-color"),
         ]
