@@ -1,0 +1,1 @@
+"""The agent protocol: ngrok's own agents and SDKs connect unmodified."""
