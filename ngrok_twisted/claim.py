@@ -1,5 +1,5 @@
 """
-`Claim` and `Grant`: what an agent asks the reservations for, and what it gets.
+`Claim` and `Grant`: what an agent asks the reservations for, and what it gets; `Former`: what it had before.
 
 Transports write claims, the reservations answer them; neither imports the other.
 """
@@ -10,6 +10,24 @@ from dataclasses import dataclass, field
 from typing import Any, Mapping
 
 from ngrok_twisted.records.endpoint import Endpoint, Upstream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Former:
+    """
+    What a wish had before the agent came back, or before the server was started again. A transport makes one only of what
+    this server itself has signed; see `ngrok_twisted.transports.agent.seals`.
+
+    :ivar endpoint_id: the id of its `Endpoint`; empty for none.
+    :ivar host: the name, or the TCP host.
+    :ivar port: the logical port.
+    :ivar random: it was not asked for by name: it may be had again without being reserved, but not taken from anybody.
+    """
+
+    endpoint_id: str
+    host: str
+    port: int
+    random: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +55,8 @@ class Claim:
     :ivar modules: what stands before the service: the names of module kinds to `ngrok_twisted.records.edge.Module`, as on
         a configured edge. A transport fills it only with kinds that the edge has.
     :ivar traffic_policy: YAML or JSON, checked, byte for byte as it was given; empty for none.
+    :ivar former: what this wish had before, proven; its id is kept if nobody else has it by now. A random one also gives
+        the place, where the claim names none or names just that.
     """
 
     proto: str
@@ -57,6 +77,7 @@ class Claim:
     expires_at: float | None = None
     modules: Mapping[str, Any] = field(default_factory=dict, repr=False)
     traffic_policy: str = field(default="", repr=False)
+    former: Former | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,9 +89,11 @@ class Grant:
     :ivar url: what to show the user, such as ``https://app.example.com:8443``; empty for a labelled tunnel.
     :ivar session_id: the session that holds it: the fence.
     :ivar claim: what was asked for.
+    :ivar random: the place was drawn, now or when the claim's `Former` was made; it was not asked for by name.
     """
 
     endpoint: Endpoint | None
     url: str
     session_id: str
     claim: Claim
+    random: bool = False

@@ -68,6 +68,31 @@ def parse_url(text: str) -> EndpointURL:
     return EndpointURL(proto, host, port)
 
 
+def split_url(text: str) -> tuple[str, str, int | None]:
+    """
+    Take the URL apart that an agent asks for, of which each part may be missing.
+
+    :return: the scheme or nothing, the host or nothing, and the port or ``None``. The host is not judged.
+    :raises Refused: ngrok's numbers for URLs of agents.
+    """
+    shown = _shown(text)
+    try:
+        parts = urlsplit(text if "://" in text else f"//{text}")
+        port = parts.port
+    except ValueError as error:
+        code = 9033 if "cast" in str(error) else 9030 if "range" in str(error) else 9034
+        raise Refused(code, f"'{shown}' is not a URL.") from None
+    if parts.path == "/" and not (parts.query or parts.fragment or parts.username is not None):
+        raise Refused(9038, f"'{shown}' ends with a slash. Leave it out.")
+    if parts.path or parts.query or parts.fragment or any(sign in text for sign in "?#@"):
+        raise Refused(9037, f"'{shown}' holds more than scheme, host and port.")
+    if parts.scheme and parts.scheme not in SCHEMES:
+        raise Refused(9036, f"The scheme {_shown(parts.scheme)} is unknown. Use https, http, tls or tcp.")
+    if port == 0:
+        raise Refused(9030, f"The port of '{shown}' is out of range.")
+    return parts.scheme, parts.hostname or "", port
+
+
 def check_internal(url: EndpointURL) -> None:
     """
     :raises Refused: 18001, no internal endpoint has this URL.

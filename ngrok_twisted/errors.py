@@ -18,12 +18,15 @@ class EdgeError(Exception):
     :ivar status: the HTTP status of the answer, for flows that speak HTTP.
     :ivar sentence: what a visitor may read. It never holds a secret or a traceback.
     :ivar fields: ``(name, value)`` byte pairs that the head of the answer has beside the usual ones.
+    :ivar reset_code: the HTTP/2 error code (RFC 9113 section 7) that a visitor's stream is broken with, if its answer has begun;
+        ``None`` for the usual one.
     """
 
     code = 3004
     status = 502
     sentence = "The gateway could not answer this request."
     fields: tuple[tuple[bytes, bytes], ...] = ()
+    reset_code: int | None = None
 
     def __init__(self, sentence: str | None = None, *, status: int | None = None, code: int | None = None) -> None:
         if sentence is not None:

@@ -195,7 +195,7 @@ class IAgentSession(Interface):
     id = Attribute("``str``: ``ts_…``.")
     principal = Attribute("`ngrok_twisted.iam.principal.Principal`.")
     peer_host = Attribute("``str``: the agent's IP address.")
-    transport = Attribute("``str``: how it came, ``ssh`` or ``ngrok/2``.")
+    transport = Attribute("``str``: how it came: ``ssh``, or ``ngrok/2`` or ``ngrok/3`` by the version of the protocol.")
     agent_version = Attribute("``str``: what the agent calls itself and its version; may be empty.")
     os = Attribute("``str``: the agent's operating system; empty where it did not say.")
     metadata = Attribute("``str``: of the session, opaque, as its user gave it.")
@@ -253,6 +253,17 @@ class IReservations(Interface):
         session's id.
 
         :return: a Deferred that fires with ``None`` when the edge no longer serves it; it never fails.
+        """
+
+    def amend(grant, claim):
+        """
+        Change what stands behind a grant without a gap: its description, metadata, name, pooling and traffic policy. All of
+        it is changed, or nothing is.
+
+        :param claim: has them as they are to be; the rest of it does not count.
+        :return: a Deferred that fires with the `ngrok_twisted.claim.Grant` that stands in the place of this one from now on,
+            once the edge serves it; what is revoked later is that one. It fails with `ngrok_twisted.errors.Refused`: 333
+            the grant is gone, 334 others share its URL and pooling was switched off, or what the edge says of the policy.
         """
 
 
@@ -363,7 +374,8 @@ class ICertificateIssuer(Interface):
 
     def issue(names):
         """
-        :param names: a tuple of DNS names, the first being the subject; a leading ``*.`` is allowed.
+        :param names: a tuple of DNS names, a leading ``*.`` being allowed, and of IP addresses in text form. The first is a
+            name, and the subject.
         :return: a `ngrok_twisted.tls.certificates.KeyPair`.
         """
 

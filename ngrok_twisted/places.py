@@ -9,11 +9,12 @@ from typing import Iterable
 
 from ngrok_twisted.control.config import Config
 from ngrok_twisted.net.listening import interface_of, port_of
+from ngrok_twisted.records.agent_ingress import CONNECT_LABEL
 
 #: Interfaces that mean every address of the machine.
 _EVERYWHERE = ("", "0.0.0.0", "::")
 
-HTTPS_PORT, HTTP_PORT, SSH_PORT = 443, 80, 22
+HTTPS_PORT, HTTP_PORT, SSH_PORT, AGENT_PORT = 443, 80, 22, 4443
 
 
 def first_port(descriptions: Iterable[str], default: int) -> int:
@@ -38,9 +39,21 @@ def api_host(config: Config) -> str:
     return f"api.{config.domain}"
 
 
+def agent_host(config: Config) -> str:
+    """The name of the agents' way in on the https listener."""
+    return f"{CONNECT_LABEL}.{config.domain}"
+
+
 def connect_host(config: Config) -> str:
-    """The name that agents connect to."""
-    return "localhost" if config.domain.endswith(".localhost") else f"connect.{config.domain}"
+    """The name that agents connect to: no resolver need know those that end in ``.localhost``."""
+    return "localhost" if config.domain.endswith(".localhost") else agent_host(config)
+
+
+def agent_address(config: Config) -> str:
+    """What ngrok's agents and SDKs are given as the server's address, ``host:port``; empty where they cannot connect."""
+    if config.listen.agent:
+        return f"{connect_host(config)}:{first_port(config.listen.agent, AGENT_PORT)}"
+    return f"{agent_host(config)}:{public_ports(config)['https']}" if config.listen.https else ""
 
 
 def api_url(config: Config) -> str:

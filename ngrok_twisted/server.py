@@ -3,7 +3,7 @@
 
 Listeners are bound first, while the process may still open privileged ports, but accept nobody until the store is open
 and every part knows the records. On the way down nobody new is accepted, agents are told, and what is in flight may
-finish.
+finish. A restart in place goes the same way down, but leaves the sockets of the listeners to the program that follows.
 """
 
 from __future__ import annotations
@@ -18,15 +18,30 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ngrok_twisted.errors import InvalidConfig, StoreUnusable
+from ngrok_twisted.net.inherited import InheritedSockets
 from ngrok_twisted.net.listening import CannotListen, Listener
+from ngrok_twisted.restart import Handover, Successor
 
 SECONDS = 1
 
 # Kubernetes and systemd give a process 30 and 90 seconds to end; the shorter is kept.
 DRAIN_TIMEOUT = 30 * SECONDS
 
+# In a restart in place everybody else waits, so that what is in flight gets less time, unless the operator says otherwise.
+RESTART_DRAIN = 3 * SECONDS
+
+# Of that, for those who were let in and have not said yet what they want: they have just come, and do so at once.
+GREETING = 1 * SECONDS
+
+# Agents come back at once, or within a few seconds if a script has to start them again.
+RESTART_RETURN = 5 * SECONDS
+
+# Then agents that do not go, and events that nobody takes, are given up.
+PARTING = 2 * SECONDS
+
 # How often a drain looks whether the last visitor has gone.
 _DRAIN_POLL = 0.05 * SECONDS
+_RESTART_POLL = 0.005 * SECONDS
 
 
 class Server(MultiService):
@@ -47,6 +62,11 @@ class Server(MultiService):
         parts: list[Any],
         listeners: list[Listener],
         ready: Callable[[], None],
+        inherited: InheritedSockets | None = None,
+        successor: Successor | None = None,
+        restart_drain: float = RESTART_DRAIN,
+        restart_return: float = RESTART_RETURN,
+        since: float = 0.0,
     ) -> None:
         """
         :param state: the `ngrok_twisted.control.state.StateDirectory`, open.
@@ -56,6 +76,11 @@ class Server(MultiService):
         :param parts: other services.
         :param listeners: where visitors and agents arrive.
         :param ready: called once everything accepts.
+        :param inherited: sockets that are open already.
+        :param successor: the `ngrok_twisted.restart.Successor`; without it there is no restart in place.
+        :param restart_drain: seconds for what is in flight when the server is restarted in place.
+        :param restart_return: seconds for agents to come back when it was.
+        :param since: when nobody was accepted any more, in seconds since the epoch, if it was.
         """
         super().__init__()
         self._reactor = reactor
@@ -65,8 +90,14 @@ class Server(MultiService):
         self._transports = transports
         self._listeners = listeners
         self._ready = ready
+        self._inherited = inherited or InheritedSockets()
+        self._successor = successor
+        self._restart_drain = restart_drain
+        self._restart_return = restart_return
+        self._since = since
         self._stopping: list[Deferred[None]] | None = None
         self._is_shut = False
+        self._accepts = self._restart_wanted = self._trying = False
         for part in (*parts, plane, *transports):
             part.setServiceParent(self)
 
@@ -77,6 +108,9 @@ class Server(MultiService):
         :raises SystemExit: one cannot be bound; a sentence says which and why.
         """
         self._state.open()  # a daemon has another process id than the one that took the lock
+        for listener in self._listeners:
+            listener.adopt(self._inherited)
+        self._inherited.close_configured()  # they may be in the way of others
         try:
             for listener in self._listeners:
                 listener.bind()
@@ -99,8 +133,15 @@ class Server(MultiService):
             return
         for listener in self._listeners:
             listener.accept()
+        self._plane.await_agents(self._restart_return)
         self._log.info("ready")
+        if self._since:
+            waited = max(0.0, self._reactor.seconds() - self._since)
+            self._log.info("restarted in place: whoever connected meanwhile has waited {s:.3f} s at most", s=waited)
         self._ready()
+        self._accepts = True
+        if self._restart_wanted:
+            self.restart()
 
     def _failed(self, failure: Any) -> None:
         if self._stopping is not None:
@@ -110,12 +151,17 @@ class Server(MultiService):
             print(f"ngrok_twisted cannot start: {failure.value}", file=sys.stderr, flush=True)
         else:
             self._log.failure("ngrok_twisted cannot start", failure)
+        self._end_with_error()
+
+    def _end_with_error(self) -> None:
         self._reactor.addSystemEventTrigger("after", "shutdown", _exit_with_error)
         self._reactor.callWhenRunning(self._reactor.stop)
 
+    # -- the way down
+
     def stopService(self) -> Deferred[None]:
         """
-        Drain, then stop. A second call waits for the first.
+        Drain, then stop. A second call waits for the first, and a restart becomes a stop.
 
         :return: a Deferred that fires with ``None`` when everything is shut.
         """
@@ -135,10 +181,13 @@ class Server(MultiService):
             await self._step(listener.close)
         for transport in self._transports:
             await self._step(transport.drain)
-        await self._step(self._drain)
+        await self._step(lambda: self._drain(DRAIN_TIMEOUT, _DRAIN_POLL))
         await self._step(super().stopService)
         await self._step(self._control.close)
         await self._step(self._state.close)
+        self._shut()
+
+    def _shut(self) -> None:
         self._log.info("everything is shut")
         # twistd would end itself with the signal that stopped it; whoever supervises it is to see that all went well.
         self._reactor._exitSignal = None
@@ -153,12 +202,97 @@ class Server(MultiService):
         except Exception:
             self._log.failure("a part did not stop as it should")
 
-    async def _drain(self) -> None:
-        deadline = self._reactor.seconds() + DRAIN_TIMEOUT
-        self._plane.visitors.drain()
-        while self._plane.visitors and self._reactor.seconds() < deadline:
-            await deferLater(self._reactor, _DRAIN_POLL)
-        self._plane.visitors.abort()
+    def _drain(self, seconds: float, poll: float) -> Deferred[None]:
+        """Let visitors finish what is in flight, for so long."""
+        visitors = self._plane.visitors
+        visitors.drain()
+        gone = Deferred.fromCoroutine(self._until(lambda: not visitors, seconds, poll))
+        return gone.addCallback(lambda _: visitors.abort())
+
+    async def _until(self, true: Callable[[], bool], seconds: float, poll: float) -> None:
+        deadline = self._reactor.seconds() + seconds
+        while not true() and self._reactor.seconds() < deadline:
+            await deferLater(self._reactor, poll)
+
+    # -- in place
+
+    def restart(self) -> None:
+        """
+        Replace this program by what its command line starts now, without closing the sockets of listeners: whoever connects
+        meanwhile waits in the kernel. Nothing happens but for a line in the log if it would not start.
+        """
+        self._restart_wanted = True
+        if self._accepts and not self._trying and self._stopping is None and self._successor is not None:
+            self._trying = True
+            Deferred.fromCoroutine(self._restart(self._successor)).addErrback(
+                lambda failure: self._log.failure("the restart failed", failure)
+            )
+
+    async def _restart(self, successor: Successor) -> None:
+        while self._restart_wanted and self._stopping is None:
+            self._restart_wanted = False
+            objection = await successor.objection(self._sockets())
+            if self._stopping is None and not objection:
+                return await self._replace(successor)
+            if objection:
+                self._log.error("not restarted, since it would not start again: {objection}", objection=objection)
+        self._trying = False
+
+    async def _replace(self, successor: Successor) -> None:
+        waiting: list[Deferred[None]] = []
+        self._stopping = waiting
+        began = self._reactor.seconds()
+        self._log.info("restarting in place: {count} visitors are still here", count=len(self._plane.visitors))
+        for listener in self._listeners:
+            listener.rest()
+        online = self._plane.online()
+        sockets = (*self._sockets(), *(("", descriptor) for descriptor in self._plane.hand_over()))
+        await self._step(self._greet)
+        await self._step(lambda: self._drain(self._restart_drain, _RESTART_POLL))
+        for transport in self._transports:
+            await self._step(transport.drain)
+        await self._step(self._part)
+        for listener in self._listeners:
+            if waiting or listener.hand_over() is None:
+                await self._step(listener.close)
+        await self._step(self._control.close)
+        await self._step(self._state.close)
+        successor.hold_signals()
+        await deferLater(self._reactor, 0)  # whoever wanted a stop until now has said so when this is over
+        self._is_shut = not waiting
+        if waiting:
+            self._shut()
+            return
+        try:
+            successor.take_over(Handover(sockets=sockets, since=began, online=online))
+        except OSError as error:
+            print(f"ngrok_twisted is shut, and cannot be started again: {error}", file=sys.stderr, flush=True)
+            self._end_with_error()
+
+    def _sockets(self) -> tuple[tuple[str, int], ...]:
+        found = [(listener.description, listener.hand_over()) for listener in self._listeners]
+        return tuple((description, descriptor) for description, descriptor in found if descriptor is not None)
+
+    async def _greet(self) -> None:
+        """Let those who were let in last say what they want."""
+        visitors = self._plane.visitors
+        visitors.drain(patient=True)
+        await self._until(lambda: not (visitors.arriving or self._arriving()), GREETING, _RESTART_POLL)
+
+    def _arriving(self) -> bool:
+        """Whether a visitor is at the door who is not counted yet."""
+        protocols = (getattr(reader, "protocol", None) for reader in self._reactor.getReaders())
+        return any(getattr(protocol, "arriving", False) for protocol in protocols)
+
+    async def _part(self) -> None:
+        """Stop the services, without waiting for long."""
+        stopped: list[Any] = []
+        maybeDeferred(super().stopService).addErrback(
+            lambda failure: self._log.failure("a part did not stop as it should", failure)
+        ).addCallback(stopped.append)
+        await self._until(lambda: bool(stopped), PARTING, _RESTART_POLL)
+        if not stopped:
+            self._log.warn("not everything has stopped in time; it is left behind")
 
 
 def _give_up(sentence: str) -> None:

@@ -19,20 +19,23 @@ from twisted.python.filepath import FilePath
 from ngrok_twisted import __version__, kinds
 from ngrok_twisted.collect import Room
 from ngrok_twisted.control.config import Config, reservation_settings
-from ngrok_twisted.control.first_key import make_first_key
+from ngrok_twisted.control.first_key import FIRSTS
+from ngrok_twisted.control.keyring import open_keyring
 from ngrok_twisted.control.load import load
 from ngrok_twisted.control.names import DEFAULT_ACCOUNT, account_id
 from ngrok_twisted.control.reload import Reloader
+from ngrok_twisted.control.ownership import ReservationSettings
 from ngrok_twisted.control.reservations import Reservations
-from ngrok_twisted.control.seed import with_first_key
+from ngrok_twisted.control.seed import with_firsts
 from ngrok_twisted.control.service import Control
 from ngrok_twisted.control.state import StateDirectory
 from ngrok_twisted.edge.context import EdgeContext
 from ngrok_twisted.edge.plane import EdgePlane
+from ngrok_twisted.edge.returning import Returning
 from ngrok_twisted.edge.site import HTTPLimits
 from ngrok_twisted.errors import InvalidConfig, StoreUnusable
 from ngrok_twisted.iam.certificate_checker import SSHCertificateChecker
-from ngrok_twisted.iam.checkers import SSHKeyChecker
+from ngrok_twisted.iam.checkers import AuthtokenChecker, SSHKeyChecker
 from ngrok_twisted.iam.host_certificates import HostCertificates
 from ngrok_twisted.iam.last_use import LastUse
 from ngrok_twisted.iam.realm import Realm
@@ -42,17 +45,22 @@ from ngrok_twisted.management import api_notes, api_resource, event_publisher, m
 from ngrok_twisted.memory import settle
 from ngrok_twisted.net import reactor as lean_reactor
 from ngrok_twisted.net.announced import Announced
+from ngrok_twisted.net.inherited import InheritedSockets
 from ngrok_twisted.net.listening import Listener
 from ngrok_twisted.networks import NetworkSet, parse_network
 from ngrok_twisted.observability.access import AccessLog
 from ngrok_twisted.observability.metrics import FlowMetrics
 from ngrok_twisted.observability.posting import http_client
 from ngrok_twisted.observability.traffic import TrafficEvents
-from ngrok_twisted.places import SSH_PORT, api_host, connect_host, first_port, public_ports
+from ngrok_twisted.places import SSH_PORT, agent_host, api_host, connect_host, first_port, public_ports
+from ngrok_twisted.restart import Beginning, RestartSignal, Successor, begin, keep_pidfile, require_sockets
 from ngrok_twisted.runtime import Runtime
 from ngrok_twisted.server import Server
 from ngrok_twisted.tls.certificates import Certificates
 from ngrok_twisted.tls.issuers.local import LocalIssuer
+from ngrok_twisted.transports.agent.kind import agent_service
+from ngrok_twisted.transports.agent.seals import Seals
+from ngrok_twisted.transports.agent.settings import AgentSettings
 from ngrok_twisted.transports.ssh.kind import ssh_service
 from ngrok_twisted.transports.ssh.settings import GatewaySettings
 from ngrok_twisted.tunnels import Tunnels
@@ -60,6 +68,9 @@ from ngrok_twisted.upstream.pool import Pool
 from ngrok_twisted.welcome import say, welcome
 
 _log = Logger()
+
+#: The file in the state directory with the key that seals what agents keep: whoever has lost it costs them their ids alone.
+AGENT_KEYRING = "agent-keyring"
 
 
 class Options(usage.Options):
@@ -78,10 +89,11 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """
-        Install the lean reactor, if the user chose no other with ``--reactor``.
+        Install the lean reactor, if the user chose no other with ``--reactor``; and see whether this is a restart in place.
         """
         if "twisted.internet.reactor" not in sys.modules:
             lean_reactor.install()
+        self.beginning = begin({} if self.parent is None else self.parent, os.environ, bool(self["check"]))
 
 
 def makeService(options: Any, reactor: Any = None) -> IService:
@@ -95,9 +107,11 @@ def makeService(options: Any, reactor: Any = None) -> IService:
     try:
         config = load(path, os.environ, Path.home())
         if options["check"]:
+            require_sockets(config.listen, options.beginning.held)
             print(f"{path or 'the built-in configuration'} is fine")
             raise SystemExit(0)
-        return make_server(config, path, reactor)
+        keep_pidfile(options.parent, options.beginning)
+        return make_server(config, path, reactor, options.beginning)
     except InvalidConfig as error:
         _refuse(map(str, error.problems))
     except StoreUnusable as error:
@@ -110,11 +124,12 @@ def _refuse(sentences: Iterable[str]) -> NoReturn:
     raise SystemExit(1)
 
 
-def make_server(config: Config, path: str | None, reactor: Any) -> Server:
+def make_server(config: Config, path: str | None, reactor: Any, beginning: Beginning | None = None) -> Server:
     """
     Put the parts together. Nothing listens and nothing is stored until the service starts.
 
     :param path: the file that the config came from, to be read again; ``None`` for the embedded defaults.
+    :param beginning: how this program came to run; without it there is no restart in place.
     :raises StoreUnusable: the state directory cannot be had.
     :raises InvalidConfig: a key or certificate in it cannot be used.
     """
@@ -122,7 +137,7 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
     state = StateDirectory(FilePath(config.state))
     state.open()
     if path is None:
-        config = with_first_key(config, make_first_key(Path(config.state), os.urandom))
+        config = with_firsts(config, {first: first.make(Path(config.state), os.urandom) for first in FIRSTS})
     runtime = Runtime(reactor=reactor, random=Random(), http=http_client(reactor), state=state.path)
     tunnels = Tunnels()
     pool = Pool(reactor)
@@ -154,7 +169,12 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
         webhooks=config.webhooks,
     )
     announced = _announced(config, reactor)
-    plane = EdgePlane(context, config.tcp.interface, lambda factory: announced("tcp", factory))
+    inherited = InheritedSockets(beginning.handover.sockets if beginning is not None else ())
+    before = beginning.handover.online if beginning is not None else {}
+    returning = Returning(before, tunnels, reactor) if before else None
+    plane = EdgePlane(
+        context, config.tcp.interface, lambda factory: announced("tcp", factory), inherited, returning
+    )
 
     # The control plane.
     store_kind = kinds.discover("ngrok_twisted.control.stores", IStoreKind)[config.store.partition(":")[0]]
@@ -176,7 +196,8 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
     reloader = Reloader(config, path, control, reactor)
     checker = SSHKeyChecker(lambda: control.records, reactor, reloader.fresh_keys)
     last_use = LastUse(lambda: control.records, control.change, reactor)
-    portal = Portal(Realm(lambda: control.records, reactor, last_use.used), [checker])
+    checkers = [checker, AuthtokenChecker(lambda: control.records)]
+    portal = Portal(Realm(lambda: control.records, reactor, last_use.used), checkers)
     if config.ssh.user_certificates:
         portal.registerChecker(SSHCertificateChecker(lambda: control.records, reactor))
     host_certificates = HostCertificates(lambda: control.records, reactor, account_id(DEFAULT_ACCOUNT))
@@ -199,27 +220,47 @@ def make_server(config: Config, path: str | None, reactor: Any) -> Server:
         runtime,
         host_certificates,
     )
+    agents = agent_service(
+        config.agent,
+        _agent_settings(config, settings, context.module_kinds),
+        portal,
+        reservations,
+        tunnels,
+        sessions,
+        runtime,
+        Seals(open_keyring(state.path, name=AGENT_KEYRING)),
+    )
+    agent_front = plane.host_agents(agent_host(config), agents.factory)
 
     fronts = [
         *_listeners(reactor, "https", config.listen.https, announced("https", plane.secure_front), path),
         *_listeners(reactor, "http", config.listen.http, announced("http", plane.plain_front), path),
     ]
     plane.front_ports = lambda: [listener.public_port for listener in fronts]
-    return Server(
+    server = Server(
         reactor,
         state=state,
         control=control,
         plane=plane,
-        transports=[ssh],
+        transports=[ssh, agents],
         parts=[*access_logs, publisher, reloader, last_use],
         listeners=[
             *fronts,
             *_listeners(reactor, "ssh", config.listen.ssh, announced("ssh", ssh.factory), path),
+            *_listeners(reactor, "agent", config.listen.agent, announced("agent", agent_front), path),
             *_listeners(reactor, "api", config.listen.api, plane.service_front("api", api), path),
             *_listeners(reactor, "metrics", config.listen.metrics, plane.service_front("metrics", metrics), path),
         ],
         ready=lambda: _ready(config, path, control),
+        inherited=inherited,
+        successor=None if beginning is None else Successor(beginning.launch, reactor),
+        restart_drain=config.timeouts.restart,
+        restart_return=config.timeouts.restart_return,
+        since=beginning.handover.since if beginning is not None else 0.0,
     )
+    if beginning is not None:
+        RestartSignal(reactor, server.restart).setServiceParent(server)
+    return server
 
 
 def _ready(config: Config, path: str | None, control: Control) -> None:
@@ -240,6 +281,19 @@ def _announced(config: Config, reactor: Any) -> Callable[[str, Any], Any]:
     networks = NetworkSet(parse_network(text, bare=True) for text in config.proxy_protocol.trusted)
     listeners = config.proxy_protocol.listeners if networks else ()
     return lambda what, factory: Announced(factory, networks, reactor) if what in listeners else factory
+
+
+def _agent_settings(config: Config, settings: ReservationSettings, module_kinds: Mapping[str, Any]) -> AgentSettings:
+    return AgentSettings(
+        base_domain=settings.base_domain,
+        region=settings.region,
+        version=__version__,
+        public_ports={scheme: port for scheme, port in settings.public_ports.items() if port is not None},
+        tcp_host=settings.tcp_host,
+        tcp_ports=(settings.tcp_ports[0], settings.tcp_ports[-1]),
+        allow_requested_ports=settings.allow_requested_ports,
+        module_kinds=module_kinds,
+    )
 
 
 def _gateway_settings(config: Config, module_kinds: Mapping[str, Any]) -> GatewaySettings:

@@ -12,9 +12,9 @@ from twisted.logger import LoggingFile
 
 from ngrok_twisted import __version__
 from ngrok_twisted.control.config import Config
-from ngrok_twisted.control.first_key import FILE as KEY_FILE
+from ngrok_twisted.control.first_key import API_KEY, AUTHTOKEN
+from ngrok_twisted.places import SSH_PORT, agent_address, first_port, nearest_api_url
 from ngrok_twisted.records.ssh_credential import SSHCredential
-from ngrok_twisted.places import SSH_PORT, first_port, nearest_api_url
 
 
 def welcome(config: Config, path: str | None) -> str:
@@ -25,16 +25,28 @@ def welcome(config: Config, path: str | None) -> str:
     lines = [f"ngrok_twisted {__version__} is ready ({path or 'built-in configuration'})"]
     if config.listen.ssh:
         lines += ["", "  publish a local service:   " + ssh_line(config)]
+    if address := agent_address(config):
+        lines.append(f"  ngrok's agents and SDKs:   {_agent_line(config, address, path)}")
     lines += [
         f"  names are made under:      {config.domain}",
-        f"  CA of the certificates:    {shown(Path(config.state) / 'ca.pem')}",
+        f"  CA of the certificates:    {_ca(config)}",
     ]
     url = nearest_api_url(config)
     if url:
-        key = f", its key is in {shown(Path(config.state) / KEY_FILE)}" if path is None else ""
+        key = f", its key is in {shown(Path(config.state) / API_KEY.file)}" if path is None else ""
         lines.append(f"  management API:            {url}{key}")
     lines += [f"  note: {note}" for note in _notes(config, path)]
     return "\n".join(lines) + "\n"
+
+
+def _agent_line(config: Config, address: str, path: str | None) -> str:
+    """What they are to be given, as their own settings call it."""
+    token = f", authtoken in {shown(Path(config.state) / AUTHTOKEN.file)}" if path is None else ""
+    return f"server_addr {address}, root_cas {_ca(config)}{token}"
+
+
+def _ca(config: Config) -> str:
+    return shown(Path(config.state) / "ca.pem")
 
 
 def say(text: str) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis.strategies import text
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.endpoint_url import EndpointURL, check_internal, parse_url
+from ngrok_twisted.endpoint_url import EndpointURL, check_internal, parse_url, split_url
 from ngrok_twisted.errors import Refused
 
 
@@ -71,3 +71,46 @@ class ParseTests(SynchronousTestCase):
         check_internal(parse_url("https://a.b.c.d.internal"))
         for url in ("https://a.b.c.d.e.internal", "https://a.example"):
             self.assertRaises(Refused, check_internal, parse_url(url))
+
+
+class SplitTests(SynchronousTestCase):
+    """URLs that agents ask for are taken apart."""
+
+    def test_parts(self) -> None:
+        """Each part may be missing."""
+        for written, expected in (
+            ("https://App.Example.com", ("https", "app.example.com", None)),
+            ("tcp://tcp.example.com:20001", ("tcp", "tcp.example.com", 20001)),
+            ("app:443", ("", "app", 443)),
+            ("http://", ("http", "", None)),
+            ("tcp://:20001", ("tcp", "", 20001)),
+            ("", ("", "", None)),
+        ):
+            self.assertEqual(split_url(written), expected)
+
+    def test_refused(self) -> None:
+        """Each fault has ngrok's number."""
+        for written, code in (
+            ("https://[x", 9034),
+            ("https://a.example:http", 9033),
+            ("https://a.example:99999", 9030),
+            ("https://a.example:0", 9030),
+            ("ftp://a.example", 9036),
+            ("https://a.example/x", 9037),
+            ("https://a.example?x", 9037),
+            ("https://a.example#", 9037),
+            ("https://u@a.example", 9037),
+            ("https://a.example/", 9038),
+        ):
+            self.assertEqual(self.assertRaises(Refused, split_url, written).code, code, written)
+
+    @given(text())
+    def test_anything(self, written: str) -> None:
+        """Any text has these parts, or is refused in a sentence that can be printed."""
+        try:
+            scheme, _, port = split_url(written)
+        except Refused as refused:
+            self.assertTrue(refused.message.isprintable())
+        else:
+            self.assertIn(scheme, ("", "https", "http", "tls", "tcp"))
+            self.assertTrue(port is None or 0 < port < 65536)

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.control.config import Config, Listen
-from ngrok_twisted.places import api_host, api_url, exposed, first_port, nearest_api_url, public_ports
+from ngrok_twisted.places import agent_address, api_host, api_url, exposed, first_port, nearest_api_url, public_ports
 
 
 def config(public_port: int | None = None, **listen: Any) -> Config:
@@ -32,6 +32,25 @@ class PortTests(SynchronousTestCase):
         """They are those of the listeners, unless a load balancer has others."""
         self.assertEqual(public_ports(config(https="tcp:8443", http="tcp:8080")), {"https": 8443, "http": 8080})
         self.assertEqual(public_ports(config(443, https="tcp:8443")), {"https": 443, "http": 80})
+
+
+class AgentTests(SynchronousTestCase):
+    """Where ngrok's agents and SDKs connect."""
+
+    def test_own_listener(self) -> None:
+        """On the listener that is theirs, if there is one; a name below localhost is one that every machine knows."""
+        self.assertEqual(agent_address(config(agent="tcp:4443", https="tcp:443")), "connect.example.com:4443")
+        self.assertEqual(agent_address(config(agent="systemd:domain=INET:index=0")), "connect.example.com:4443")
+        local = replace(config(agent="tcp:5443"), domain="ngrok.localhost")
+        self.assertEqual(agent_address(local), "localhost:5443")
+
+    def test_shared_listener(self) -> None:
+        """Else by name on the https listener; else nowhere."""
+        self.assertEqual(agent_address(config(https="tcp:8443")), "connect.example.com:8443")
+        self.assertEqual(agent_address(config(443, https="tcp:8443")), "connect.example.com:443")
+        local = replace(config(https="tcp:8443"), domain="ngrok.localhost")
+        self.assertEqual(agent_address(local), "connect.ngrok.localhost:8443")
+        self.assertEqual(agent_address(config(ssh="tcp:22")), "")
 
 
 class APITests(SynchronousTestCase):

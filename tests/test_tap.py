@@ -147,7 +147,7 @@ class RunningTests(MakeServiceCase, LoopCase):
 
     def config(self) -> dict[str, int]:
         """Write a config; the ports that it names."""
-        ports = {name: free_port() for name in ("https", "http", "ssh", "api", "metrics")}
+        ports = {name: free_port() for name in ("https", "http", "ssh", "agent", "api", "metrics")}
         listen = ", ".join(f"{name}: 'tcp:{port}:interface=127.0.0.1'" for name, port in ports.items())
         self.write(f"domain: edge.localhost\nlisten: {{{listen}}}\nstore: memory\nstate: state\naccess_log: off\n")
         return ports
@@ -168,6 +168,7 @@ class RunningTests(MakeServiceCase, LoopCase):
         )
         self.assertIn(b"This port speaks HTTPS", self.talk(ports["https"], get("nobody.edge.localhost")))
         self.assertTrue(self.talk(ports["ssh"], b"").startswith(b"SSH-2.0-"))
+        self.assertIn(b"for ngrok's agents", self.talk(ports["agent"], get("localhost")))
         self.assertIn(b'"error_code":"ERR_NGROK_200"', self.talk(ports["api"], get("localhost", "/vaults")))
         metrics = self.talk(ports["metrics"], get("localhost", "/metrics"))
         self.assertIn(b'\nngrok_http_requests_total{proto="http",status="4xx"} ', metrics)
@@ -179,7 +180,8 @@ class RunningTests(MakeServiceCase, LoopCase):
         state = self.folder / "state"
         self.assertEqual(state.stat().st_mode & 0o777, 0o700)
         self.assertEqual((state / "ca.pem").stat().st_mode & 0o777, 0o644)
-        self.assertEqual((state / "ca.key").stat().st_mode & 0o777, 0o600)
+        for file in ("ca.key", "agent-keyring"):
+            self.assertEqual((state / file).stat().st_mode & 0o777, 0o600)
         self.assertEqual(self.error.getvalue(), "")
 
     def talk(self, port: int, data: bytes) -> bytes:

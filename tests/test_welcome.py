@@ -38,6 +38,7 @@ class EmbeddedTests(ConfigCase):
             f"ngrok_twisted {__version__} is ready (built-in configuration)\n"
             "\n"
             "  publish a local service:   ssh -p 2222 -R 443:localhost:3000 localhost\n"
+            "  ngrok's agents and SDKs:   server_addr localhost:4443, root_cas var/ca.pem, authtoken in var/authtoken\n"
             "  names are made under:      ngrok.localhost\n"
             "  CA of the certificates:    var/ca.pem\n"
             "  management API:            http://127.0.0.1:4040, its key is in var/api-key\n",
@@ -63,6 +64,8 @@ class ConfiguredTests(ConfigCase):
         text = welcome(config, "/etc/ngrok.yaml")
         self.assertIn("is ready (/etc/ngrok.yaml)\n", text)
         self.assertIn("ssh -R 443:localhost:3000 connect.example.com\n", text)
+        ca = shown(self.folder / "var" / "ca.pem")
+        self.assertIn(f"  ngrok's agents and SDKs:   server_addr connect.example.com:443, root_cas {ca}\n", text)
         self.assertIn("  management API:            https://api.example.com\n", text)
         self.assertIn(f"  note: {config.warnings[0]}\n", text)
         self.assertNotIn("ssh-keygen", text)
@@ -80,6 +83,8 @@ class ConfiguredTests(ConfigCase):
         text = welcome(self.load("domain: example.com\nlisten: {https: 'tcp:443'}\n"), "c.yaml")
         self.assertNotIn("ssh -", text)
         self.assertNotIn("note:", text)
+        text = welcome(self.load("domain: example.com\nlisten: {http: 'tcp:80'}\n"), "c.yaml")
+        self.assertNotIn("agents", text)
 
     def test_ssh_line(self) -> None:
         """The port is that of the first listener that has one."""

@@ -14,15 +14,7 @@ from ngrok_twisted.choosing import Chooser
 from ngrok_twisted.errors import InvalidConfig
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IBackend, IBackendKind
-from ngrok_twisted.records.base import Problem
-
-#: Bounds of ngrok's (specification of edges, section 3.1): labels of one group, and the characters of each part.
-LABELS_MAX = 25
-KEY_MAX = 128
-VALUE_MAX = 256
-
-#: ngrok's numbers for the bounds, and for a character that separates the two parts where agents write labels.
-_COUNT, _KEY, _VALUE, _SEPARATOR = 6508, 6509, 6510, 6531
+from ngrok_twisted.labels import COUNT, label_problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,22 +29,9 @@ class TunnelGroupConfig:
         """
         :raises InvalidConfig: with everything that no tunnel could carry.
         """
-        found = list(_problems(self.labels))
+        found = list(label_problems(self.labels))
         if found:
             raise InvalidConfig(found)
-
-
-def _problems(labels: Mapping[str, str]) -> Iterator[Problem]:
-    if not 1 <= len(labels) <= LABELS_MAX:
-        yield Problem("labels", f"must be 1 to {LABELS_MAX} labels", code=_COUNT)
-    for key, value in labels.items():
-        path = f"labels.{key[:KEY_MAX]}"
-        if not 1 <= len(key) <= KEY_MAX:
-            yield Problem(path, f"the label's name must have 1 to {KEY_MAX} characters", code=_KEY)
-        if not 1 <= len(value) <= VALUE_MAX:
-            yield Problem(path, f"must have 1 to {VALUE_MAX} characters", code=_VALUE)
-        if "=" in key or "=" in value:
-            yield Problem(path, "holds a '=', which no part of a label can", code=_SEPARATOR)
 
 
 @provider(IBackendKind)
@@ -65,7 +44,7 @@ class TunnelGroup:
 
     name = "tunnel_group"
     Config = TunnelGroupConfig
-    codes = {"labels": _COUNT}
+    codes = {"labels": COUNT}
 
     def __init__(self, config: TunnelGroupConfig, context: BackendContext) -> None:
         self._tunnels = context.tunnels

@@ -7,6 +7,7 @@ Pure: every check takes the parsed config and yields problems with paths; `ngrok
 
 from __future__ import annotations
 
+from dataclasses import fields
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -19,6 +20,7 @@ from ngrok_twisted.document import join
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.hostnames import RESERVATION_CODES, is_wildcard, normalise
 from ngrok_twisted.interfaces import IStoreKind
+from ngrok_twisted.net.activation import is_activated, mistake_in
 from ngrok_twisted.net.listening import port_of
 from ngrok_twisted.networks import parse_network
 from ngrok_twisted.records.base import Problem
@@ -27,8 +29,21 @@ from ngrok_twisted.schema import suggestion
 #: Seconds: a timeout longer than a day is a mistake of units.
 TIMEOUT_MAX = 24 * 60 * 60
 
+#: Streams of one agent's connection. 512 at a time, its heartbeat and the one that is just opened included, are the death of
+#: a connection of the Rust SDKs (spec agent-protocol 3.8, L1).
+STREAMS_MAX = 510
+
 #: Kinds of endpoints that put something of their own in front of the ClientHello, which the edge reads from the socket.
 _WRAPPING = frozenset({"haproxy", "ssl", "tls"})
+
+#: The listeners on which TLS begins, each with an example.
+_TLS = {"https": "tcp:443", "agent": "tcp:4443"}
+
+#: Those that speak plain HTTP, each with an example, or what to do for TLS.
+_PLAIN_HTTP = {
+    "api": "tcp:4040; with TLS the API is on the https listener",
+    "metrics": "tcp:9090:interface=127.0.0.1",
+}
 
 Problems = Iterator[Problem]
 
@@ -99,16 +114,27 @@ def _access_log(file: Path, state: Path) -> Problems:
 
 def _numbers(config: Config) -> Problems:
     """Bounds of the numbers: those that are at least 1, and seconds."""
-    counts = {
-        "ssh.max_forwards": config.ssh.max_forwards,
-        "ssh.max_sessions_per_credential": config.ssh.max_sessions_per_credential,
-        "ssh.keepalive_misses": config.ssh.keepalive_misses,
+    counts: dict[str, int] = {
         "limits.http_head_bytes": config.limits.http_head_bytes,
         "limits.http_fields": config.limits.http_fields,
     }
+    seconds: dict[str, float] = {}
+    for name, block in (("ssh", config.ssh), ("agent", config.agent), ("timeouts", config.timeouts)):
+        for each in fields(block):
+            value = getattr(block, each.name)
+            if type(value) is int:
+                counts[join(name, each.name)] = value
+            elif type(value) is float:
+                seconds[join(name, each.name)] = value
     for path, count in counts.items():
         if count < 1:
             yield Problem(path, "must be at least 1")
+    if config.agent.max_streams > STREAMS_MAX:
+        said = f"must be at most {STREAMS_MAX}: some agents end at {STREAMS_MAX + 2}, their own included"
+        yield Problem("agent.max_streams", said)
+    for path, value in seconds.items():
+        if not 0 < value <= TIMEOUT_MAX:
+            yield Problem(path, f"is a time in seconds, more than 0 and at most {TIMEOUT_MAX}")
     rates = {
         "limits.api_requests_per_minute": config.limits.api_requests_per_minute,
         "limits.api_failures_per_minute": config.limits.api_failures_per_minute,
@@ -116,53 +142,45 @@ def _numbers(config: Config) -> Problems:
     for path, rate in rates.items():
         if rate < 0:
             yield Problem(path, "must be at least 1, or 0 for no limit")
-    seconds = {
-        "ssh.login_grace_seconds": config.ssh.login_grace_seconds,
-        "ssh.keepalive_seconds": config.ssh.keepalive_seconds,
-        "timeouts.http_first_head": config.timeouts.http_first_head,
-        "timeouts.http_idle": config.timeouts.http_idle,
-        "timeouts.stream_idle": config.timeouts.stream_idle,
-    }
-    for path, value in seconds.items():
-        if not 0 < value <= TIMEOUT_MAX:
-            yield Problem(path, f"is a time in seconds, more than 0 and at most {TIMEOUT_MAX}")
 
 
 def _listeners(config: Config) -> Problems:
     seen: dict[str, str] = {}
-    any_at_all = False
-    for name in ("https", "http", "ssh", "api", "metrics"):
-        for number, text in enumerate(getattr(config.listen, name)):
-            any_at_all, path = any_at_all or name != "metrics", join(f"listen.{name}", number)
+    for listen in fields(config.listen):
+        for number, text in enumerate(getattr(config.listen, listen.name)):
+            path = join(f"listen.{listen.name}", number)
             if text in seen:
                 yield Problem(path, f"is the same listener as {seen[text]}; each needs its own port")
             seen.setdefault(text, path)
-            kind = text.partition(":")[0]
-            if name == "https" and kind in _WRAPPING:
-                yield Problem(
-                    path,
-                    f"must be a plain listener such as tcp:443: the edge reads TLS itself, not behind {kind}:"
-                    + (" (PROXY headers are what proxy_protocol.trusted is for)" if kind == "haproxy" else ""),
-                )
-            if name == "api" and kind in ("ssl", "tls"):
-                yield Problem(path, "is for plain HTTP, such as tcp:4040; with TLS the API is on the https listener")
-                continue
-            if name == "metrics" and kind in ("ssl", "tls"):
-                yield Problem(path, "is for plain HTTP, such as tcp:9090:interface=127.0.0.1")
-                continue
-            try:
-                # Nothing listens yet: an endpoint remembers the reactor and uses it later.
-                serverFromString(object(), text)
-            except Exception as error:  # endpoint parsers raise whatever a missing or odd argument leads to
-                yield Problem(
-                    path, f"is not a Twisted endpoint string such as tcp:443 ({type(error).__name__}: {error})"
-                )
-            if (port := port_of(text)) is not None and port > 65535:
-                yield Problem(path, f"its port must be at most 65535, and {port} is more")
-    if not any_at_all:
+            yield from _listener(listen.name, path, text)
+    if not any(path for path in seen.values() if not path.startswith("listen.metrics")):
         yield Problem(
-            "listen", "names no listener: give https, http, ssh or api, or leave 'listen' out for the defaults"
+            "listen", "names no listener: give https, http, ssh, agent or api, or leave 'listen' out for the defaults"
         )
+
+
+def _listener(name: str, path: str, text: str) -> Problems:
+    kind = text.partition(":")[0]
+    if name in _TLS and kind in _WRAPPING:
+        yield Problem(
+            path,
+            f"must be a plain listener such as {_TLS[name]}: the edge reads TLS itself, not behind {kind}:"
+            + (" (PROXY headers are what proxy_protocol.trusted is for)" if kind == "haproxy" else ""),
+        )
+    if name in _PLAIN_HTTP and kind in ("ssl", "tls"):
+        yield Problem(path, f"is for plain HTTP, such as {_PLAIN_HTTP[name]}")
+        return
+    if is_activated(text):
+        if mistake := mistake_in(text):
+            yield Problem(path, mistake)
+        return  # only the process that gets the sockets can see which there are
+    try:
+        # Nothing listens yet: an endpoint remembers the reactor and uses it later.
+        serverFromString(object(), text)
+    except Exception as error:  # endpoint parsers raise whatever a missing or odd argument leads to
+        yield Problem(path, f"is not a Twisted endpoint string such as tcp:443 ({type(error).__name__}: {error})")
+    if (port := port_of(text)) is not None and port > 65535:
+        yield Problem(path, f"its port must be at most 65535, and {port} is more")
 
 
 def _proxy_protocol(config: Config) -> Problems:

@@ -59,12 +59,16 @@ class PortRange:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listen:
     """
-    Each listener is a Twisted endpoint string, or a list of them. Without the key ``listen`` the first four are on loopback,
-    on the ports 8443, 8080, 2222 and 4040; with it only those that it names are opened.
+    Each listener is a Twisted endpoint string, or a list of them. Without the key ``listen`` the first five are on loopback,
+    on the ports 8443, 8080, 2222, 4443 and 4040; with it only those that it names are opened.
 
-    :ivar https: HTTPS and TLS endpoints; under their own names also the service's pages.
+    :ivar https: HTTPS and TLS endpoints; under their own names also the service's pages, and ngrok's agents and SDKs under
+        ``connect.`` and the domain.
     :ivar http: http endpoints, and redirects to https.
     :ivar ssh: where agents connect with ``ssh``.
+    :ivar agent: where ngrok's agents and SDKs connect, whatever name or address of the server they were given. Without
+        ``tls_certificates`` for the name, the local CA's certificate names ``connect.`` and the domain, ``localhost``, and
+        the address that was dialled.
     :ivar api: the management API in plain HTTP, for clients on this machine or in a trusted network. It is also on the https
         listener, under ``api.`` and the domain.
     :ivar metrics: ``/metrics`` for Prometheus in plain HTTP, without any key; for this machine or a trusted network.
@@ -73,6 +77,7 @@ class Listen:
     https: Listeners = ()
     http: Listeners = ()
     ssh: Listeners = ()
+    agent: Listeners = ()
     api: Listeners = ()
     metrics: Listeners = ()
 
@@ -87,10 +92,11 @@ class ProxyProtocol:
     """
 
     trusted: Annotated[tuple[str, ...], ONE_OR_MANY] = ()
-    listeners: Annotated[tuple[Literal["https", "http", "ssh", "tcp"], ...], ONE_OR_MANY] = (
+    listeners: Annotated[tuple[Literal["https", "http", "ssh", "agent", "tcp"], ...], ONE_OR_MANY] = (
         "https",
         "http",
         "ssh",
+        "agent",
         "tcp",
     )
 
@@ -121,11 +127,13 @@ class TLS:
     issuer: Literal["local"] = "local"
 
 
-#: The block of the SSH transport is the transport's own: a kind brings its configuration along.
+#: The blocks of the transports are their own: a kind brings its configuration along.
 if TYPE_CHECKING:
     SSH = Any
+    Agent = Any
 else:
-    SSH = kinds.discover("ngrok_twisted.transports", ITransportKind)["ssh"].Config
+    _transports = kinds.discover("ngrok_twisted.transports", ITransportKind)
+    SSH, Agent = _transports["ssh"].Config, _transports["agent"].Config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,11 +163,16 @@ class Timeouts:
     :ivar http_first_head: seconds from the connection until the first request's head is complete.
     :ivar http_idle: seconds without a byte after which an HTTP connection is closed.
     :ivar stream_idle: seconds without a byte after which a TLS or TCP connection is closed.
+    :ivar restart: seconds in which visitors may finish what is in flight when the server is restarted in place; whoever
+        connects meanwhile waits.
+    :ivar restart_return: seconds after such a restart in which visitors wait for an agent that has not come back yet.
     """
 
     http_first_head: float = 60.0
     http_idle: float = 300.0
     stream_idle: float = 300.0
+    restart: float = 3.0
+    restart_return: float = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +222,7 @@ class Config:
     :ivar store: where records live: ``sqlite`` (in the state directory), ``memory``, or a ``postgresql://`` URL.
     :ivar tls: certificates.
     :ivar ssh: the SSH gateway.
+    :ivar agent: ngrok's agents and SDKs.
     :ivar access_log: the file that gets one line for each request and connection, or ``off``. Without it ``access.log`` in
         the state directory.
     :ivar limits: bounds of what visitors may send.
@@ -218,7 +232,8 @@ class Config:
     :ivar lists: what is declared, by the key of the list. `load` reads the items one by one, and leaves none here.
     :ivar declared: the records that the lists, the accounts and the keys declare.
     :ivar keys: what was found in ``ssh.authorized_keys``.
-    :ivar first_key: the token of the API key in the state directory; only a server without a config file has one.
+    :ivar firsts: the tokens in the state directory, by the `ngrok_twisted.control.first_key.First`; only a server without a
+        config file has such.
     :ivar warnings: what an operator should know, though the server can run.
     """
 
@@ -231,6 +246,7 @@ class Config:
     store: Annotated[str, EXTERNAL] = field(default="sqlite", repr=False)
     tls: TLS = TLS()
     ssh: SSH = SSH()  # type: ignore[operator]
+    agent: Agent = Agent()  # type: ignore[operator]
     access_log: str = ""
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
@@ -239,7 +255,7 @@ class Config:
     lists: Annotated[Mapping[str, Any], ByName(list_types), REST] = field(default_factory=dict)
     declared: Annotated[Any, READ_ONLY] = field(default=Declared(), repr=False)
     keys: Annotated[tuple[AuthorizedKey, ...], READ_ONLY] = ()
-    first_key: Annotated[str, READ_ONLY] = field(default="", repr=False)
+    firsts: Annotated[Mapping[Any, str], READ_ONLY] = field(default_factory=dict, repr=False)
     warnings: Annotated[tuple[str, ...], READ_ONLY] = ()
 
 

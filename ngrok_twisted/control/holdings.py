@@ -19,21 +19,24 @@ class Holding:
     :ivar grant: the `Grant`.
     :ivar session: the `IAgentSession`.
     :ivar place: where it is; ``None`` for a labelled tunnel.
-    :ivar random: it was not asked for by name.
     """
 
-    __slots__ = ("grant", "session", "place", "random")
+    __slots__ = ("grant", "session", "place")
 
-    def __init__(self, grant: Grant, session: Any, place: Place | None, random: bool) -> None:
+    def __init__(self, grant: Grant, session: Any, place: Place | None) -> None:
         self.grant = grant
         self.session = session
         self.place = place
-        self.random = random
+
+    @property
+    def random(self) -> bool:
+        """It was not asked for by name."""
+        return self.grant.random
 
 
-def granted(session: Any, claim: Claim, endpoint: Endpoint | None, url: str) -> Grant:
+def granted(session: Any, claim: Claim, endpoint: Endpoint | None, url: str, random: bool = False) -> Grant:
     """The grant of a claim."""
-    return Grant(endpoint=endpoint, url=url, session_id=session.id, claim=claim)
+    return Grant(endpoint=endpoint, url=url, session_id=session.id, claim=claim, random=random)
 
 
 def queue_of(proto: str, place: Place) -> Place:

@@ -66,14 +66,15 @@ class Keyring:
         return text.decode("utf-8", "surrogatepass")
 
 
-def open_keyring(state: FilePath[str], create: bool = True) -> Keyring:
+def open_keyring(state: FilePath[str], create: bool = True, name: str = _NAME) -> Keyring:
     """
-    Read the state directory's keyring, and make one where there is none.
+    Read a keyring of the state directory, and make one where there is none.
 
+    :param name: its file; without it the one that belongs to the database.
     :param create: whether one may be made; not where sealed secrets exist already.
     :raises StoreUnusable: the file is unreadable, or missing and must not be made.
     """
-    file = state.child(_NAME)
+    file = state.child(name)
     try:
         if create and not file.exists():
             key = base64.b64encode(os.urandom(_KEY_BYTES)).decode("ascii")

@@ -15,7 +15,7 @@ from ngrok_twisted.control.authorized_keys import read_authorized_keys
 from ngrok_twisted.control.checks import problems as config_problems
 from ngrok_twisted.control.config import AuthorizedKey, Config, Listen
 from ngrok_twisted.control.files import Files
-from ngrok_twisted.control.first_key import read_first_key
+from ngrok_twisted.control.first_key import FIRSTS
 from ngrok_twisted.control.host_keys import check_host_key, is_inline
 from ngrok_twisted.control.lists import Read, read_items, take_lists
 from ngrok_twisted.control.seed import declare
@@ -25,14 +25,13 @@ from ngrok_twisted.hostnames import normalise
 from ngrok_twisted.records.base import Problem
 
 #: The ports of a server without a config, in the order of `Listen`'s fields: anyone may open them.
-DEFAULT_PORTS = {"https": 8443, "http": 8080, "ssh": 2222, "api": 4040}
+DEFAULT_PORTS = {"https": 8443, "http": 8080, "ssh": 2222, "agent": 4443, "api": 4040}
 
 _NOT_BUILT = "is not built into this version; take it out"
 
 #: What ngrok's API, or the plan of this product, has and this version does not, with what to do about it.
 NOT_BUILT: Mapping[str, str] = {
     "acme": f"{_NOT_BUILT}, and declare certificates under tls_certificates",
-    "listen.agent": f"{_NOT_BUILT}: agents connect with ssh",
     "ssh.share_https_port": _NOT_BUILT,
     "ssh.password_authtoken": _NOT_BUILT,
     "ssh.direct_tcpip": _NOT_BUILT,
@@ -62,7 +61,7 @@ def load(
     if path is None:
         files = Files(Path(folder).absolute(), environ, Path(home))
         config, warnings = _embedded_keys(Files(Path(home) / ".ssh", environ, Path(home)))
-        return _checked(_with_first_key(_filled(config, files, ipv6, warnings)), Positions())
+        return _checked(_with_firsts(_filled(config, files, ipv6, warnings)), Positions())
     data, positions = _read(Path(path))
     files = Files(Path(path).absolute().parent, environ, Path(home))
     found: list[Problem] = []
@@ -153,9 +152,9 @@ def _embedded_keys(ssh: Files) -> tuple[Config, list[str]]:
     return Config(keys=tuple(keys)), warnings
 
 
-def _with_first_key(config: Config) -> Config:
+def _with_firsts(config: Config) -> Config:
     try:
-        return replace(config, first_key=read_first_key(Path(config.state)))
+        return replace(config, firsts={first: first.read(Path(config.state)) for first in FIRSTS})
     except ValueError as error:
         raise InvalidConfig([Problem("", str(error))]) from None
 

@@ -26,6 +26,7 @@ T = TypeVar("T")
 #: What a running server keeps: listeners are open, the state is locked, the parts were made with these values.
 _FIXED = (
     "access_log",
+    "agent",
     "domain",
     "limits",
     "listen",
@@ -68,9 +69,10 @@ class Reloader(Service):
         self._before = signal.signal(signal.SIGHUP, self._hang_up)
 
     def stopService(self) -> None:
-        """Leave the signal to whoever had it."""
+        """Leave the signal to whoever had it. By default it would end the process in the midst of its stop."""
         super().stopService()
-        signal.signal(signal.SIGHUP, self._before or signal.SIG_DFL)
+        before = self._before or signal.SIG_DFL
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if before == signal.SIG_DFL else before)
 
     def reload(self) -> Deferred[bool]:
         """

@@ -18,15 +18,19 @@ from zope.interface import implementer
 
 from ngrok_twisted.claim import Claim, Grant
 from ngrok_twisted.control.drawing import Drawing
+from ngrok_twisted.control.entitlement import Entitlement
 from ngrok_twisted.control.holdings import Holding, granted, queue_of, same_pool, taken
-from ngrok_twisted.control.ownership import Ownership, Place, ReservationSettings
+from ngrok_twisted.control.ownership import Place, ReservationSettings
 from ngrok_twisted.control.slots import SlotMemory
-from ngrok_twisted.control.turns import Turns
 from ngrok_twisted.control.wishes import (
     DEFAULT_PORTS,
+    amended,
+    amended_claim,
     check_permission,
     check_references,
     endpoint_of,
+    former_place,
+    is_by_chance,
     url_of,
     wanted_place,
 )
@@ -36,6 +40,7 @@ from ngrok_twisted.interfaces import IReservations
 from ngrok_twisted.records.base import Snapshot
 from ngrok_twisted.records.endpoint import Endpoint
 from ngrok_twisted.records.ids import new_id
+from ngrok_twisted.turns import Turns
 
 SECONDS = 1.0
 
@@ -44,6 +49,9 @@ PUBLISH_TIMEOUT = 30 * SECONDS
 
 #: Random TCP ports that are tried when another process of the machine has them.
 PORT_ATTEMPTS = 20
+
+#: ngrok's number for an endpoint that is not there.
+GONE = 333
 
 Publish = Callable[[Endpoint | None, Endpoint | None], Deferred[None]]
 
@@ -78,12 +86,14 @@ class Reservations:
         self._publish = publish
         self._clock = clock
         self._random_bytes = random_bytes
-        self._ownership = (Snapshot(), Ownership(Snapshot()))
         self._live: dict[Grant, Holding] = {}
         self._at: dict[Place, list[Holding]] = {}
+        # The ids of endpoints that are live or about to be.
+        self._ids: set[str] = set()
         self._turns = Turns(clock)
         self._memory = SlotMemory(clock, settings.random_name_memory)
-        self._drawing = Drawing(settings, random, self._memory, self._owned, self._is_wanted)
+        self._entitlement = Entitlement(settings, records, lambda place: self._at.get(place, ()))
+        self._drawing = Drawing(settings, random, self._memory, self._entitlement.owned, self._is_wanted)
 
     def claim(self, session: Any, claim: Claim) -> Deferred[Grant]:
         """
@@ -101,6 +111,10 @@ class Reservations:
         """
         holding = self._live.get(grant)
         return succeed(None) if holding is None else self._drop(holding)
+
+    def amend(self, grant: Grant, claim: Claim) -> Deferred[Grant]:
+        """IReservations."""
+        return Deferred.fromCoroutine(self._amend(grant, claim))
 
     def revoke(self, grant: Grant, reason: str) -> Deferred[None]:
         """
@@ -123,10 +137,8 @@ class Reservations:
             place, claim = holding.place, holding.grant.claim
             if place is None or holding.grant not in self._live:
                 continue
-            principal = holding.session.principal
-            random = holding.random and not self._is_own(principal.account_id, claim.proto, place)
             try:
-                self._check(principal, claim, place, random)
+                self._entitlement.require(holding.session.principal.account_id, claim, place, holding.random)
             except Refused as refusal:
                 self._log.info("{url} is taken away: {refusal}", url=holding.grant.url, refusal=refusal.message)
                 self._evict(holding, f"{holding.grant.url} was taken away. {refusal.message}")
@@ -146,8 +158,10 @@ class Reservations:
         acl = session.principal.acl
         if claim.proto == "labels":
             require_labels(acl, claim.labels)
-            return self._hold(Holding(granted(session, claim, None, ""), session, None, False))
+            return self._hold(Holding(granted(session, claim, None, ""), session, None))
         place = wanted_place(claim, session.principal.account_id, self.settings)
+        if place is not None and is_by_chance(claim, place):
+            place = None
         check_permission(claim, acl, place)
         check_references(claim, session.principal.account_id, self._records())
         if place is None:
@@ -155,12 +169,13 @@ class Reservations:
         return await self._take(session, claim, place, random=False)
 
     async def _take_any(self, session: Any, claim: Claim) -> Grant:
-        recalled = self._recall(session, claim)
-        if recalled is not None:
+        for recalled in (former_place(claim, self.settings), self._recall(session, claim)):
+            if recalled is None:
+                continue
             try:
                 return await self._take(session, claim, recalled, random=True)
-            except Refused:
-                self._log.debug("{place} could not be given again", place=recalled)
+            except Refused as refusal:
+                self._log.debug("{place} is not given again: {refusal}", place=recalled, refusal=refusal.message)
         if claim.proto != "tcp":
             return await self._take_name(session, claim, self._drawing.name(claim.proto))
         for _ in range(PORT_ATTEMPTS):
@@ -184,84 +199,83 @@ class Reservations:
             raise
 
     async def _take(self, session: Any, claim: Claim, place: Place, random: bool) -> Grant:
-        self._check(session.principal, claim, place, random)
+        account_id = session.principal.account_id
+        self._entitlement.require(account_id, claim, place, random)
         async with self._turns.at(queue_of(claim.proto, place)):
             for old in tuple(self._at.get(place, ())):
                 assert old.grant.endpoint is not None
-                if not same_pool(claim, old.grant.endpoint, session.principal.account_id):
+                if not same_pool(claim, old.grant.endpoint, account_id):
                     await self._displace(session, claim, old)
-            self._check(session.principal, claim, place, random)
-            now = self._clock.seconds()
-            endpoint = endpoint_of(claim, place, session, new_id(Endpoint.prefix, now, self._random_bytes), now)
-            await self._serve(endpoint)
-            self._check_again(session.principal, claim, place, random, endpoint)
-            url = url_of(claim.proto, place, self.settings)
-            return self._hold(Holding(granted(session, claim, endpoint, url), session, place, random))
+            self._entitlement.require(account_id, claim, place, random)
+            return await self._open(session, claim, place, random)
 
-    def _check(self, principal: Any, claim: Claim, place: Place, random: bool) -> None:
-        """
-        Ask the records, and who is online: once before waiting, and once more after it.
+    async def _open(self, session: Any, claim: Claim, place: Place, random: bool) -> Grant:
+        """Have the edge serve a place that is free."""
+        now = self._clock.seconds()
+        endpoint = endpoint_of(claim, place, session, self._id(claim, now), now)
+        self._ids.add(endpoint.id)
+        try:
+            await self._serve(endpoint, lambda: self._withdraw(endpoint))
+            self._check_again(session, claim, place, random, endpoint)
+        except BaseException:
+            self._ids.discard(endpoint.id)
+            raise
+        url = url_of(claim.proto, place, self.settings)
+        return self._hold(Holding(granted(session, claim, endpoint, url, random), session, place))
 
-        :raises Refused: the account may not have this place, or a module asks for what it does not have.
-        """
-        check_references(claim, principal.account_id, self._records())
-        owned = self._owned()
-        if owned.is_edge(place):
-            raise Refused(381, f"'{place.host}:{place.port}' belongs to an edge. Remove it from the edge first.")
-        for endpoint in owned.cloud_endpoints(place):
-            if not same_pool(claim, endpoint, principal.account_id):
-                raise taken(url_of(claim.proto, place, self.settings))
-        if claim.proto == "tcp" and not place.namespace:
-            self._check_address(principal.account_id, place, random)
-        elif not place.namespace:
-            self._check_name(principal.account_id, place, random)
-
-    def _check_again(self, principal: Any, claim: Claim, place: Place, random: bool, endpoint: Endpoint) -> None:
+    def _check_again(self, session: Any, claim: Claim, place: Place, random: bool, endpoint: Endpoint) -> None:
         """The records may have changed while the edge was waited for."""
         try:
-            self._check(principal, claim, place, random)
+            self._entitlement.require(session.principal.account_id, claim, place, random)
         except Refused:
             self._withdraw(endpoint)
             raise
 
-    def _check_address(self, account_id: str, place: Place, random: bool) -> None:
-        owned = self._owned()
-        if not random:
-            owned.check_address(account_id, place.host, place.port, self.settings)
-        elif owned.is_reserved_address(place.host, place.port):
-            raise Refused(309, f"'{place.host}:{place.port}' is reserved by now.")
+    def _id(self, claim: Claim, now: float) -> str:
+        """The id that the wish had before, unless somebody else has it; or else a new one."""
+        id = "" if claim.former is None else claim.former.endpoint_id
+        if id and id not in self._ids and self._records().get(Endpoint, id) is None:
+            return id
+        return new_id(Endpoint.prefix, now, self._random_bytes)
 
-    def _check_name(self, account_id: str, place: Place, random: bool) -> None:
-        owned = self._owned()
-        self._check_sibling(account_id, place)
-        if not random:
-            owned.check_name(account_id, place.host, self.settings)
-        elif owned.is_reserved(place.host):
-            raise Refused(320, f"'{place.host}' is reserved by now.")
+    # -- what changes in place ---------------------------------------------------------------------------------------
 
-    def _check_sibling(self, account_id: str, place: Place) -> None:
-        """
-        One name is one account's on all its ports: a page on ``http:`` could set cookies for that on ``https:``.
-        """
-        for other in (Place("", place.host, port) for port in (443, 80) if port != place.port):
-            accounts = {holding.session.principal.account_id for holding in self._at.get(other, ())}
-            accounts |= {endpoint.account_id for endpoint in self._owned().cloud_endpoints(other)}
-            accounts.add(self._owned().edge_account(other) or account_id)
-            if accounts - {account_id}:
-                raise Refused(320, f"The name '{place.host}' is in use by another account.")
+    async def _amend(self, grant: Grant, claim: Claim) -> Grant:
+        place = self._held(grant).place
+        claim = amended_claim(grant.claim, claim)
+        if place is None or grant.endpoint is None:
+            return self._replace(grant, claim, None)
+        async with self._turns.at(queue_of(claim.proto, place)):
+            self._check_amended(self._held(grant), claim, place)
+            endpoint = amended(grant.endpoint, claim, self._clock.seconds())
+            await self._serve(endpoint, lambda: self._put_back(grant))
+            return self._replace(grant, claim, endpoint)
 
-    def _is_own(self, account_id: str, proto: str, place: Place) -> bool:
-        """Whether the account itself has reserved this place, which it may have got by chance before."""
-        owned = self._owned()
-        if proto == "tcp":
-            return owned.owns_address(account_id, place.host, place.port)
-        return owned.permits(account_id, place.host)
+    def _check_amended(self, holding: Holding, claim: Claim, place: Place) -> None:
+        """Whoever leaves a pool, while others are in it, would keep them out."""
+        account_id = holding.session.principal.account_id
+        self._entitlement.require(account_id, claim, place, holding.random)
+        for other in self._at[place]:
+            assert other.grant.endpoint is not None
+            if other is not holding and not same_pool(claim, other.grant.endpoint, account_id):
+                raise taken(holding.grant.url)
 
-    def _owned(self) -> Ownership:
-        snapshot = self._records()
-        if self._ownership[0] is not snapshot:
-            self._ownership = (snapshot, Ownership(snapshot))
-        return self._ownership[1]
+    def _held(self, grant: Grant) -> Holding:
+        holding = self._live.get(grant)
+        if holding is None:
+            raise Refused(GONE, "There is no such endpoint any more.")
+        return holding
+
+    def _replace(self, grant: Grant, claim: Claim, endpoint: Endpoint | None) -> Grant:
+        """Hold another grant in the place of one, in the same order."""
+        holding = self._held(grant)
+        holding.grant = granted(holding.session, claim, endpoint, grant.url, grant.random)
+        self._live = {one.grant: one for one in self._live.values()}
+        return holding.grant
+
+    def _put_back(self, grant: Grant) -> None:
+        if grant in self._live:
+            self._tell(grant.endpoint, None)
 
     # -- conflicts ---------------------------------------------------------------------------------------------------
 
@@ -318,24 +332,34 @@ class Reservations:
             del self._at[holding.place]
         if holding.random:
             self._remember(self._memory.leave, holding)
+        assert holding.grant.endpoint is not None
+        self._ids.discard(holding.grant.endpoint.id)
         return self._withdraw(holding.grant.endpoint)
 
-    async def _serve(self, endpoint: Endpoint) -> None:
-        """Have the edge serve it; whatever goes wrong, it is not served afterwards."""
+    async def _serve(self, endpoint: Endpoint, undo: Callable[[], Any]) -> None:
+        """
+        Have the edge serve it.
+
+        :param undo: called where it is not known whether the edge does.
+        """
         try:
             await maybeDeferred(self._publish, endpoint, None).addTimeout(PUBLISH_TIMEOUT, self._clock)
         except Refused:
             raise
         except TimeoutError:
-            self._withdraw(endpoint)
+            undo()
             raise Refused(None, "The server is too busy to open the endpoint. Please try again later.") from None
         except Exception:
-            self._withdraw(endpoint)
+            undo()
             raise
 
-    def _withdraw(self, endpoint: Endpoint | None) -> Deferred[None]:
-        done: Deferred[None] = maybeDeferred(self._publish, None, endpoint)
-        done.addErrback(lambda failure: self._log.failure("an endpoint could not be withdrawn", failure))
+    def _withdraw(self, endpoint: Endpoint) -> Deferred[None]:
+        return self._tell(None, endpoint)
+
+    def _tell(self, put: Endpoint | None, delete: Endpoint | None) -> Deferred[None]:
+        """What the edge must learn, whatever it makes of it."""
+        done: Deferred[None] = maybeDeferred(self._publish, put, delete)
+        done.addErrback(lambda failure: self._log.failure("an endpoint could not be withdrawn or put back", failure))
         return done
 
     # -- random places -----------------------------------------------------------------------------------------------

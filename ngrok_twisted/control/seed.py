@@ -6,14 +6,14 @@ judged among the others. Nothing is read and nothing is random, so that all is t
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Iterable, Iterator
+from typing import Any, Iterable, Iterator, Mapping
 
 from ngrok_twisted.control.addresses import with_ports
 from ngrok_twisted.control.api.call import Making
 from ngrok_twisted.control.api.collection import Made
 from ngrok_twisted.control.around import Around, all_problems
 from ngrok_twisted.control.config import AccountItem, AuthorizedKey, Config, reservation_settings
-from ngrok_twisted.control.first_key import first_key_id
+from ngrok_twisted.control.first_key import First
 from ngrok_twisted.control.lists import Item, Read, lists
 from ngrok_twisted.control.names import DEFAULT_ACCOUNT, Names, Resolving, account_id
 from ngrok_twisted.control.origins import KEYS_PATH, Declared, Origins, inside, once
@@ -21,7 +21,6 @@ from ngrok_twisted.document import Positions, join
 from ngrok_twisted.errors import InvalidConfig, Refused
 from ngrok_twisted.iam.tokens import declared_hash
 from ngrok_twisted.records.account import Account
-from ngrok_twisted.records.api_key import APIKey
 from ngrok_twisted.records.base import Problem, Put, Record, Snapshot
 from ngrok_twisted.records.ids import declared_id
 from ngrok_twisted.records.user import default_user
@@ -42,7 +41,7 @@ def declare(config: Config, read: Read, positions: Positions) -> tuple[Declared,
     """
     seed = _Seed(config, positions)
     seed.accounts(config)
-    seed.first_key(config.first_key)
+    seed.firsts(config.firsts)
     seed.items(read)
     seed.keys(config.keys)
     found = [*seed.problems, *seed.judged()]
@@ -65,14 +64,14 @@ def with_keys(config: Config, keys: Iterable[AuthorizedKey]) -> Config:
     return replace(config, keys=config.keys + keys, declared=declared)
 
 
-def with_first_key(config: Config, token: str) -> Config:
+def with_firsts(config: Config, tokens: Mapping[First, str]) -> Config:
     """
-    The config with the API key in the state directory, and its record.
+    The config with the tokens in the state directory, and their records.
     """
     seed = _Seed(config, Positions())
     seed.again(config.declared)
-    seed.first_key(token)
-    return replace(config, first_key=token, declared=replace(config.declared, records=tuple(seed.made)))
+    seed.firsts(tokens)
+    return replace(config, firsts=tokens, declared=replace(config.declared, records=tuple(seed.made)))
 
 
 class _Seed:
@@ -127,17 +126,18 @@ class _Seed:
             self.add(account, path)
             self.add(default_user(account, item.email), path)
 
-    def first_key(self, token: str) -> None:
-        """The API key of a server without a config file; empty for none."""
-        if token and first_key_id() not in self._ids:
-            key = APIKey(
-                id=first_key_id(),
-                account_id=account_id(""),
-                description="made at the first start",
-                declared=True,
-                token_hash=declared_hash(token),
-            )
-            self.add(key, "")
+    def firsts(self, tokens: Mapping[First, str]) -> None:
+        """What lets somebody in at a server without a config file; a token is empty where none was made yet."""
+        for first, token in tokens.items():
+            if token and first.id not in self._ids:
+                record = first.cls(
+                    id=first.id,
+                    account_id=account_id(""),
+                    description="made at the first start",
+                    declared=True,
+                    token_hash=declared_hash(token),
+                )
+                self.add(record, "")
 
     def items(self, read: Read) -> None:
         """Every item that could be read."""

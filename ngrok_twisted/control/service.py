@@ -306,14 +306,15 @@ class Control(Service):
     def _apply_waiting(self) -> None:
         self._turn = None
         changes, self._waiting = self._waiting, []
-        live = dict(self._live)
+        live, before = dict(self._live), dict(self._live)
         for change in changes:
             if change.delete is not None:
                 live.pop(change.delete.id, None)
+                before.pop(change.delete.id, None)
             if change.put is not None:
                 live[change.put.id] = change.put
         try:
-            live, refused = self._serve(live)
+            live, refused = self._serve(live, before)
         except Exception:
             self._log.failure("the edge could not apply a snapshot")
             refused = {change.put.id: "The server could not serve it." for change in changes if change.put is not None}
@@ -323,16 +324,20 @@ class Control(Service):
             why_not = refused.get(change.put.id) if change.put is not None else None
             change.finish(None if why_not is None else Refused(None, why_not))
 
-    def _serve(self, live: dict[str, Endpoint]) -> tuple[dict[str, Endpoint], dict[str, str]]:
+    def _serve(
+        self, live: dict[str, Endpoint], before: dict[str, Endpoint]
+    ) -> tuple[dict[str, Endpoint], dict[str, str]]:
         """
         Apply these endpoints, without those that cannot be served.
 
+        :param before: what stays of those that are changed, where the change cannot be served.
         :return: what is served, and why each of the others is not.
         """
         whole = self._with_live(self.records, live)
         refused = {problem.path: problem.message for problem in self._plane.check(whole) if problem.path in live}
         if refused:
-            live = {id: endpoint for id, endpoint in live.items() if id not in refused}
+            kept = {id: before.get(id) if id in refused else endpoint for id, endpoint in live.items()}
+            live = {id: endpoint for id, endpoint in kept.items() if endpoint is not None}
             whole = self._with_live(self.records, live)
         self._plane.apply(whole)
         return live, refused

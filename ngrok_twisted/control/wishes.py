@@ -6,11 +6,12 @@ Pure. It knows the rules for ports and bindings; who may have the place is not a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ngrok_twisted import kinds
 from ngrok_twisted.claim import Claim
-from ngrok_twisted.control.ownership import Place, ReservationSettings
+from ngrok_twisted.control.ownership import Place, ReservationSettings, is_service_name
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.hostnames import normalise
 from ngrok_twisted.iam.permissions import (
@@ -49,6 +50,33 @@ def wanted_place(claim: Claim, account_id: str, settings: ReservationSettings) -
         return _address(host, claim.port, settings)
     port = _public_port(claim, settings)
     return None if host is None else Place("", host, port)
+
+
+def is_by_chance(claim: Claim, place: Place | None) -> bool:
+    """
+    Whether no place is asked for, or none but the random one that the claim had before.
+
+    :param place: what `wanted_place` made of the claim.
+    """
+    former = claim.former
+    if place is None or former is None:
+        return place is None
+    return former.random and place == Place("", former.host, former.port)
+
+
+def former_place(claim: Claim, settings: ReservationSettings) -> Place | None:
+    """
+    The random place that the claim had before, if the like of it is still drawn for such claims.
+    """
+    former = claim.former
+    if former is None or not former.random:
+        return None
+    if claim.proto == "tcp":
+        drawn = former.host == settings.tcp_host and former.port in settings.tcp_ports
+    else:
+        drawn = former.host.partition(".")[2] == settings.base_domain and not is_service_name(former.host, settings)
+        drawn = drawn and former.port == DEFAULT_PORTS[claim.proto]
+    return Place("", former.host, former.port) if drawn else None
 
 
 def check_permission(claim: Claim, acl: tuple[str, ...], place: Place | None) -> None:
@@ -101,6 +129,35 @@ def endpoint_of(claim: Claim, place: Place, session: Any, id: str, now: float) -
         forwards_to=claim.forwards_to,
         modules=claim.modules,
         traffic_policy=claim.traffic_policy,
+    )
+
+
+def amended_claim(before: Claim, wanted: Claim) -> Claim:
+    """What was asked for, with what may change about it as it is wanted now."""
+    return replace(
+        before,
+        description=wanted.description,
+        metadata=wanted.metadata,
+        name=wanted.name,
+        pooling=wanted.pooling,
+        traffic_policy=wanted.traffic_policy,
+    )
+
+
+def amended(endpoint: Endpoint, claim: Claim, now: float) -> Endpoint:
+    """
+    A live endpoint with what may change about it as the claim has it now.
+
+    :param now: seconds since the epoch.
+    """
+    return replace(
+        endpoint,
+        description=claim.description,
+        metadata=claim.metadata,
+        name=claim.name,
+        pooling_enabled=claim.pooling,
+        traffic_policy=claim.traffic_policy,
+        updated_at=now,
     )
 
 

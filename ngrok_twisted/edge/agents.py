@@ -55,9 +55,11 @@ def _lacks(endpoint: Endpoint, snapshot: Snapshot) -> bool:
 
 
 def told(members: Sequence[Endpoint], error: LookupError) -> LookupError:
-    """The error of a URL that cannot be served, with the agent's endpoint that came last to it."""
-    agents = [member.id for member in members if member.type != "cloud"]
-    return Unservable(agents[-1], error) if agents else error
+    """The error of a URL that cannot be served, with the agent's endpoint that came last to it, or changed last."""
+    agents = [member for member in members if member.type != "cloud"]
+    if not agents:
+        return error
+    return Unservable(max(reversed(agents), key=lambda member: member.updated_at or member.created_at).id, error)
 
 
 @implementer(IBackend)

@@ -55,7 +55,7 @@ def compile_router(
         else:
             edges[key] = _endpoint_live(key, members, snapshot, plane, context)
     internal = compile_internal(snapshot, previous.internal, plane, context)
-    return _router(edges, built, internal, services)
+    return _router(edges, built, internal, services, snapshot)
 
 
 def _same(known: Live, record: Record, snapshot: Snapshot) -> bool:
@@ -84,7 +84,9 @@ def _url(endpoint: Endpoint) -> Key:
     return endpoint.proto, endpoint.host, endpoint.port
 
 
-def _router(edges: dict[Key, Live], built: dict[str, Built], internal: Any, services: Services | None) -> Router:
+def _router(
+    edges: dict[Key, Live], built: dict[str, Built], internal: Any, services: Services | None, snapshot: Snapshot
+) -> Router:
     secure: dict[str, Any] = {}
     plain: dict[str, Any] = {}
     ports: dict[int, Any] = {}
@@ -96,6 +98,8 @@ def _router(edges: dict[Key, Live], built: dict[str, Built], internal: Any, serv
         else:
             secure[host] = edge
     if services is not None:
+        # Nobody else may answer where agents show their authtokens.
+        secure.update(services.doors(snapshot))
         secure.update(services.secure)
         plain.update(services.plain)
     return Router(secure, plain, ports, edges, built, internal)

@@ -1,5 +1,5 @@
 """
-`VisitorConnection`: what a request may ask of the connection that it came by.
+`ConnectionFacts`: what a request may ask of the connection that it came by.
 """
 
 from __future__ import annotations
@@ -10,21 +10,19 @@ from ngrok_twisted.edge.bodies import RequestBodies
 from ngrok_twisted.edge.site import Site
 
 
-class VisitorConnection(RequestBodies):
+class ConnectionFacts:
     """
     The part of `ngrok_twisted.edge.channel.IRequestChannel` that only tells something.
+
+    :ivar site: the `Site` the connection arrived at.
+    :ivar transport: the visitor's.
     """
 
-    __slots__ = ("_opened",)
+    __slots__ = ()
 
-    def __init__(self, site: Site) -> None:
-        super().__init__(site)
-        self._opened = 0.0
-
-    def attach(self, transport: Any) -> None:
-        """Write to this transport from now on."""
-        super().attach(transport)
-        self._opened = self.site.clock.seconds()
+    site: Site
+    transport: Any
+    _opened: float
 
     def clock(self) -> Any:
         """IRequestChannel."""
@@ -58,3 +56,20 @@ class VisitorConnection(RequestBodies):
         """IRequestChannel."""
         get = getattr(self.transport, "getPeerCertificate", None)
         return None if get is None else get()
+
+
+class VisitorConnection(RequestBodies, ConnectionFacts):
+    """
+    A connection that is the channel of its requests.
+    """
+
+    __slots__ = ("_opened",)
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        self._opened = 0.0
+
+    def attach(self, transport: Any) -> None:
+        """Write to this transport from now on."""
+        super().attach(transport)
+        self._opened = self.site.clock.seconds()

@@ -152,6 +152,7 @@ def _built(record: Any, snapshot: Snapshot, plane: Any, context: EdgeContext) ->
             plane,
             context,
             account_id=record.account_id,
+            terminates=by_name and chain.amended(_PASSED_THROUGH).terminated,
             around_factory=around_tls(chain, plane, context) if by_name else chain.around_factory,
         )
     return (record, *backends.used), edge

@@ -7,7 +7,7 @@ The plain front speaks HTTP at once, since the name comes with each request.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -36,6 +36,9 @@ class TLSFront(Factory):
 
     noisy = False
 
+    #: What somebody reads who comes with plain HTTP.
+    purpose = "This port speaks HTTPS"
+
     def __init__(self, plane: Any, clock: Any) -> None:
         """
         :param plane: has ``secure_owner(server_name)``, which always gives an `IProtocolFactory`.
@@ -48,10 +51,32 @@ class TLSFront(Factory):
         """IProtocolFactory."""
         return _Peek(self)
 
+    def hold(self, server_name: str | None, go_on: Callable[[], Any]) -> bool:
+        """
+        Whether a connection has to wait, since an agent that will serve it is expected any moment.
+
+        :param go_on: called when it has waited long enough.
+        """
+        returning = self.plane.returning
+        return returning is not None and returning.hold_name(server_name, self.plane.secure_owner(server_name), go_on)
+
+    def owner(self, server_name: str | None, transport: Any) -> Any:
+        """
+        The `IProtocolFactory` that is to have a connection.
+
+        :param server_name: the name in the ClientHello, lower case, or ``None``.
+        """
+        return self.plane.secure_owner(server_name)
+
 
 class _Peek(Protocol):
-    """Reads a ClientHello, then is gone."""
+    """
+    Reads a ClientHello, then is gone.
 
+    :ivar arriving: it is not known yet what the visitor wants.
+    """
+
+    arriving = True
     _log = Logger()
     _timeout: IDelayedCall | None = None
 
@@ -77,7 +102,8 @@ class _Peek(Protocol):
             self._refuse(str(error), _DECODE_ERROR)
         else:
             if hello is not None:
-                self._step_aside(hello.server_name)
+                self._stop()
+                self._find_owner(hello.server_name)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The visitor left before it said whom it wants."""
@@ -90,14 +116,26 @@ class _Peek(Protocol):
         protocol.makeConnection(transport)
         protocol.dataReceived(data)
 
+    def _find_owner(self, server_name: str | None) -> None:
+        transport: Any = self.transport
+        if self._front.hold(server_name, lambda: self._go_on(server_name)):
+            transport.pauseProducing()
+        else:
+            self._step_aside(server_name)
+
+    def _go_on(self, server_name: str | None) -> None:
+        transport: Any = self.transport
+        if transport.connected:
+            transport.resumeProducing()
+            self._find_owner(server_name)
+
     def _step_aside(self, server_name: str | None) -> None:
-        self._stop()
         seen, self._seen = bytes(self._seen), bytearray()
         transport: Any = self.transport
         peer = transport.getPeer()
         address = VisitorAddress(peer.host, peer.port, server_name)
         try:
-            protocol = self._front.plane.secure_owner(server_name).buildProtocol(address)
+            protocol = self._front.owner(server_name, transport).buildProtocol(address)
         except OSError as error:  # no descriptor left to read a certificate through
             self._refuse(f"no TLS context: {error.strerror}", b"")
             return
@@ -108,7 +146,7 @@ class _Peek(Protocol):
 
     def _not_tls(self, error: NotTLS) -> None:
         if error.looks_like_http:
-            refusal = BadRequest("This port speaks HTTPS, but the request came as plain HTTP.")
+            refusal = BadRequest(f"{self._front.purpose}, but the request came as plain HTTP.")
             self._refuse("plain HTTP on the TLS port", raw_response(refusal))
         else:
             self._refuse(str(error), b"")

@@ -192,6 +192,11 @@ class HTTPChannel(VisitorConnection):
         abort = getattr(self.transport, "abortConnection", None) or self.transport.loseConnection
         abort()
 
+    @property
+    def arriving(self) -> bool:
+        """Whether the first request is still to come."""
+        return self._fresh and self._state == HEAD
+
     def shut_down(self) -> None:
         """
         The server is stopping: finish the request in flight, then close.

@@ -4,7 +4,7 @@ HTTPS and HTTP edges: what is behind a name that speaks HTTP.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable
 
 from twisted.internet.interfaces import IProtocolFactory
@@ -13,11 +13,12 @@ from zope.interface import implementer
 
 from ngrok_twisted.edge.context import EdgeContext
 from ngrok_twisted.edge.redirect import ToHTTPS
+from ngrok_twisted.edge.returning import HeldRequest
 from ngrok_twisted.edge.site import Site
-from ngrok_twisted.edge.visitors import VisitorChannel
+from ngrok_twisted.edge.visitors import visitor_protocol
 from ngrok_twisted.errors import EdgeError, EndpointOffline, Misdirected
 from ngrok_twisted.net.tls import TLSServer
-from ngrok_twisted.tls.options import TLSOptions
+from ngrok_twisted.tls.options import HTTP2, TLSOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,13 +105,16 @@ class _Handshakes(Factory):
         self._entry = entry
         self._plane = plane
         self._context = context
+        self._options = entry.options
+        if context.limits.streams:
+            self._options = replace(entry.options, alpn=(HTTP2, *entry.options.alpn))
 
     def buildProtocol(self, addr: Any) -> Any:
         """IProtocolFactory."""
         name = self._plane.certificate_name(addr.server_name)
-        tls_context = self._context.certificates.context_for(name, self._entry.options)
+        tls_context = self._context.certificates.context_for(name, self._options)
         site = SecureSite(addr.server_name, self._entry, self._plane, self._context)
-        make = lambda transport: VisitorChannel(site, self._plane.visitors)
+        make = lambda transport: visitor_protocol(transport.negotiatedProtocol, site, self._plane.visitors)
         return TLSServer(tls_context, make, clock=self._context.runtime.reactor)
 
 
@@ -128,7 +132,8 @@ class SecureSite(Site):
         :param server_name: the name in the ClientHello; ``None`` from a visitor that sent none.
         :param entry: what the connection went through.
         """
-        super().__init__("https", context.runtime.reactor, context.limits, context.observers)
+        runtime = context.runtime
+        super().__init__("https", runtime.reactor, context.limits, context.observers, runtime.random)
         self.server_name = server_name
         self._entry = entry
         self._plane = plane
@@ -195,6 +200,10 @@ class PlainSite(Site):
         router = self._plane.router
         flow = request.flow
         edge = router.plain.get(flow.host)
+        if self._plane.returning is not None:
+            held = HeldRequest(self, request)
+            if self._plane.returning.hold_name(flow.host, edge, held.go_on):
+                return held
         if edge is not None:
             flow.edge = edge
             self._plane.restrictions.require(edge.account_id, flow.peer_host)

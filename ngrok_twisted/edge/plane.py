@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Collection, Iterator
+from typing import Any, Callable, Collection, Iterator, Mapping
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -13,14 +13,17 @@ from zope.interface import implementer
 
 from ngrok_twisted.edge.compile import compile_router
 from ngrok_twisted.edge.context import EdgeContext
+from ngrok_twisted.edge.door import AgentDoor, AgentFront
 from ngrok_twisted.edge.front import PlainFront, TLSFront
 from ngrok_twisted.edge.https import Entry, HTTPSEdge, PlainSite
 from ngrok_twisted.edge.ports import Ports
 from ngrok_twisted.edge.restrictions import EndpointRestrictions
+from ngrok_twisted.edge.returning import Returning, online
 from ngrok_twisted.edge.router import NameTable, Router
 from ngrok_twisted.edge.services import Services, ServiceSite
 from ngrok_twisted.edge.visitors import Visitors
 from ngrok_twisted.interfaces import IEdgePlane
+from ngrok_twisted.net.inherited import InheritedSockets
 from ngrok_twisted.records.base import Problem, Snapshot
 from ngrok_twisted.records.edge import TCPEdge
 from ngrok_twisted.records.endpoint import Endpoint
@@ -32,6 +35,7 @@ class EdgePlane(Service):
     """
     :ivar router: the `Router` in force; replaced whole, never changed.
     :ivar visitors: the `Visitors` who are connected now.
+    :ivar returning: the agents that are expected back after a restart in place; ``None`` as soon as they had time enough.
     :ivar restrictions: the `EndpointRestrictions` of all accounts, in force now.
     :ivar secure_front: the factory for the https and tls listener.
     :ivar plain_front: the factory for the http listener.
@@ -45,19 +49,24 @@ class EdgePlane(Service):
         context: EdgeContext,
         tcp_interface: str,
         around_ports: Callable[[Any], Any] = lambda factory: factory,
+        inherited: InheritedSockets | None = None,
+        returning: Returning | None = None,
     ) -> None:
         """
         :param tcp_interface: the address that public TCP ports listen on; empty for any.
         :param around_ports: what stands around the factory of each of them.
+        :param inherited: sockets that are open already.
+        :param returning: the agents that are expected back.
         """
         reactor = context.runtime.reactor
         self._context = context
-        self._ports = Ports(reactor, tcp_interface, lambda port: self.router.ports.get(port), around_ports)
+        self._ports = Ports(reactor, tcp_interface, lambda port: self.router.ports.get(port), around_ports, inherited, self._hold_port)
         self._nobody = HTTPSEdge("nobody", None, Entry(), self, context)
         self._services = Services(self, context)
         self._domains: Any = None
         self._reserved = NameTable()
         self._checked: tuple[Snapshot | None, Router | None] = (None, None)
+        self.returning = returning
         self.visitors = Visitors()
         self.restrictions = EndpointRestrictions()
         self.router = Router()
@@ -81,6 +90,45 @@ class EdgePlane(Service):
         :param name: for logs.
         """
         return PlainFront(ServiceSite(name, resource, self._context), self.visitors)
+
+    def host_agents(self, name: str, agents: Any) -> AgentFront:
+        """
+        Let agents in under one of the service's own names, and under those that accounts have for theirs, from the next
+        `apply` on.
+
+        :param name: lower case.
+        :param agents: the `IProtocolFactory` of what they speak inside TLS.
+        :return: the factory of a listener that is for them alone.
+        """
+        reactor = self._context.runtime.reactor
+        door = self._services.agents = AgentDoor(name, agents, self._context.certificates, reactor)
+        return AgentFront(self, door, reactor)
+
+    def await_agents(self, seconds: float) -> None:
+        """Agents can come in from now on. Those that were here before a restart in place have so long to come back."""
+        if self.returning is None:
+            self._nobody_returns()
+        else:
+            self.returning.begin(seconds, self._nobody_returns)
+
+    def _nobody_returns(self) -> None:
+        self.returning = None
+        self._ports.close_inherited()
+
+    def _hold_port(self, port: int, owner: Any, go_on: Callable[[], Any]) -> bool:
+        return self.returning is not None and self.returning.hold_port(port, owner, go_on)
+
+    def hand_over(self) -> list[int]:
+        """
+        Leave the public TCP ports to whoever comes after this server in the same process.
+
+        :return: the descriptors of their sockets.
+        """
+        return self._ports.hand_over()
+
+    def online(self) -> Mapping[str, Any]:
+        """What agents have online, for the `Returning` of the program that comes after this one."""
+        return online(self._context.tunnels)
 
     def is_own_port(self, port: int) -> bool:
         """Whether visitors arrive at this port."""
@@ -162,6 +210,8 @@ class EdgePlane(Service):
         :return: a Deferred that fires with ``None``.
         """
         super().stopService()
+        if self.returning is not None:
+            self.returning.end()
         self._context.pool.close()
         return self._ports.close()
 

@@ -154,12 +154,15 @@ class EdgeRequest(IncomingBody):
         else:
             respond_with_error(self, error)
 
-    def add_filter(self, made: Any) -> None:
+    def add_filter(self, made: Any, outermost: bool = False) -> None:
         """
         :param made: an `IResponseFilter` for this response. The one added last is the innermost: it goes first.
+        :param outermost: it goes after all that are there now.
         """
         if self._filters is None:
             self._filters = [made]
+        elif outermost:
+            self._filters.append(made)
         else:
             self._filters.insert(0, made)
 

@@ -2,7 +2,7 @@
 An `EdgeError` becomes a response: here, and nowhere else.
 
 The page is HTML for those who prefer it, JSON for those who ask for that, plain text for everybody else, always with the
-header ``ngrok-error-code``.
+header ``ngrok-error-code``. Calls of gRPC get a status of their own: see `ngrok_twisted.edge.grpc`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 from twisted.web.http import datetimeToString
 
+from ngrok_twisted.edge.grpc import spoken
 from ngrok_twisted.errors import EdgeError
 from ngrok_twisted.wrapper import ResponseHead
 
@@ -131,6 +132,9 @@ def respond_with_error(request: Any, error: EdgeError) -> None:
     :param request: an `ngrok_twisted.edge.request.EdgeRequest`.
     """
     head, body = error_response(error, request.getHeader(b"accept") or b"", request.flow.number, time())
+    translated = spoken(request.getHeader(b"content-type") or b"", error)
+    if translated is not None:
+        request.add_filter(translated, outermost=True)
     request.respond(head, [body], last=True)
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from ngrok_twisted.edge.context import EdgeContext
+from ngrok_twisted.edge.door import AgentDoor
 from ngrok_twisted.edge.https import Entry, HTTPEdge, HTTPSEdge
 from ngrok_twisted.edge.redirect import ToHTTPS
 from ngrok_twisted.edge.site import Site
+from ngrok_twisted.records.agent_ingress import CONNECT_LABEL, AgentIngress
+from ngrok_twisted.records.base import Snapshot
 
 
 class Services:
@@ -19,9 +22,10 @@ class Services:
 
     :ivar secure: the https edges of the names.
     :ivar plain: what an http visitor of the names meets: the way to https.
+    :ivar agents: the `AgentDoor`; ``None`` where agents come in by SSH alone.
     """
 
-    __slots__ = ("secure", "plain", "_plane", "_context")
+    __slots__ = ("secure", "plain", "agents", "_plane", "_context")
 
     def __init__(self, plane: Any, context: EdgeContext) -> None:
         """
@@ -29,8 +33,16 @@ class Services:
         """
         self.secure: dict[str, HTTPSEdge] = {}
         self.plain: dict[str, HTTPEdge] = {}
+        self.agents: AgentDoor | None = None
         self._plane = plane
         self._context = context
+
+    def doors(self, snapshot: Snapshot) -> dict[str, AgentDoor]:
+        """The names that agents dial: the service's own, and one for each agent ingress."""
+        if self.agents is None:
+            return {}
+        ingresses = (f"{CONNECT_LABEL}.{ingress.domain}" for ingress in snapshot.all(AgentIngress))
+        return dict.fromkeys((*ingresses, self.agents.name), self.agents)
 
     def add(self, name: str, resource: Any) -> None:
         """

@@ -29,6 +29,8 @@ class HTTPLimits:
     :ivar linger: how long a closing connection waits for the visitor to have read the last response (RFC 9112
         section 9.6: closing at once could make the visitor's system throw it away).
     :ivar linger_bytes: what is thrown away meanwhile.
+    :ivar streams: requests that one HTTP/2 connection may have open at once, as many as RFC 9113 section 6.5.2 wants at
+        least; 0: HTTP/2 is not spoken.
     """
 
     head_bytes: int = 1 * MEGABYTE
@@ -39,6 +41,7 @@ class HTTPLimits:
     drain_bytes: int = 256 * KILOBYTE
     linger: float = 2 * SECONDS
     linger_bytes: int = 16 * MEGABYTE
+    streams: int = 100
 
 
 DEFAULT_LIMITS = HTTPLimits()
@@ -46,26 +49,33 @@ DEFAULT_LIMITS = HTTPLimits()
 
 class Site:
     """
-    What an `HTTPChannel` needs from whoever accepted its connection. Subclasses answer `resource_for`.
+    What a connection needs from whoever accepted its connection. Subclasses answer `resource_for`.
 
     :ivar proto: ``https`` or ``http``: how the visitor speaks.
     :ivar clock: an `IReactorTime`.
     :ivar limits: the `HTTPLimits`.
     :ivar observers: callables that get each request's `Flow` when it ends.
+    :ivar random: randomness that is not for secrets; ``None`` where no HTTP/2 is spoken.
     :cvar server_name: the name in the connection's ClientHello, where there was one.
     """
 
     server_name: str | None = None
 
-    __slots__ = ("proto", "clock", "limits", "observers")
+    __slots__ = ("proto", "clock", "limits", "observers", "random")
 
     def __init__(
-        self, proto: str, clock: Any, limits: HTTPLimits = DEFAULT_LIMITS, observers: tuple[Any, ...] = ()
+        self,
+        proto: str,
+        clock: Any,
+        limits: HTTPLimits = DEFAULT_LIMITS,
+        observers: tuple[Any, ...] = (),
+        random: Any = None,
     ) -> None:
         self.proto = proto
         self.clock = clock
         self.limits = limits
         self.observers = observers
+        self.random = random
 
     def resource_for(self, request: Any) -> Any:
         """

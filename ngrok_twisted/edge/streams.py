@@ -25,6 +25,7 @@ class StreamEdge(Factory):
     :ivar name: for logs.
     :ivar proto: ``tls`` or ``tcp``.
     :ivar account_id: whose edge it is.
+    :ivar terminates: TLS ends here, and the stream is what was inside.
     """
 
     noisy = False
@@ -38,6 +39,7 @@ class StreamEdge(Factory):
         context: EdgeContext,
         *,
         account_id: str,
+        terminates: bool = False,
         around_factory: Callable[[Any], Any] = lambda factory: factory,
     ) -> None:
         """
@@ -48,6 +50,7 @@ class StreamEdge(Factory):
         self.name = name
         self.proto = proto
         self.account_id = account_id
+        self.terminates = terminates
         self._restrictions = plane.restrictions
         self._streams = around_factory(_Streams(self, backend, plane, context))
 

@@ -10,11 +10,17 @@ from typing import Any, Callable
 from twisted.python.failure import Failure
 
 from ngrok_twisted.edge.http1 import HTTPChannel
+from ngrok_twisted.edge.http2 import HTTP2Connection
 from ngrok_twisted.edge.site import Site
+from ngrok_twisted.tls.options import HTTP2
 
 
 def _let_be() -> None:
     """Nothing in a stream of bytes says when it would be convenient to end it."""
+
+
+def _is_arriving(protocol: Any) -> bool:
+    return bool(getattr(protocol, "arriving", False))
 
 
 class Visitors:
@@ -27,10 +33,15 @@ class Visitors:
     def __init__(self) -> None:
         self.by_proto: Counter[str] = Counter()
         self._open: dict[Any, tuple[Callable[[], None], str]] = {}
-        self._draining = False
+        self._draining = self._patient = False
 
     def __len__(self) -> int:
         return len(self._open)
+
+    @property
+    def arriving(self) -> bool:
+        """Whether anyone is here who has not said yet what it wants."""
+        return any(_is_arriving(protocol) for protocol in self._open)
 
     def arrived(self, protocol: Any, drain: Callable[[], None] = _let_be, proto: str = "") -> None:
         """
@@ -42,7 +53,7 @@ class Visitors:
         """
         self._open[protocol] = (drain, proto)
         self.by_proto[proto] += 1
-        if self._draining:
+        if self._draining and not self._patient:
             drain()
 
     def left(self, protocol: Any) -> None:
@@ -51,11 +62,16 @@ class Visitors:
         if gone is not None:
             self.by_proto[gone[1]] -= 1
 
-    def drain(self) -> None:
-        """Ask everyone to finish what is in flight and to leave, those too who were still shaking hands and arrive later."""
-        self._draining = True
-        for drain, _ in tuple(self._open.values()):
-            drain()
+    def drain(self, patient: bool = False) -> None:
+        """
+        Ask everyone to finish what is in flight and to leave, those too who were still shaking hands and arrive later.
+
+        :param patient: leave those alone who have not said yet what they want; they are asked the next time.
+        """
+        self._draining, self._patient = True, patient
+        for protocol, (drain, _) in tuple(self._open.items()):
+            if not (patient and _is_arriving(protocol)):
+                drain()
 
     def abort(self) -> None:
         """Send everyone away."""
@@ -85,3 +101,29 @@ class VisitorChannel(HTTPChannel):
     def abort(self) -> None:
         """Break the connection, with all that is in flight."""
         self._drop()
+
+
+class VisitorConnection(HTTP2Connection):
+    """An HTTP/2 connection that is counted among the visitors."""
+
+    def __init__(self, site: Site, visitors: Visitors) -> None:
+        super().__init__(site)
+        self._visitors = visitors
+
+    def connectionMade(self) -> None:
+        """IProtocol."""
+        self._visitors.arrived(self, self.shut_down, self.site.proto)
+        super().connectionMade()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """IProtocol."""
+        self._visitors.left(self)
+        super().connectionLost(reason)
+
+
+def visitor_protocol(negotiated: bytes | None, site: Site, visitors: Visitors) -> Any:
+    """
+    :param negotiated: what ALPN chose.
+    :return: the `IProtocol` that speaks with the visitor.
+    """
+    return (VisitorConnection if negotiated == HTTP2 else VisitorChannel)(site, visitors)

@@ -8,12 +8,13 @@ from typing import Any, Callable
 
 from twisted.conch.error import ValidPublicKey
 from twisted.cred.checkers import ICredentialsChecker
-from twisted.cred.credentials import ICredentials, ISSHPrivateKey
+from twisted.cred.credentials import ISSHPrivateKey
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
-from zope.interface import Attribute, implementer
+from zope.interface import implementer
 
+from ngrok_twisted.authtoken_login import IAuthtoken, LoginRefused
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.iam.ssh_keys import check_blob, read_public_key, verifies
 from ngrok_twisted.iam.tokens import TOKEN_MAX, TokenTable, looks_made
@@ -133,32 +134,6 @@ class SSHKeyChecker:
         for waiter in waiting:
             if not waiter.called:
                 waiter.callback(None)
-
-
-class IAuthtoken(ICredentials):
-    """What an agent shows that does not speak SSH."""
-
-    token = Attribute("``str``: the authtoken, as it was sent.")
-
-
-@implementer(IAuthtoken)
-class Authtoken:
-    """An authtoken that was sent; its text is in no ``repr``."""
-
-    def __init__(self, token: str) -> None:
-        self.token = token
-
-
-class LoginRefused(UnauthorizedLogin):
-    """
-    A login that is refused for a reason the agent's user may know.
-
-    :ivar refused: the `Refused`, with ngrok's code.
-    """
-
-    def __init__(self, refused: Refused) -> None:
-        self.refused = refused
-        super().__init__(refused.message)
 
 
 @implementer(ICredentialsChecker)

@@ -9,9 +9,9 @@ from typing import Any, Callable
 from twisted.cred.portal import IRealm
 from zope.interface import implementer
 
+from ngrok_twisted.authtoken_login import LoginRefused
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.iam.certified import CertifiedId, find_certifier
-from ngrok_twisted.iam.checkers import LoginRefused
 from ngrok_twisted.iam.owners import principal_of
 from ngrok_twisted.iam.principal import Principal
 from ngrok_twisted.records.base import Snapshot

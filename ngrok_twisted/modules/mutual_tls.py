@@ -11,8 +11,8 @@ Who the visitor is by its certificate is told to the service behind an HTTPS edg
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Iterator
 
 from zope.interface import implementer, provider
 
@@ -23,6 +23,7 @@ from ngrok_twisted.records.base import Problem
 from ngrok_twisted.records.certificate_authority import CertificateAuthority
 from ngrok_twisted.tls.identity import FIELDS, identity_fields
 from ngrok_twisted.tls.options import TLSOptions
+from ngrok_twisted.tls.pem import blocks, check_authority
 from ngrok_twisted.wrapper import Phase, Wrapper
 
 #: Authorities of one module (specification of edges, section 6.2).
@@ -44,12 +45,47 @@ class MutualTLSConfig:
         """
         :raises InvalidConfig: there is none, or there are too many.
         """
-        if not self.certificate_authority_ids:
-            message = "needs at least one certificate authority, or nobody could come in"
-            raise InvalidConfig([Problem("certificate_authority_ids", message, code=_UNKNOWN)])
-        if len(self.certificate_authority_ids) > AUTHORITIES_MAX:
-            message = f"names more than {AUTHORITIES_MAX} certificate authorities"
-            raise InvalidConfig([Problem("certificate_authority_ids", message, code=_TOO_MANY)])
+        found = [*_counted(len(self.certificate_authority_ids))]
+        if found:
+            raise InvalidConfig(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentsMutualTLSConfig:
+    """
+    The same for the endpoints of agents, which may bring their authorities along.
+
+    :ivar certificate_authority_ids: certificate authorities of the account.
+    :ivar certificates: further authorities: their certificates in PEM, one behind the other.
+    """
+
+    certificate_authority_ids: tuple[str, ...] = ()
+    certificates: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        """
+        :raises InvalidConfig: there is none, there are too many, or a certificate is not that of an authority.
+        """
+        found = [*_counted(len(self.certificate_authority_ids) + len(self.brought))]
+        for pem in () if found else self.brought:
+            found += [Problem("certificates", said, code=code) for code, said in check_authority(pem)]
+        if found:
+            raise InvalidConfig(found)
+
+    @property
+    def brought(self) -> tuple[str, ...]:
+        """The certificates that the agent brought along, one by one; or what they are not."""
+        texts = tuple(block.text for block in blocks(self.certificates))
+        return texts or tuple(filter(str.strip, (self.certificates,)))
+
+
+def _counted(count: int) -> Iterator[Problem]:
+    if not count:
+        message = "needs at least one certificate authority, or nobody could come in"
+        yield Problem("certificate_authority_ids", message, code=_UNKNOWN)
+    if count > AUTHORITIES_MAX:
+        message = f"names more than {AUTHORITIES_MAX} certificate authorities"
+        yield Problem("certificate_authority_ids", message, code=_TOO_MANY)
 
 
 @provider(IModuleKind)
@@ -58,16 +94,19 @@ class MutualTLS:
     """Asks for the visitor's certificate. Where TLS does not end at the edge there is nothing that it could ask."""
 
     name = "mutual_tls"
-    Config = MutualTLSConfig
+    Config = AgentsMutualTLSConfig
+    configs = dict.fromkeys(("https", "tls"), MutualTLSConfig)
     codes = {"certificate_authority_ids": _UNKNOWN}
     needs_termination = True
     phase = Phase.ADMIT
     attaches = frozenset({"https", "tls"})
 
-    def __init__(self, config: MutualTLSConfig, context: ModuleContext) -> None:
-        found = (context.find(CertificateAuthority, id) for id in config.certificate_authority_ids)
+    def __init__(self, config: MutualTLSConfig | AgentsMutualTLSConfig, context: ModuleContext) -> None:
+        found = {context.find(CertificateAuthority, id).ca_pem for id in config.certificate_authority_ids}
+        if isinstance(config, AgentsMutualTLSConfig):
+            found |= {*config.brought}
         # In one order and once each, so that edges that trust the same authorities may share connections and contexts.
-        self._authorities = tuple(sorted({authority.ca_pem for authority in found}))
+        self._authorities = tuple(sorted(found))
 
     def amend(self, options: TLSOptions) -> TLSOptions:
         """ITLSModule."""

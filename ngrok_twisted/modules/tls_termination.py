@@ -7,7 +7,7 @@ On an HTTPS edge it always ends at the edge. On a TLS edge the bytes go to the b
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 from zope.interface import implementer, provider
@@ -17,7 +17,9 @@ from ngrok_twisted.interfaces import IModuleKind, ITLSModule
 from ngrok_twisted.marks import READ_ONLY
 from ngrok_twisted.module import ModuleContext
 from ngrok_twisted.records.base import Problem
-from ngrok_twisted.tls.options import TLSOptions
+from ngrok_twisted.tls.contexts import check_loads
+from ngrok_twisted.tls.options import KeyPair, TLSOptions
+from ngrok_twisted.tls.pem import check_pair
 from ngrok_twisted.wrapper import Phase
 
 Version = Literal["1.0", "1.1", "1.2", "1.3"]
@@ -56,22 +58,65 @@ class TLSTerminationAtEdgeConfig:
     terminate_at: Annotated[Literal["edge"], READ_ONLY] = "edge"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentsTLSTerminationConfig:
+    """
+    The same for the endpoints of agents, which may bring a certificate along.
+
+    :ivar terminate_at: ``edge``, or ``upstream``: the bytes pass as they came.
+    :ivar certificate_pem: what visitors are shown: the leaf first, then each issuer; empty for what the server has for the
+        name.
+    :ivar private_key_pem: the leaf's key, not encrypted.
+    """
+
+    terminate_at: Literal["edge", "upstream"] = "upstream"
+    certificate_pem: str = field(default="", repr=False)
+    private_key_pem: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        """
+        :raises InvalidConfig: the certificate and its key cannot be used.
+        """
+        if not (self.certificate_pem or self.private_key_pem):
+            return
+        found = check_pair(self.certificate_pem, self.private_key_pem)
+        found = found or check_loads(self.certificate_pem, self.private_key_pem)
+        if found:
+            raise InvalidConfig(Problem("certificate_pem", said, code=code) for code, said in found)
+
+    @property
+    def pair(self) -> KeyPair | None:
+        """What visitors are shown, if it is the agent's."""
+        if not self.certificate_pem:
+            return None
+        return KeyPair(certificate_pem=self.certificate_pem, private_key_pem=self.private_key_pem)
+
+
 @provider(IModuleKind)
 @implementer(ITLSModule)
 class TLSTermination:
     """A handshake at the edge, with visitors who speak at least this version. Others get the alert ``protocol_version``."""
 
     name = "tls_termination"
-    Config = TLSTerminationConfig
-    configs = {"https": TLSTerminationAtEdgeConfig}
+    Config = AgentsTLSTerminationConfig
+    configs = {"https": TLSTerminationAtEdgeConfig, "tls": TLSTerminationConfig}
     codes = {"terminate_at": _NO_CHOICE, "min_version": _BAD_VERSION}
     phase = Phase.ENVELOPE
     attaches = frozenset({"https", "tls"})
 
-    def __init__(self, config: TLSTerminationConfig | TLSTerminationAtEdgeConfig, context: ModuleContext) -> None:
-        self._config = config
+    def __init__(
+        self,
+        config: TLSTerminationConfig | TLSTerminationAtEdgeConfig | AgentsTLSTerminationConfig,
+        context: ModuleContext,
+    ) -> None:
+        self._terminated = config.terminate_at == "edge"
+        self._min_version, self._pair = None, None
+        if isinstance(config, AgentsTLSTerminationConfig):
+            self._pair = config.pair
+        else:
+            self._min_version = config.min_version
 
     def amend(self, options: TLSOptions) -> TLSOptions:
         """ITLSModule."""
-        version = self._config.min_version or options.min_version
-        return replace(options, min_version=version, terminated=self._config.terminate_at == "edge")
+        version = self._min_version or options.min_version
+        return replace(options, min_version=version, terminated=self._terminated, pair=self._pair)

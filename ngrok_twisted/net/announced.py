@@ -63,8 +63,13 @@ class Announced:
 
 
 class _Waiting(Protocol):
-    """Reads the header, then is gone."""
+    """
+    Reads the header, then is gone.
 
+    :ivar arriving: it is not known yet what the visitor wants.
+    """
+
+    arriving = True
     _log = Logger()
     _timeout: IDelayedCall | None = None
 

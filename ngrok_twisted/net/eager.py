@@ -306,6 +306,11 @@ class EagerPort(tcp.Port):
 
     stopListening = loseConnection
 
+    def stopReading(self) -> None:
+        """IReadDescriptor: nobody is accepted until `startReading`, not after a rest either."""
+        self._stop_resting()
+        super().stopReading()
+
     def connectionLost(self, reason: Any) -> None:
         """IReadDescriptor."""
         self._stop_resting()

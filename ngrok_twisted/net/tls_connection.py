@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ngrok_twisted.interfaces import IBatchReceiver, IFillable
+from ngrok_twisted.net.quickack import acknowledger
 from ngrok_twisted.net.tls_output import RECORD, BrokenTLS, TLSOutput, explain
 
 SECONDS = 1.0
@@ -54,6 +55,7 @@ class TLSConnection(TLSOutput):
     _peer_done = False  # close_notify came
     _broken: ssl.SSLError | None = None
     _held: list[bytes] | None = None  # decrypted, not yet delivered
+    _acknowledge: Callable[[], None] | None = None
 
     def __init__(
         self,
@@ -101,9 +103,18 @@ class TLSConnection(TLSOutput):
         self._batch = IBatchReceiver.providedBy(protocol)
         self._halves = IHalfCloseableProtocol.providedBy(protocol)
 
+    @property
+    def arriving(self) -> bool:
+        """Whether a client is shaking hands, and has not said yet what it wants."""
+        return self._server_side and self._inner is not None
+
     def give_to(self, protocol: Any) -> None:
         """As `ngrok_twisted.net.eager.EagerTransport.give_to`."""
         self.protocol = protocol
+
+    def acknowledge_at_once(self) -> None:
+        """From now on what the peer sends is acknowledged without delay: see `ngrok_twisted.net.quickack`."""
+        self._acknowledge = acknowledger(self.transport)
 
     # -- what the outer transport calls: IProtocol, IFillable, IHalfCloseableProtocol
 
@@ -134,6 +145,8 @@ class TLSConnection(TLSOutput):
             self._in.write(data)
         else:
             self._pump(data)
+        if self._acknowledge is not None:
+            self._acknowledge()  # last, since an answer that went out has done so already
 
     def readConnectionLost(self) -> None:
         """IHalfCloseableProtocol: a FIN of the outer transport."""
@@ -163,6 +176,7 @@ class TLSConnection(TLSOutput):
             reason = self._at_last(reason)
             self._ended = True
         self.connected = False
+        self._acknowledge = None
         protocol, self._protocol, self._producer = self._protocol, None, None
         protocol.connectionLost(self._reason or reason)
 

@@ -9,6 +9,9 @@ from typing import ClassVar
 
 from ngrok_twisted.records.base import Record
 
+#: What agents dial below an ingress's domain, as they do below the server's own.
+CONNECT_LABEL = "connect"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentIngress(Record):

@@ -49,7 +49,7 @@ class Endpoint(Record):
         have one, and it leaves nothing to forward.
     :ivar url: of a cloud endpoint: what its owner calls it, lower case and without the port of the scheme.
     :ivar owner_id: the user or service user that it belongs to; may be empty.
-    :ivar updated_at: seconds since the epoch of the last change; 0 for agent endpoints, which never change.
+    :ivar updated_at: seconds since the epoch of the last change; 0 for agents' endpoints that never changed.
     :ivar forwards_to: what the agent said of the service behind it, such as ``http://localhost:3000``; empty where it said
         nothing, as SSH clients do not.
     :ivar modules: of an agent's endpoint: what stands before its service, the names of module kinds to

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ssl
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Mapping
 
 from twisted.logger import Logger
@@ -20,7 +20,7 @@ from ngrok_twisted.records.base import Snapshot
 from ngrok_twisted.records.reserved_domain import ReservedDomain
 from ngrok_twisted.records.tls_certificate import TLSCertificate
 from ngrok_twisted.tls.contexts import TICKET_KEY_LIFE, make_context
-from ngrok_twisted.tls.options import TLSOptions
+from ngrok_twisted.tls.options import KeyPair as KeyPair, TLSOptions
 from ngrok_twisted.tls.pem import read_certificates
 
 #: Contexts that are kept, the least recently used goes first. One takes about 20 KiB, and making one 1 to 2 ms.
@@ -31,17 +31,6 @@ PAIRS_MAX = 5000
 
 #: The part of its life after which an issued certificate is replaced.
 RENEW_AFTER = 2 / 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyPair:
-    """
-    :ivar certificate_pem: the bundle: leaf first, then each issuer in order.
-    :ivar private_key_pem: the leaf's key, not encrypted.
-    """
-
-    certificate_pem: str
-    private_key_pem: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +95,17 @@ class Certificates:
             not a name, get the certificate of the base domain.
         :param options: how the handshake is to be done.
         """
-        pair = self.pair_for(name)
+        return self._context(options.pair or self.pair_for(name), options)
+
+    def context_of(self, names: tuple[str, ...], options: TLSOptions = TLSOptions()) -> ssl.SSLContext:
+        """
+        A context whose certificate is from the issuer and for all of these, whatever was uploaded.
+
+        :param names: as for `ngrok_twisted.interfaces.ICertificateIssuer.issue`.
+        """
+        return self._context(self._issue(names), options)
+
+    def _context(self, pair: KeyPair, options: TLSOptions) -> ssl.SSLContext:
         made = self._contexts.get((pair, options))
         now = self._clock.seconds()
         if made is None or now >= made.stale_at:

@@ -4,10 +4,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 #: The versions an edge may be told to start from, oldest first.
 VERSIONS = ("1.0", "1.1", "1.2", "1.3")
+
+#: How ALPN calls HTTP/2 over TLS (RFC 9113 section 3.2).
+HTTP2 = b"h2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPair:
+    """
+    :ivar certificate_pem: the bundle: leaf first, then each issuer in order.
+    :ivar private_key_pem: the leaf's key, not encrypted.
+    """
+
+    certificate_pem: str
+    private_key_pem: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +34,7 @@ class TLSOptions:
         certificate is asked for.
     :ivar client_certificate_optional: a visitor without a certificate is let through all the same.
     :ivar terminated: there is a handshake with the edge at all; else the visitor's bytes pass as they came.
+    :ivar pair: what is shown, whatever name the visitor asks for; ``None`` for what the server has for the name.
     """
 
     min_version: str = "1.2"
@@ -28,3 +43,4 @@ class TLSOptions:
     client_cas: tuple[str, ...] = ()
     client_certificate_optional: bool = False
     terminated: bool = True
+    pair: KeyPair | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ngrok_twisted.upstream.syntax import KILOBYTE, Fields, MalformedMessage, parse_field_line
+from ngrok_twisted.upstream.syntax import KILOBYTE, TOKEN, Fields, MalformedMessage, parse_field_line
 
 # A size with its extensions. Extensions mean nothing to anybody, so a longer line is an attack and not a message.
 MAX_SIZE_LINE = 256
@@ -18,8 +18,10 @@ MAX_TRAILERS = 16 * KILOBYTE
 # 15 hexadecimal digits count a petabyte and cannot overflow anybody's 64 bits.
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?")
 
+_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+
 # What a trailer must not change after the fact (RFC 9110 section 6.5.1): framing, routing, authentication.
-_FORBIDDEN_TRAILERS = frozenset(
+FORBIDDEN_TRAILERS = frozenset(
     b"authorization connection content-encoding content-length content-range content-type cookie expect host keep-alive "
     b"max-forwards ngrok-error-code proxy-authenticate proxy-authorization set-cookie te trailer transfer-encoding upgrade "
     b"x-forwarded-for x-forwarded-host x-forwarded-proto".split()
@@ -113,7 +115,7 @@ class ChunkedDecoder:
         if self._trailer_bytes > MAX_TRAILERS:
             raise MalformedMessage("trailers too large")
         name, value = parse_field_line(line)
-        if name.lower() not in _FORBIDDEN_TRAILERS:
+        if name.lower() not in FORBIDDEN_TRAILERS:
             self.trailers.append((name, value))
 
 
@@ -121,15 +123,15 @@ def encode_trailers(trailers: Any) -> bytes:
     """
     The end of a chunked body.
 
-    :param trailers: an iterable of ``(name, value)``.
-    :raises MalformedMessage: a value would break out of its line.
+    :param trailers: an iterable of ``(name, value)``; those that a trailer must not hold are left out.
+    :raises MalformedMessage: one of them would be read as something else.
     """
     if not trailers:
         return b"0\r\n\r\n"
     lines = [b"0"]
     for name, value in trailers:
-        line = name + b": " + value
-        if b"\r" in line or b"\n" in line:
-            raise MalformedMessage("line end in a trailer")
-        lines.append(line)
+        if TOKEN.fullmatch(name) is None or _VALUE.fullmatch(value) is None:
+            raise MalformedMessage("a trailer that HTTP/1.1 cannot carry")
+        if name.lower() not in FORBIDDEN_TRAILERS:
+            lines.append(name + b": " + value)
     return b"\r\n".join(lines) + b"\r\n\r\n"

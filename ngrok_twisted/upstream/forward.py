@@ -26,7 +26,9 @@ from zope.interface import implementer
 from ngrok_twisted.errors import EdgeError, EndpointOffline, UpstreamTimeout, UpstreamUnreachable
 from ngrok_twisted.records.endpoint import Upstream
 from ngrok_twisted.upstream.exchange import IDLE_TIMEOUT, UpstreamConnection
-from ngrok_twisted.upstream.opening import ConnectionFactory, opened
+from ngrok_twisted.upstream.http2_connection import HTTP2Connection
+from ngrok_twisted.upstream.http2_pulse import LINGER
+from ngrok_twisted.upstream.opening import ConnectionFactory, opened, variant_of
 from ngrok_twisted.upstream.pool import Pool
 from ngrok_twisted.wrapper import CONVERSATION
 
@@ -128,11 +130,13 @@ class Forward:
         flow.tunnel = last if hasattr(last, "observe") else None  # its owner sees what became of the request
         raise error
 
-    def _start(self, connection: UpstreamConnection, request: Any, target: Any, candidates: Iterator[Any]) -> None:
-        def failed(connection: UpstreamConnection, error: EdgeError, replayable: bool) -> None:
+    def _start(self, connection: Any, request: Any, target: Any, candidates: Iterator[Any], before: Any = None) -> None:
+        def failed(connection: Any, error: EdgeError, replayable: bool) -> None:
             self._failed(connection, error, replayable, request, target, candidates)
 
         try:
+            if before is not None:
+                connection.repeats(before)
             connection.start(request, getattr(target, "upstream", _PLAIN), failed)
         except Exception:
             connection.close()
@@ -140,7 +144,7 @@ class Forward:
 
     def _failed(
         self,
-        connection: UpstreamConnection,
+        connection: Any,
         error: EdgeError,
         replayable: bool,
         request: Any,
@@ -150,14 +154,17 @@ class Forward:
         """
         A connection ended before one byte of the answer. If it had waited for long, and it is safe, its target is dialled;
         another target is not asked: who can be reached but does not answer is no reason to (specification of edges,
-        section 3.1).
+        section 3.1). In HTTP/2 the service may vouch that it is safe.
         """
         if request.gone or request.finished:
             return
-        if connection.reused and replayable and request.method in _IDEMPOTENT:
-            self._dial(request, target, candidates)  # it was stale
-        else:
+        if not replayable or not (connection.unprocessed or (connection.reused and request.method in _IDEMPOTENT)):
             request.fail(error)
+            return
+        try:
+            self._dial(request, target, candidates, connection)  # it was stale, or closing
+        except Exception:
+            request.fail(Failure())
 
     def _give_up(self, target: Any, error: EdgeError, request: Any, candidates: Iterator[Any]) -> None:
         """This target failed: ask the next."""
@@ -169,17 +176,24 @@ class Forward:
 
     # -- dialling
 
-    def _dial(self, request: Any, target: Any, candidates: Iterator[Any]) -> None:
-        dialling = _Dialling(Deferred.fromCoroutine(self._connect(request, target)))
+    def _dial(self, request: Any, target: Any, candidates: Iterator[Any], before: Any = None) -> None:
+        """
+        :param before: what failed to bring the request to this target, and may be followed.
+        """
+        connecting = self._reach(request, target)
+        if not isinstance(connecting, Deferred):
+            self._start(connecting, request, target, candidates, before)
+            return
+        dialling = _Dialling(connecting)
         request.registerProducer(dialling, True)
 
-        def connected(connection: UpstreamConnection) -> None:
+        def connected(connection: Any) -> None:
             request.flow.reached()
             if request.gone or request.finished:
                 connection.close()
                 return
             request.unregisterProducer()
-            self._start(connection, request, target, candidates)
+            self._start(connection, request, target, candidates, before)
 
         def failed(failure: Failure) -> None:
             if request.gone or request.finished:
@@ -190,16 +204,44 @@ class Forward:
                 return
             self._give_up(target, failure.value, request, candidates)
 
-        dialling.connecting.addCallbacks(connected, failed)
-        dialling.connecting.addErrback(request.fail)
+        connecting.addCallbacks(connected, failed)
+        connecting.addErrback(request.fail)
 
-    async def _connect(self, request: Any, target: Any) -> UpstreamConnection:
+    def _reach(self, request: Any, target: Any) -> Any:
+        """
+        :return: what the request may be started on; or a Deferred that fires with it, and fails with an `EdgeError` if nobody
+            is there.
+        """
+        upstream = getattr(target, "upstream", _PLAIN)
+        if upstream.protocol != "http2":
+            # a connection that was opened in one visitor's name is not for another
+            pool = None if upstream.proxy_protocol else self._pool
+            connection = UpstreamConnection(target, self._clock, pool, self._idle_timeout)
+            return self._dialled(request, opened(target, upstream, request, self._clock), connection)
+        shared = self._pool.shared
+        variant = variant_of(upstream, request)
+        exchange = shared.take(target, variant)
+        return shared.reach(target, variant, self._dial_of(request, target)) if exchange is None else exchange
+
+    def _dial_of(self, request: Any, target: Any) -> Callable[[], Deferred[HTTP2Connection]]:
+        """How to open a connection for this request, and for those that can use the same."""
+        upstream = target.upstream
+        endpoint = opened(target, upstream, request, self._clock, ("h2",))
+        linger = 0.0 if upstream.proxy_protocol else LINGER
+
+        def dial() -> Deferred[HTTP2Connection]:
+            return self._dialled(request, endpoint, HTTP2Connection(target, self._clock, self._idle_timeout, linger))
+
+        return dial
+
+    def _dialled(self, request: Any, endpoint: Any, connection: Any) -> Deferred[Any]:
+        return Deferred.fromCoroutine(self._connect(request, endpoint, connection))
+
+    async def _connect(self, request: Any, endpoint: Any, connection: Any) -> Any:
         """
         :raises EdgeError: nobody is there.
         """
-        upstream = getattr(target, "upstream", _PLAIN)
-        connection = self._connection(target, upstream)
-        connecting = opened(target, upstream, request, self._clock).connect(ConnectionFactory(request.flow, connection))
+        connecting = endpoint.connect(ConnectionFactory(request.flow, connection))
         connecting.addTimeout(self._dial_timeout, self._clock)
         begun = self._clock.seconds()
         try:
@@ -215,12 +257,6 @@ class Forward:
             raise UpstreamUnreachable() from None
         connection.dialled = max(self._clock.seconds() - begun, MICROSECOND)
         return connection
-
-    def _connection(self, target: Any, upstream: Upstream) -> Any:
-        """What is to be connected to the target."""
-        # a connection that was opened in one visitor's name is not for another
-        pool = None if upstream.proxy_protocol else self._pool
-        return UpstreamConnection(target, self._clock, pool, self._idle_timeout)
 
 
 class _Never:
@@ -247,10 +283,11 @@ class _Conversing(Forward):
         )
         self._make = make
 
-    def _connection(self, target: Any, upstream: Upstream) -> Any:
-        return self._make(self._idle_timeout)
+    def _reach(self, request: Any, target: Any) -> Any:
+        endpoint = opened(target, getattr(target, "upstream", _PLAIN), request, self._clock)
+        return self._dialled(request, endpoint, self._make(self._idle_timeout))
 
-    def _start(self, connection: Any, request: Any, target: Any, candidates: Iterator[Any]) -> None:
+    def _start(self, connection: Any, request: Any, target: Any, candidates: Iterator[Any], before: Any = None) -> None:
         request.flow.dialled = connection.dialled
         connection.start(request)
 

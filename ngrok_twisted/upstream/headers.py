@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from typing import AbstractSet, Any, Iterable, Sequence
 
+from ngrok_twisted.errors import BadRequest
 from ngrok_twisted.upstream.memo import Memo, size_of
-from ngrok_twisted.upstream.syntax import Fields, MalformedMessage, tokens
+from ngrok_twisted.upstream.syntax import TOKEN, Fields, MalformedMessage, tokens
 from ngrok_twisted.wrapper import HeadEdit
 
 # What is done with a field of a request, by its lower-case name.
@@ -36,28 +37,28 @@ _REQUEST_FIELDS: dict[bytes, int] = {
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]*)(.*)", re.DOTALL)
 
 
-class _Passed:
+class Passed:
     """
     What of a visitor's fields goes upstream, whatever the rest of the request.
 
-    :ivar block: their lines, each ended, but for those below.
-    :ivar ends: how many line ends there are in it.
+    :ivar fields: they, in order, but for those below.
     :ivar forwarded_for: what the visitor sent for ``X-Forwarded-For``, and so on; empty if nothing.
     :ivar has_length: there was a ``Content-Length``.
     :ivar trailers: there was ``TE: trailers``.
     """
 
-    __slots__ = ("block", "ends", "forwarded_for", "forwarded_proto", "forwarded_host", "has_length", "trailers")
+    __slots__ = ("fields", "forwarded_for", "forwarded_proto", "forwarded_host", "has_length", "trailers")
 
-    def __init__(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
-        lines: list[bytes] = []
+    def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
+        kept: Fields = []
         forwarded_for = forwarded_proto = forwarded_host = b""
         self.has_length = self.trailers = False
         kind_of = _REQUEST_FIELDS.get
-        for name, value in fields:
+        for field in fields:
+            name, value = field
             kind = kind_of(name.lower())
             if kind is None:
-                lines.append(name + b": " + value + b"\r\n")
+                kept.append(field)
             elif kind == _FOR:
                 forwarded_for = forwarded_for + b", " + value if forwarded_for else value
             elif kind == _PROTO:
@@ -66,24 +67,49 @@ class _Passed:
                 forwarded_host = forwarded_host or value
             elif kind == _LENGTH:
                 self.has_length = True
-            elif kind == _TE and b"trailers" in tokens(value):
-                lines.append(b"TE: trailers\r\n")
+            elif kind == _TE and not self.trailers and b"trailers" in tokens(value):
+                kept.append((b"TE", b"trailers"))
                 self.trailers = True
-        self.block = b"".join(lines)
-        self.ends = len(lines)
+        self.fields = kept
         self.forwarded_for = forwarded_for
         self.forwarded_proto = forwarded_proto
         self.forwarded_host = forwarded_host
 
 
-def _pass_on(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[_Passed, int]:
-    passed = _Passed(fields)
+class _Lines(Passed):
+    """
+    The same for HTTP/1.1.
+
+    :ivar block: the lines of the fields, each ended.
+    :ivar ends: how many line ends there are in it.
+    """
+
+    __slots__ = ("block", "ends")
+
+    def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
+        """
+        :raises BadRequest: a name or a value would be read as something else.
+        """
+        super().__init__(fields)
+        kept, self.fields = self.fields, []
+        self.block = b"".join([name + b": " + value + b"\r\n" for name, value in kept])
+        self.ends = len(kept)
+        if _FIELD_LINES.fullmatch(self.block) is None or self.block.count(b"\n") != self.ends:
+            raise BadRequest("The request has a header that HTTP/1.1 cannot carry.")
+
+
+# Lines of fields, and nothing that somebody could read as more of them, or as other ones.
+_FIELD_LINES = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [\t\x20-\x7e\x80-\xff]*\r\n)*")
+
+
+def _pass_on(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[_Lines, int]:
+    passed = _Lines(fields)
     return passed, size_of(fields) + len(passed.block)
 
 
-def _pass_on_without(question: tuple[frozenset[bytes], tuple[tuple[bytes, bytes], ...]]) -> tuple[_Passed, int]:
+def _pass_on_without(question: tuple[frozenset[bytes], tuple[tuple[bytes, bytes], ...]]) -> tuple[_Lines, int]:
     removed, fields = question
-    passed = _Passed(without_named(fields, removed))
+    passed = _Lines(without_named(fields, removed))
     return passed, size_of(fields) + len(passed.block)
 
 
@@ -93,7 +119,7 @@ _PASSED = Memo(_pass_on)
 _PASSED_WITHOUT = Memo(_pass_on_without)
 
 # What the edge adds, in the order in which it stands behind the visitor's fields.
-_FORWARDED = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
+FORWARDED = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
 
 
 def request_head(
@@ -122,8 +148,11 @@ def request_head(
     :param length: of the body in bytes; ``None`` for chunked.
     :param upgrade: the protocol to upgrade to, or empty.
     :param edit: what modules change in all of it but the framing.
+    :raises BadRequest: a visitor who does not speak HTTP/1.1 sent what would be read as something else in it.
     :raises MalformedMessage: a module put a line end into a field.
     """
+    if b" " in target or TOKEN.fullmatch(method) is None:
+        raise BadRequest("The request line is not valid HTTP.")
     passed = _PASSED_WITHOUT[edit.removed, tuple(fields)] if edit is not None else _PASSED[tuple(fields)]
     forwarded_for, forwarded_proto = passed.forwarded_for, passed.forwarded_proto
     lines = [
@@ -151,13 +180,13 @@ def request_head(
 
 def _apply(edit: HeadEdit, lines: list[bytes], block: bytes) -> None:
     """
-    Change the lines of a head: the request line, ``Host``, and those of `_FORWARDED`, the first of them behind the block.
+    Change the lines of a head: the request line, ``Host``, and those of `FORWARDED`, the first of them behind the block.
     """
     if edit.host:
         lines[1] = b"Host: " + edit.host
-    if not edit.removed.isdisjoint(_FORWARDED):
+    if not edit.removed.isdisjoint(FORWARDED):
         forwarded = (lines[2][len(block) :], lines[3], lines[4])
-        kept = [line for name, line in zip(_FORWARDED, forwarded) if name not in edit.removed]
+        kept = [line for name, line in zip(FORWARDED, forwarded) if name not in edit.removed]
         if kept:
             kept[0] = block + kept[0]
         elif block:
@@ -175,11 +204,11 @@ def joined(lines: list[bytes], more: int = 0) -> bytes:
     Lines made into a head.
 
     :param more: how many lines more there are than elements, since some hold several.
-    :raises MalformedMessage: one of them holds a line end: it would be read as two.
+    :raises MalformedMessage: one of them holds a line end, and would be read as two; or a NUL, where some readers stop.
     """
     head = b"\r\n".join(lines) + b"\r\n\r\n"
     ends = len(lines) + 1 + more
-    if head.count(b"\n") != ends or head.count(b"\r") != ends:
+    if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head:
         raise MalformedMessage("line end in a field")
     return head
 

@@ -40,6 +40,16 @@ def opened(
     return endpoint
 
 
+def variant_of(upstream: Upstream, request: Any) -> bytes:
+    """
+    What makes a connection for this request differ from one for another to the same target: the name that TLS asks for, and
+    the PROXY header. Requests with the same can share one.
+    """
+    name = (upstream.tls_name or request.flow.host) if upstream.tls else ""
+    header = _proxy_header(upstream.proxy_protocol, request) if upstream.proxy_protocol else b""
+    return name.encode() + b"\n" + header
+
+
 def _proxy_header(version: int, request: Any) -> bytes:
     flow = request.flow
     local = request.getHost()

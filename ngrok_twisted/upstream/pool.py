@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ngrok_twisted.upstream.http2_pool import SharedConnections
+
 SECONDS = 1.0
 
 # Per target, at rest. A burst leaves more, and they are kept until the next look: closing them at once would have the
@@ -29,6 +31,8 @@ FRESH = 2 * SECONDS
 class Pool:
     """
     Idle connections, by target, the last used first. A target is remembered only while it has idle connections.
+
+    :ivar shared: `SharedConnections` to those targets that speak HTTP/2.
     """
 
     def __init__(self, clock: Any, *, max_idle: int = MAX_IDLE, idle_timeout: float = IDLE_TIMEOUT) -> None:
@@ -42,6 +46,7 @@ class Pool:
         self._idle_timeout = idle_timeout
         self._idle: dict[Any, list[Any]] = {}
         self._sweep: Any = None
+        self.shared = SharedConnections(clock)
 
     def __len__(self) -> int:
         return sum(map(len, self._idle.values()))
@@ -87,11 +92,13 @@ class Pool:
 
     def forget(self, target: Any) -> None:
         """A target is gone: close its idle connections, which would keep its agent waiting."""
+        self.shared.forget(target)
         for connection in self._idle.pop(target, ()):
             connection.close()
 
     def close(self) -> None:
-        """Close every idle connection."""
+        """Close every idle connection, and the others when they have answered."""
+        self.shared.close()
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None

@@ -14,9 +14,11 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ngrok_twisted.errors import BadRequest
 from ngrok_twisted.interfaces import IRequestBody
 from ngrok_twisted.upstream.chunked import encode_trailers
 from ngrok_twisted.upstream.headers import request_head
+from ngrok_twisted.upstream.syntax import MalformedMessage
 from ngrok_twisted.wrapper import HeadEdit
 
 # What a connection is at: nothing; waiting for a response's head; in a body of one of three framings; raw; closed.
@@ -30,7 +32,10 @@ class RequestSender:
     :ivar target: what it is connected to.
     :ivar request: the `EdgeRequest` it serves now, or ``None``.
     :ivar dialled: seconds that it took to connect; 0.0 once it has served a request.
+    :ivar unprocessed: never true: nobody can vouch in HTTP/1.1 that a request was not looked at.
     """
+
+    unprocessed = False
 
     __slots__ = (
         "transport",
@@ -69,6 +74,13 @@ class RequestSender:
         self._paused = False
         self._full = False
 
+    def repeats(self, before: RequestSender) -> None:
+        """
+        Before `start`: the request is sent again.
+
+        :param before: the connection that failed; nothing of the body was consumed.
+        """
+
     def start(self, request: Any, upstream: Any, failed: Any) -> None:
         """
         Send a request, and pass its response on.
@@ -93,7 +105,7 @@ class RequestSender:
             length=length,
             upgrade=request.upgrade_to,
             expects_continue=request.expects_continue,
-            edit=_edit_of(request) if request.edits else None,
+            edit=edit_of(request) if request.edits else None,
         )
         self.request = request
         self._failed = failed
@@ -115,8 +127,8 @@ class RequestSender:
 
     def bodyReceived(self, data: Any) -> None:
         """IRequestBody."""
-        if self._state == GONE:
-            return
+        if self._state == GONE or not data:
+            return  # a chunk of no bytes would be the end
         self._consumed = True
         self._watch.touch()
         parts = [b"%x\r\n" % len(data), data, b"\r\n"] if self._chunked_upload else [data]
@@ -131,7 +143,13 @@ class RequestSender:
         """IRequestBody."""
         self._uploaded = True
         if self._chunked_upload and self._state != GONE:
-            end = encode_trailers(trailers)
+            try:
+                end = encode_trailers(trailers)
+            except MalformedMessage:
+                request = self._detach()
+                self._drop()
+                request.fail(BadRequest("The request has a trailer that HTTP/1.1 cannot carry."))
+                return
             if self._pending is not None:
                 self._pending.append(end)
             else:
@@ -179,7 +197,7 @@ class RequestSender:
             (getattr(self.transport, "abortConnection", None) or self.transport.loseConnection)()
 
 
-def _edit_of(request: Any) -> HeadEdit:
+def edit_of(request: Any) -> HeadEdit:
     """What all modules together change in the head, now that it is known where it goes."""
     made = [make_edit(request) for make_edit in request.edits]
     return reduce(HeadEdit.then, made)

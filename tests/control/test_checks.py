@@ -72,7 +72,7 @@ class ServerTests(ConfigCase):
         self.assertProblem("access_log: /tmp\n", "1: access_log: /tmp is a folder; name a file, or 'off'")
 
     def test_proxy_protocol(self) -> None:
-        """Load balancers are networks or addresses, each problem with its place; listeners are the four that there are."""
+        """Load balancers are networks or addresses, each problem with its place; listeners are the five that there are."""
         text = "proxy_protocol: {trusted: [10.0.0.0/8, 2001:db8::7, 192.0.2.1/24, lb.example.com]}\n"
         said = [problem.partition(": ")[2] for problem in self.problems(text)]
         self.assertEqual(
@@ -82,7 +82,7 @@ class ServerTests(ConfigCase):
                 "proxy_protocol.trusted[3]: 'lb.example.com' is not a CIDR block such as 192.0.2.0/24 or 2001:db8::/32",
             ],
         )
-        self.assertEqual(self.problems("proxy_protocol: {trusted: 10.0.0.7, listeners: [https, tcp]}\n"), [])
+        self.assertEqual(self.problems("proxy_protocol: {trusted: 10.0.0.7, listeners: [https, agent, tcp]}\n"), [])
         self.assertEqual(len(self.problems("proxy_protocol: {trusted: 10.0.0.7, listeners: [api]}\n")), 1)
 
     def test_metrics_listeners(self) -> None:
@@ -102,6 +102,9 @@ class ServerTests(ConfigCase):
         said = "must be a plain listener such as tcp:443: the edge reads TLS itself, not behind haproxy:"
         said += " (PROXY headers are what proxy_protocol.trusted is for)"
         self.assertProblem("listen:\n  https: haproxy:tcp:443\n", f"2: listen.https[0]: {said}")
+        self.assertProblem(
+            "listen:\n  agent: haproxy:tcp:4443\n", f"2: listen.agent[0]: {said.replace('tcp:443', 'tcp:4443')}"
+        )
         self.assertEqual(self.problems("listen:\n  http: haproxy:tcp:80\n  ssh: haproxy:tcp:22\n"), [])
         self.assertIn("names no listener", self.problems("listen: {}\n")[0])
 
@@ -127,6 +130,12 @@ class ServerTests(ConfigCase):
         said = "is a time in seconds, more than 0 and at most 86400"
         self.assertProblem("timeouts: {http_idle: 0}\n", f"1: timeouts.http_idle: {said}")
         self.assertProblem("timeouts: {stream_idle: 300000}\n", f"1: timeouts.stream_idle: {said}")
+        self.assertProblem("agent: {max_streams: 0}\n", "1: agent.max_streams: must be at least 1")
+        self.assertProblem(
+            "agent: {max_streams: 512}\n",
+            "1: agent.max_streams: must be at most 510: some agents end at 512, their own included",
+        )
+        self.assertProblem("agent: {login_grace_seconds: 0}\n", f"1: agent.login_grace_seconds: {said}")
 
     def test_texts(self) -> None:
         """Descriptions and metadata have the lengths that ngrok's API allows, in bytes."""

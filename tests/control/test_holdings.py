@@ -23,8 +23,8 @@ class HoldingsTests(SynchronousTestCase):
         session = FakeSession("ts_1")
         grant = granted(session, CLAIM, None, "https://a.example")
         self.assertEqual((grant.session_id, grant.url, grant.claim), ("ts_1", "https://a.example", CLAIM))
-        holding = Holding(grant, session, None, True)
-        self.assertIs(holding.grant, grant)
+        self.assertFalse(Holding(grant, session, None).random)
+        self.assertTrue(Holding(granted(session, CLAIM, None, "", True), session, None).random)
 
     def test_queue(self) -> None:
         """All ports of a name share one queue; each TCP port has its own."""

@@ -10,8 +10,12 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.control.config import AuthorizedKey, Listen, PortRange
+from ngrok_twisted.control.first_key import FIRSTS
 from ngrok_twisted.control.load import ipv6_loopback, load
+from ngrok_twisted.control.names import DEFAULT_ACCOUNT, account_id
+from ngrok_twisted.control.seed import with_firsts
 from ngrok_twisted.errors import InvalidConfig
+from ngrok_twisted.iam.tokens import matches
 from tests.control.declaring import KEY, OTHER_KEY, ConfigCase, make_host_key, make_pair
 
 #: Section 3 of the contract, without what is not built.
@@ -64,6 +68,7 @@ class EmbeddedTests(SynchronousTestCase):
         self.assertEqual(config.listen.https, ("tcp:8443:interface=127.0.0.1", r"tcp:8443:interface=\:\:1"))
         self.assertEqual(config.listen.http, ("tcp:8080:interface=127.0.0.1", r"tcp:8080:interface=\:\:1"))
         self.assertEqual(config.listen.ssh, ("tcp:2222:interface=127.0.0.1", r"tcp:2222:interface=\:\:1"))
+        self.assertEqual(config.listen.agent, ("tcp:4443:interface=127.0.0.1", r"tcp:4443:interface=\:\:1"))
         self.assertEqual((config.tcp.host, config.tcp.interface), ("localhost", "127.0.0.1"))
         self.assertEqual(config.tcp.ports, PortRange(20000, 20999))
         self.assertEqual(config.state, str(self.home / "var"))
@@ -78,6 +83,7 @@ class EmbeddedTests(SynchronousTestCase):
                 https=("tcp:8443:interface=127.0.0.1",),
                 http=("tcp:8080:interface=127.0.0.1",),
                 ssh=("tcp:2222:interface=127.0.0.1",),
+                agent=("tcp:4443:interface=127.0.0.1",),
                 api=("tcp:4040:interface=127.0.0.1",),
             ),
         )
@@ -97,6 +103,25 @@ class EmbeddedTests(SynchronousTestCase):
         )
         self.assertEqual(len(config.warnings), 1)
         self.assertIn("authorized_keys:4: this key may not connect: The line has options", config.warnings[0])
+
+    def test_firsts(self) -> None:
+        """The tokens that were made at the first start let their owner in; one that cannot be used is a problem."""
+        config = load(None, {}, self.home, folder=self.home, ipv6=False)
+        self.assertEqual(config.firsts, dict.fromkeys(FIRSTS, ""))
+        (self.home / "var").mkdir()
+        tokens = {first: first.make(self.home / "var", os.urandom) for first in FIRSTS}
+        again = load(None, {}, self.home, folder=self.home, ipv6=False)
+        self.assertEqual(again.firsts, tokens)
+        made = {record.id: record for record in again.declared.records}
+        for first, token in tokens.items():
+            record = made[first.id]
+            self.assertIs(type(record), first.cls)
+            self.assertTrue(matches(token, record.token_hash))  # type: ignore[attr-defined]
+            self.assertEqual((record.account_id, record.declared), (account_id(DEFAULT_ACCOUNT), True))
+            self.assertNotIn(token, repr(again))
+        self.assertEqual([*with_firsts(config, tokens).declared.records], [*again.declared.records])
+        (self.home / "var" / "authtoken").write_text("short")
+        self.assertRaises(InvalidConfig, load, None, {}, self.home, folder=self.home, ipv6=False)
 
     def test_no_keys(self) -> None:
         """Without any key there is a warning that says what to do."""
@@ -199,13 +224,13 @@ class LoadTests(ConfigCase):
     def test_not_built(self) -> None:
         """What this version cannot do is refused with its line, never ignored."""
         problems = self.problems(
-            "listen:\n  ssh: tcp:22\n\n  agent: tcp:4443\n" "acme: {email: me@example.com}\ntls: {issuer: acme}\n"
+            "ssh:\n  max_forwards: 3\n\n  direct_tcpip: true\nacme: {email: me@example.com}\ntls: {issuer: acme}\n"
         )
         paths = [problem.split(": ")[:2] for problem in problems]
         self.assertEqual(
             paths,
             [
-                ["4", "listen.agent"],
+                ["4", "ssh.direct_tcpip"],
                 ["5", "acme"],
                 ["6", "tls.issuer"],
             ],

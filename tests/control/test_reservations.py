@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from random import Random
-from typing import Any
+from typing import Any, Callable
 
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -16,7 +16,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from ngrok_twisted.claim import Claim, Grant
+from ngrok_twisted.claim import Claim, Former, Grant
 from ngrok_twisted.control.ownership import ReservationSettings
 from ngrok_twisted.control.reservations import PORT_ATTEMPTS, PUBLISH_TIMEOUT, Reservations
 from ngrok_twisted.errors import Refused
@@ -54,12 +54,16 @@ class Case(SynchronousTestCase):
         self.clock.advance(1_700_000_000)
         self.edge = FakeEdge()
         self.records = Snapshot()
-        self.reservations = Reservations(
-            self.settings, lambda: self.records, self.edge.publish, self.clock, Random(7), Random(8).randbytes
-        )
+        self.start(self.settings)
         self.a, self.b = FakeSession("ts_a"), FakeSession("ts_b")
         self.mate = FakeSession("ts_mate", credential="c2")
         self.stranger = FakeSession("ts_stranger", "ac_2", "c3")
+
+    def start(self, settings: ReservationSettings = SETTINGS, seed: int = 7) -> None:
+        """Begin, or begin again, with nothing remembered."""
+        self.reservations = Reservations(
+            settings, lambda: self.records, self.edge.publish, self.clock, Random(seed), Random(seed + 1).randbytes
+        )
 
     def write(self, *records: Record) -> None:
         """Write records."""
@@ -638,6 +642,288 @@ class RandomNameTests(Case):
         self.assertEqual(self.host(first), self.host(second))
 
 
+class FormerTests(Case):
+    """What a token proves that a wish had before, to a server that remembers nothing."""
+
+    RANDOM = Claim(proto="https")
+    seed = 100
+
+    def former(self, grant: Grant, random: bool = True, **changes: Any) -> Former:
+        """What a token says of this grant."""
+        assert grant.endpoint is not None
+        endpoint = grant.endpoint
+        former = Former(endpoint_id=endpoint.id, host=endpoint.host, port=endpoint.port, random=random)
+        return replace(former, **changes)
+
+    def restart(self) -> None:
+        """Another process, which draws other names and ids."""
+        self.edge.live.clear()
+        self.seed += 2
+        self.start(seed=self.seed)
+
+    def place(self, grant: Grant) -> tuple[str, str, int]:
+        """The id, host and port of a grant."""
+        assert grant.endpoint is not None
+        return grant.endpoint.id, grant.endpoint.host, grant.endpoint.port
+
+    def test_restart(self) -> None:
+        """A random name, a random port and a name that was asked for are had again, with their ids, after a restart."""
+        for claim, random in ((self.RANDOM, True), (Claim(proto="tcp"), True), (APP, False)):
+            before = self.granted(self.a, claim)
+            self.restart()
+            again = self.granted(self.b, claim, former=self.former(before, random))
+            self.assertEqual(self.place(again), self.place(before))
+            self.assertEqual(again.url, before.url)
+            self.restart()
+
+    def test_named(self) -> None:
+        """An agent that sends back the place it was given has it as a random one: a port need not be reserved for it."""
+        name, port = self.granted(self.a, self.RANDOM), self.granted(self.a, Claim(proto="tcp"))
+        self.restart()
+        for before, proto in ((name, "https"), (port, "tcp")):
+            id, host, number = self.place(before)
+            claim = Claim(proto=proto, host=host, port=number, former=self.former(before))
+            again = self.granted(self.b, claim)
+            self.assertEqual(self.place(again), (id, host, number))
+        self.assertEqual(len(self.edge.live), 2)
+
+    def test_unproven(self) -> None:
+        """Without proof a port is not given again, and a name only by the rules for names."""
+        _, host, port = self.place(self.granted(self.a, Claim(proto="tcp")))
+        self.restart()
+        self.refused(1116, self.b, Claim(proto="tcp", host=host, port=port))
+
+    def test_not_by_chance(self) -> None:
+        """What was had by name is had again by the rules for names alone."""
+        self.write(ReservedDomain(id="1", account_id="ac_1", domain="shop.example"))
+        shop = Claim(proto="https", host="shop.example")
+        before = self.granted(self.a, shop)
+        self.records = Snapshot()
+        self.restart()
+        self.refused(319, self.a, shop, former=self.former(before, random=False))
+
+    def test_something_else(self) -> None:
+        """Proof of one place is none of another."""
+        before = self.granted(self.a, Claim(proto="tcp"))
+        _, host, port = self.place(before)
+        self.restart()
+        other = 2000 + (port + 1) % 4
+        self.refused(1116, self.a, Claim(proto="tcp", host=host, port=other, former=self.former(before)))
+        self.assertEqual(self.granted(self.a, APP, former=self.former(before)).url, "https://app.base.example:8443")
+
+    def test_rights(self) -> None:
+        """A credential that may have no random names any more has none by its past."""
+        former = self.former(self.granted(self.a, self.RANDOM))
+        self.restart()
+        narrow = FakeSession("ts_n", acl=("bind:*.base.example",))
+        self.refused(316, narrow, self.RANDOM, former=former)
+        self.refused(316, narrow, self.RANDOM, host=former.host, former=former)
+
+    def test_given_to_another(self) -> None:
+        """Where somebody else has the place by now, another random one is given, and nothing is taken from anybody."""
+        for proto in ("https", "tcp"):
+            before = self.granted(self.a, Claim(proto=proto))
+            self.restart()
+            theirs = self.granted(self.stranger, Claim(proto=proto, former=self.former(before, endpoint_id="")))
+            again = self.granted(self.a, Claim(proto=proto, former=self.former(before)), takeover="always")
+            self.assertEqual(self.place(again)[0], self.place(before)[0])
+            self.assertNotEqual(again.url, before.url)
+            self.assertEqual(theirs.url, before.url)
+            self.assertEqual(self.stranger.revoked, [])
+            self.restart()
+
+    def test_reserved_by_another(self) -> None:
+        """So it is where another account has reserved it by now; what the own account has reserved is its own."""
+        for account, same in (("ac_2", False), ("ac_1", True)):
+            for proto in ("https", "tcp"):
+                before = self.granted(self.a, Claim(proto=proto))
+                _, host, port = self.place(before)
+                self.restart()
+                record: Record = ReservedAddr(id="1", account_id=account, host=host, port=port)
+                if proto == "https":
+                    record = ReservedDomain(id="1", account_id=account, domain=host)
+                self.write(record)
+                again = self.granted(self.a, Claim(proto=proto, former=self.former(before)))
+                self.assertEqual(again.url == before.url, same, (account, proto))
+                self.reservations.recheck(self.records)
+                self.assertEqual(self.a.revoked, [])
+                self.records = Snapshot()
+                self.restart()
+
+    def test_other_settings(self) -> None:
+        """A place that this server would not draw any more, since it was set up anew, gives way to one that it does."""
+        name, port = self.granted(self.a, self.RANDOM), self.granted(self.a, Claim(proto="tcp"))
+        self.start(
+            replace(SETTINGS, base_domain="new.example", tcp_host="tcp.new.example", tcp_ports=range(3000, 3001))
+        )
+        for before, proto, wanted in ((name, "https", ".new.example:8443"), (port, "tcp", "tcp.new.example:3000")):
+            _, host, number = self.place(before)
+            for claim in (Claim(proto=proto), Claim(proto=proto, host=host, port=number)):
+                again = self.granted(self.a, claim, former=self.former(before))
+                self.assertTrue(again.url.endswith(wanted), again.url)
+                self.reservations.release(again)
+
+    def test_dead_session(self) -> None:
+        """The place is taken over from a dead session of the same credential; a live one keeps it."""
+        before = self.granted(self.a, self.RANDOM)
+        again = self.granted(self.b, self.RANDOM, former=self.former(before))
+        self.assertNotEqual(again.url, before.url)
+        self.reservations.release(again)
+        self.a.alive = False
+        again = self.granted(self.b, self.RANDOM, former=self.former(before))
+        self.assertEqual(self.place(again), self.place(before))
+        self.assertEqual([grant for grant, _ in self.a.revoked], [before])
+        self.assertEqual(list(self.edge.live.values()), [again.endpoint])
+
+    def test_id_in_use(self) -> None:
+        """An id that is live, about to be, or stored is not given twice; once it is free it is."""
+        former = self.former(self.granted(self.a, APP), random=False)
+        ids = [self.place(self.granted(self.a, APP, label=label, former=former))[0] for label in ("b", "c")]
+        self.assertEqual(len({former.endpoint_id, *ids}), 3)
+        self.restart()
+        self.edge.slow = True
+        claims = [self.claim(self.a, APP, label=label, former=former) for label in ("b", "c")]
+        self.edge.turn()
+        first, second = map(self.successResultOf, claims)
+        self.assertEqual(self.place(first)[0], former.endpoint_id)
+        self.assertNotEqual(self.place(second)[0], former.endpoint_id)
+        self.edge.slow = False
+        self.reservations.release(first)
+        again = self.granted(self.a, APP, label="d", former=former)
+        self.assertEqual(self.place(again)[0], former.endpoint_id)
+        self.restart()
+        self.write(Endpoint(id=former.endpoint_id, proto="https", host="x.example", port=443, type="cloud"))
+        self.assertNotEqual(self.place(self.granted(self.a, APP, former=former))[0], former.endpoint_id)
+
+    def test_id_free_again(self) -> None:
+        """An id counts as in use by nobody whose claim came to nothing."""
+        former = self.former(self.granted(self.a, APP), random=False)
+        self.restart()
+        self.edge.refuses = lambda endpoint: True
+        self.refused(None, self.a, APP, former=former)
+        self.edge.refuses = lambda endpoint: False
+        self.edge.slow = True
+        claiming = self.claim(self.a, APP, former=former)
+        claiming.cancel()
+        self.failureResultOf(claiming, CancelledError)
+        self.edge.slow = False
+        self.assertEqual(self.place(self.granted(self.a, APP, former=former))[0], former.endpoint_id)
+
+    def test_labels(self) -> None:
+        """A labelled tunnel has no place to come back to."""
+        claim = Claim(proto="labels", labels={"app": "web"})
+        former = Former(endpoint_id="", host="", port=0, random=False)
+        self.assertEqual(self.granted(self.a, claim, former=former).url, "")
+
+
+class AmendTests(Case):
+    """What is changed while it is online."""
+
+    def amend(self, grant: Grant, **changes: Any) -> Deferred[Grant]:
+        """Ask for a change."""
+        return self.reservations.amend(grant, replace(grant.claim, **changes))
+
+    def amended(self, grant: Grant, **changes: Any) -> Grant:
+        """What stands in the place of the grant at once."""
+        return self.successResultOf(self.amend(grant, **changes))
+
+    def served(self) -> list[Endpoint]:
+        """What the edge serves."""
+        return list(self.edge.live.values())
+
+    def test_changed(self) -> None:
+        """The endpoint keeps its id, place and age; the new grant is the one that counts."""
+        other = self.granted(self.a, label="other")
+        old = self.granted(self.a, description="old")
+        last = self.granted(self.a, label="last")
+        self.clock.advance(60)
+        changes: dict[str, Any] = {"description": "d", "metadata": "m", "name": "n", "traffic_policy": "{}"}
+        new = self.amended(old, **changes, pooling=True)
+        assert old.endpoint is not None
+        wanted = replace(old.endpoint, **changes, pooling_enabled=True, updated_at=1_700_000_060)
+        self.assertEqual(new.endpoint, wanted)
+        self.assertEqual(self.edge.live[wanted.id], wanted)
+        self.assertEqual((new.url, new.session_id), (old.url, old.session_id))
+        self.assertEqual(new.claim, replace(old.claim, **changes, pooling=True))
+        self.assertEqual(self.reservations.listing("ac_1"), (other, new, last))
+        self.reservations.revoke(old, "late")
+        self.assertEqual(self.a.revoked, [])
+        self.reservations.revoke(new, "stopped")
+        self.assertEqual(self.a.revoked, [(new, "stopped")])
+        self.assertNotIn(wanted.id, self.edge.live)
+
+    def test_nothing_else(self) -> None:
+        """Whatever else a claim says, the place and what stands before the service stay."""
+        old = self.granted(self.a)
+        new = self.successResultOf(self.reservations.amend(old, Claim(proto="tls", host="else.example", metadata="m")))
+        assert old.endpoint is not None
+        self.assertEqual(new.endpoint, replace(old.endpoint, metadata="m", updated_at=1_700_000_000))
+        self.assertEqual(new.claim, replace(old.claim, metadata="m"))
+
+    def test_refused(self) -> None:
+        """A change that the edge cannot serve is refused, and nothing of it is in force."""
+        old = self.granted(self.a)
+        self.edge.refuses = lambda endpoint: bool(endpoint.traffic_policy)
+        refusal = self.failureResultOf(self.amend(old, traffic_policy="bad", metadata="m"), Refused)
+        self.assertEqual(refusal.value.message, "the port is taken")
+        self.assertEqual((self.served(), self.reservations.listing("ac_1")), ([old.endpoint], (old,)))
+        self.amended(old, metadata="m")
+
+    def test_slow(self) -> None:
+        """A change that is not served in time, or that is given up, is undone."""
+        old = self.granted(self.a)
+        self.edge.slow = True
+        for give_up in (lambda changing: self.clock.advance(PUBLISH_TIMEOUT), lambda changing: changing.cancel()):
+            changing = self.amend(old, metadata="m")
+            give_up(changing)
+            self.failureResultOf(changing, Refused, CancelledError)
+            self.edge.turn()
+            self.assertEqual((self.served(), self.reservations.listing("ac_1")), ([old.endpoint], (old,)))
+
+    def test_gone(self) -> None:
+        """What is gone, or goes meanwhile, is not changed and does not come back."""
+        old = self.granted(self.a)
+        self.edge.slow = True
+        changing = self.amend(old, metadata="m")
+        self.reservations.release(old)
+        self.edge.turn()
+        self.assertEqual(self.failureResultOf(changing, Refused).value.code, 333)
+        self.assertEqual(self.failureResultOf(self.amend(old, metadata="m"), Refused).value.code, 333)
+        self.assertEqual(self.served(), [])
+
+    def test_one_after_the_other(self) -> None:
+        """Of two changes of one grant the second is refused: it was made of what is no longer so."""
+        old = self.granted(self.a)
+        self.edge.slow = True
+        first, second = self.amend(old, metadata="1"), self.amend(old, metadata="2")
+        self.edge.turn()
+        new = self.successResultOf(first)
+        self.clock.advance(0)
+        self.assertEqual(self.failureResultOf(second, Refused).value.code, 333)
+        self.assertEqual(self.served(), [new.endpoint])
+
+    def test_pool(self) -> None:
+        """Who leaves a pool in which others are is refused; alone one may, and then nobody else joins."""
+        first, second = self.granted(self.a, POOLED), self.granted(self.b, POOLED)
+        refusal = self.failureResultOf(self.amend(first, pooling=False), Refused).value
+        self.assertEqual(refusal.code, 334)
+        self.reservations.release(second)
+        self.amended(first, pooling=False)
+        self.refused(334, self.mate, POOLED)
+
+    def test_joining(self) -> None:
+        """Once pooling is on others may join."""
+        self.amended(self.granted(self.a), pooling=True)
+        self.granted(self.mate, POOLED)
+
+    def test_labels(self) -> None:
+        """Of a labelled tunnel what is said of it changes; the edge has nothing to do with it."""
+        old = self.granted(self.a, Claim(proto="labels", labels={"app": "web"}))
+        new = self.amended(old, metadata="m")
+        self.assertEqual((new.claim.metadata, new.endpoint), ("m", None))
+        self.assertEqual(self.reservations.listing("ac_1"), (new,))
+
+
 class AddressTests(Case):
     """TCP addresses."""
 
@@ -699,7 +985,7 @@ class AddressTests(Case):
 
     def test_requested(self) -> None:
         """Where ports may be asked for, a free one is given, and another's is not."""
-        self.reservations.settings = replace(SETTINGS, allow_requested_ports=True)
+        self.start(replace(SETTINGS, allow_requested_ports=True))
         self.assertEqual(self.port(port=2002), 2002)
         self.refused(334, self.stranger, self.TCP, port=2002)
         self.refused(1116, self.a, self.TCP, port=1999)
@@ -720,7 +1006,7 @@ class AddressTests(Case):
 
 class ReservationsMachine(RuleBasedStateMachine):
     """
-    Sessions that claim, leave, die and come back in any order, before an edge that is as slow as it likes.
+    Sessions that claim, change, leave, die and come back in any order, before an edge that is as slow as it likes.
     """
 
     SLOTS = st.integers(0, 4)
@@ -742,6 +1028,7 @@ class ReservationsMachine(RuleBasedStateMachine):
         self.sessions = [self.fresh(number) for number in range(5)]
         self.pending: dict[FakeSession, list[Deferred[None]]] = {}
         self.held: dict[FakeSession, list[Grant]] = {}
+        self.past: list[Grant] = []
 
     def fresh(self, number: int) -> FakeSession:
         """A new connection of one of three credentials in two accounts."""
@@ -754,20 +1041,59 @@ class ReservationsMachine(RuleBasedStateMachine):
     def claim(self, number: int, claim: Claim) -> None:
         """A session asks for something."""
         session = self.sessions[number]
-        claiming = self.reservations.claim(session, claim)
-        pending = self.pending.setdefault(session, [])
-        pending.append(claiming)  # type: ignore[arg-type]
 
         def granted(grant: Grant) -> None:
-            pending.remove(claiming)  # type: ignore[arg-type]
             self.held.setdefault(session, []).append(grant)
+            self.past.append(grant)
+
+        self.wait_for(session, self.reservations.claim(session, claim), granted)
+
+    @rule(number=SLOTS, claim=CLAIMS, which=st.integers(0, 99))
+    @precondition(lambda self: self.past)
+    def come_back(self, number: int, claim: Claim, which: int) -> None:
+        """A session asks for something, and proves what was granted once, which may well be somebody's now."""
+        grant = self.past[which % len(self.past)]
+        assert grant.endpoint is not None
+        id, host, port = grant.endpoint.id, grant.endpoint.host, grant.endpoint.port
+        former = Former(endpoint_id=id, host=host, port=port, random=grant.random)
+        self.claim(number, replace(claim, proto=grant.claim.proto, former=former))
+
+    @rule(number=SLOTS, which=st.integers(0, 9), pooling=st.booleans(), metadata=st.sampled_from("abc"))
+    def amend(self, number: int, which: int, pooling: bool, metadata: str) -> None:
+        """A session changes something that it has."""
+        session = self.sessions[number]
+        grants = self.held.get(session)
+        if not grants:
+            return
+        old = grants[which % len(grants)]
+        assert old in grants
+
+        def amended(new: Grant) -> None:
+            held = self.held[session]
+            held[held.index(old)] = new
+            assert new.endpoint is not None and (new.endpoint.metadata, new.endpoint.pooling_enabled) == (
+                metadata,
+                pooling,
+            )
+
+        changed = replace(old.claim, pooling=pooling, metadata=metadata)
+        self.wait_for(session, self.reservations.amend(old, changed), amended)
+
+    def wait_for(self, session: FakeSession, working: Deferred[Grant], done: Callable[[Grant], None]) -> None:
+        """Until it is done or refused; the session may end before."""
+        pending = self.pending.setdefault(session, [])
+        pending.append(working)  # type: ignore[arg-type]
+
+        def granted(grant: Grant) -> None:
+            pending.remove(working)  # type: ignore[arg-type]
+            done(grant)
 
         def refused(failure: Any) -> None:
             failure.trap(Refused, CancelledError)
-            pending.remove(claiming)  # type: ignore[arg-type]
+            pending.remove(working)  # type: ignore[arg-type]
 
-        claiming.addCallbacks(granted, refused)
-        claiming.addErrback(self.broken)
+        working.addCallbacks(granted, refused)
+        working.addErrback(self.broken)
 
     def broken(self, failure: Any) -> None:
         """Nothing else may happen."""
@@ -818,6 +1144,7 @@ class ReservationsMachine(RuleBasedStateMachine):
         """Nobody shares a place, except those of one account that all pool; a name is one account's."""
         grants = [grant for held in self.held.values() for grant in held]
         endpoints = [grant.endpoint for grant in grants if grant.endpoint is not None]
+        assert len({endpoint.id for endpoint in endpoints}) == len(endpoints)
         for one in endpoints:
             for other in endpoints:
                 if one is other or one.host != other.host:
@@ -843,8 +1170,8 @@ class ReservationsMachine(RuleBasedStateMachine):
         for _ in range(60):
             self.edge.turn()
             self.clock.advance(3)
-        held = {grant.endpoint.id for grants in self.held.values() for grant in grants if grant.endpoint}
-        assert held == set(self.edge.live)
+        endpoints = [grant.endpoint for grants in self.held.values() for grant in grants if grant.endpoint]
+        assert {endpoint.id: endpoint for endpoint in endpoints} == self.edge.live
         assert not any(self.pending.values())
         for number in range(5):
             self.disconnect(number)
@@ -854,6 +1181,7 @@ class ReservationsMachine(RuleBasedStateMachine):
         self.edge.turn()
         assert not self.edge.live
         assert not self.reservations._live and not self.reservations._at and not self.reservations._turns._turns
+        assert not self.reservations._ids
         assert not self.clock.getDelayedCalls()
 
 

@@ -145,6 +145,34 @@ class ControlTests(SynchronousTestCase):
         self.assertEqual(self.failureResultOf(bad, Refused).value.message, "port 20000 cannot be opened")
         self.assertEqual(self.ids(Endpoint), {"ep_good"})
 
+    def test_changed_in_place(self) -> None:
+        """A live endpoint is replaced by what has its id; a change that cannot be served leaves it as it was."""
+        self.control.publish(put=endpoint("ep_1"))
+        self.clock.advance(0)
+        changed = replace(endpoint("ep_1"), description="changed")
+        self.control.publish(put=changed)
+        self.clock.advance(0)
+        self.assertEqual(list(self.plane.applied[-1].all(Endpoint)), [changed])
+        self.patch(
+            self.plane, "check", lambda snapshot: [] if changed in snapshot.all(Endpoint) else [Problem("ep_1", "no")]
+        )
+        refused = self.control.publish(put=replace(changed, traffic_policy="bad"))
+        self.clock.advance(0)
+        self.assertEqual(self.failureResultOf(refused, Refused).value.message, "no")
+        self.assertEqual(list(self.plane.applied[-1].all(Endpoint)), [changed])
+        self.assertEqual(self.control.live, {"ep_1": changed})
+
+    def test_not_put_back(self) -> None:
+        """What was withdrawn does not come back because what came in its place under its id cannot be served."""
+        self.control.publish(put=endpoint("ep_1"))
+        self.clock.advance(0)
+        self.plane.refuse = {"ep_1": "no"}
+        self.control.publish(delete=endpoint("ep_1"))
+        refused = self.control.publish(put=replace(endpoint("ep_1"), description="another"))
+        self.clock.advance(0)
+        self.failureResultOf(refused, Refused)
+        self.assertEqual((self.ids(Endpoint), self.control.live), (set(), {}))
+
     def test_broken_plane(self) -> None:
         """When the edge breaks, nobody is told that an endpoint is served, and the old ones are kept."""
         self.control.publish(put=endpoint("ep_1"))

@@ -4,13 +4,24 @@ Tests of `ngrok_twisted.control.wishes`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.claim import Claim
+from ngrok_twisted.claim import Claim, Former
 from ngrok_twisted.control.ownership import Place, ReservationSettings
-from ngrok_twisted.control.wishes import check_permission, check_references, endpoint_of, url_of, wanted_place
+from ngrok_twisted.control.wishes import (
+    amended,
+    amended_claim,
+    check_permission,
+    check_references,
+    endpoint_of,
+    former_place,
+    is_by_chance,
+    url_of,
+    wanted_place,
+)
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.modules.mutual_tls import MutualTLSConfig
 from ngrok_twisted.records.base import Put, Snapshot
@@ -24,6 +35,60 @@ SETTINGS = ReservationSettings(
     tcp_ports=range(2000, 2010),
     public_ports={"https": 8443, "tls": 443, "http": None},
 )
+
+
+class FormerTests(SynchronousTestCase):
+    """What a claim had before."""
+
+    def former(self, proto: str, host: str, port: int, random: bool = True, **claim: Any) -> Claim:
+        """A claim with proof."""
+        return Claim(proto=proto, former=Former(endpoint_id="ep_1", host=host, port=port, random=random), **claim)
+
+    def test_by_chance(self) -> None:
+        """A claim that names nothing, or just what it had by chance, takes what it is given."""
+        place = Place("", "a.base.example", 443)
+        had = self.former("https", "a.base.example", 443)
+        self.assertTrue(is_by_chance(Claim(proto="https"), None))
+        self.assertTrue(is_by_chance(had, None))
+        self.assertTrue(is_by_chance(had, place))
+        self.assertFalse(is_by_chance(Claim(proto="https"), place))
+        self.assertFalse(is_by_chance(had, Place("", "b.base.example", 443)))
+        self.assertFalse(is_by_chance(had, Place("ac_1", "a.base.example", 443)))
+        self.assertFalse(is_by_chance(self.former("https", "a.base.example", 443, random=False), place))
+
+    def test_place(self) -> None:
+        """Only what the like of is still drawn is given again."""
+        for proto, host, port, given in (
+            ("https", "a.base.example", 443, True),
+            ("http", "a.base.example", 443, False),
+            ("https", "a.b.base.example", 443, False),
+            ("https", "base.example", 443, False),
+            ("https", "a.old.example", 443, False),
+            ("https", "tcp.base.example", 443, False),
+            ("tcp", "tcp.base.example", 2001, True),
+            ("tcp", "tcp.base.example", 1999, False),
+            ("tcp", "tcp.old.example", 2001, False),
+        ):
+            found = former_place(self.former(proto, host, port), SETTINGS)
+            self.assertEqual(found, Place("", host, port) if given else None, (proto, host, port))
+        self.assertIsNone(former_place(self.former("https", "a.base.example", 443, random=False), SETTINGS))
+        self.assertIsNone(former_place(Claim(proto="https"), SETTINGS))
+
+
+class AmendedTests(SynchronousTestCase):
+    """What may change while it is online."""
+
+    def test_amended(self) -> None:
+        """Texts, pooling and the policy; nothing else."""
+        before = Claim(proto="https", host="a.example", slot="0", forwards_to="x")
+        wanted = Claim(proto="tcp", description="d", metadata="m", name="n", pooling=True, traffic_policy="{}")
+        claim = amended_claim(before, wanted)
+        self.assertEqual((claim.proto, claim.host, claim.slot, claim.forwards_to), ("https", "a.example", "0", "x"))
+        old = endpoint_of(before, Place("", "a.example", 443), FakeSession("ts_1"), "ep_1", 5.0)
+        new = endpoint_of(claim, Place("", "a.example", 443), FakeSession("ts_1"), "ep_1", 5.0)
+        self.assertEqual(amended(old, claim, 7.0), replace(new, updated_at=7.0))
+        self.assertEqual((new.description, new.metadata, new.name), ("d", "m", "n"))
+        self.assertEqual((new.pooling_enabled, new.traffic_policy), (True, "{}"))
 
 
 class WantedPlaceTests(SynchronousTestCase):

@@ -43,10 +43,12 @@ class Certificates:
     One certificate for all names.
 
     :ivar asked: the names and options that were asked for.
+    :ivar issued: the same for certificates of many names.
     """
 
     def __init__(self) -> None:
         self.asked: list[tuple[str | None, TLSOptions]] = []
+        self.issued: list[tuple[tuple[str, ...], TLSOptions]] = []
         self.updates: list[Snapshot] = []
 
     def update(self, snapshot: Snapshot) -> None:
@@ -54,6 +56,10 @@ class Certificates:
 
     def context_for(self, name: str | None, options: TLSOptions = TLSOptions()) -> ssl.SSLContext:
         self.asked.append((name, options))
+        return _context(options)
+
+    def context_of(self, names: tuple[str, ...], options: TLSOptions = TLSOptions()) -> ssl.SSLContext:
+        self.issued.append((names, options))
         return _context(options)
 
 

@@ -160,10 +160,13 @@ class GroupTests(SynchronousTestCase):
         self.assertEqual(self.groups(*members, IPPolicy(id="ipp_1", account_id="ac_1")), {443: ("ep_1", "ep_2")})
 
     def test_told(self) -> None:
-        """The agent that came last to a place that cannot be served is told; a cloud endpoint has none."""
+        """The agent that came last to a place that cannot be served, or changed last, is told; a cloud endpoint has none."""
         error = LookupError("no")
         stored = endpoint("ep_3", type="cloud")
         named = told([endpoint("ep_1"), endpoint("ep_2"), stored], error)
         assert isinstance(named, Unservable)
         self.assertEqual((named.record_id, str(named)), ("ep_2", "no"))
         self.assertIs(told([stored], error), error)
+        named = told([endpoint("ep_1", created_at=1.0, updated_at=3.0), endpoint("ep_2", created_at=2.0)], error)
+        assert isinstance(named, Unservable)
+        self.assertEqual(named.record_id, "ep_1")

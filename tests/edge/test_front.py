@@ -42,6 +42,8 @@ class Owner(Protocol):
 class OnePlane:
     """A plane with one owner, who may turn visitors away."""
 
+    returning = None
+
     def __init__(self) -> None:
         self.asked: list[str | None] = []
         self.addresses: list[Any] = []

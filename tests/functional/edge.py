@@ -41,6 +41,9 @@ DOMAIN = "edge.localhost"
 TCP_HOST = f"tcp.{DOMAIN}"
 TCP_PORTS = 8
 
+# What ngrok's agents show; it has the form of the tokens that the server makes.
+AUTHTOKEN = "2tests0authtoken0of0the0edge_4Kd8sQw7Zx1Lm5Vt3Bn6R"
+
 
 def twistd() -> str:
     """The ``twistd`` that belongs to the interpreter of the tests."""
@@ -61,7 +64,8 @@ class Edge:
     """
     :ivar directory: holds ``config.yaml``, the keys, the log and ``state/``; removed by `remove`.
     :ivar key: the private key of the user who may connect.
-    :ivar https: the port of the TLS front; ``http``, ``ssh`` and ``api`` likewise; ``tcp`` is the range of public TCP ports.
+    :ivar https: the port of the TLS front; ``http``, ``ssh``, ``agent`` and ``api`` likewise; ``tcp`` is the range of public
+        TCP ports.
     """
 
     def __init__(
@@ -82,7 +86,7 @@ class Edge:
         :param environment: variables of the process instead of the usual ones.
         """
         self.directory = directory or Path(tempfile.mkdtemp(prefix="edge-"))
-        self.https, self.http, self.ssh, self.api = free_port(), free_port(), free_port(), free_port()
+        self.https, self.http, self.ssh, self.agent, self.api = (free_port() for _ in range(5))
         self.tcp = free_range(tcp_ports)
         self.key = self.directory / "user"
         if not self.key.exists():
@@ -131,11 +135,13 @@ class Edge:
         config: dict[str, Any] = {
             "domain": DOMAIN,
             "listen": {
-                name: f"tcp:{getattr(self, name)}:interface=127.0.0.1" for name in ("https", "http", "ssh", "api")
+                name: f"tcp:{getattr(self, name)}:interface=127.0.0.1"
+                for name in ("https", "http", "ssh", "agent", "api")
             },
             "tcp": {"host": TCP_HOST, "interface": "127.0.0.1", "ports": f"{self.tcp[0]}-{self.tcp[-1]}"},
             "state": "state",
             "ssh_credentials": [{"public_key": self.public_key}],
+            "credentials": [{"name": "agents", "token": AUTHTOKEN}],
             "reserved_domains": [{"domain": f"*.wild.{DOMAIN}"}],
             "reserved_addrs": [{"name": "db", "addr": f"{TCP_HOST}:{self.tcp[0]}"}],
         }

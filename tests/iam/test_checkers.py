@@ -13,14 +13,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from ngrok_twisted.authtoken_login import Authtoken, IAuthtoken, LoginRefused
 from ngrok_twisted.iam import checkers
 from ngrok_twisted.iam.checkers import (
     REFRESH_INTERVAL,
     REFRESH_TIMEOUT,
-    Authtoken,
     AuthtokenChecker,
-    IAuthtoken,
-    LoginRefused,
     SSHKeyChecker,
 )
 from ngrok_twisted.iam.realm import Realm

@@ -14,13 +14,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.trial.unittest import SynchronousTestCase
 
+from ngrok_twisted import schema
 from ngrok_twisted.backends.tunnel_group import TunnelGroupConfig
 from ngrok_twisted.errors import InvalidConfig
-from ngrok_twisted.modules.mutual_tls import MutualTLSConfig
+from ngrok_twisted.modules.mutual_tls import AgentsMutualTLSConfig, MutualTLSConfig
 from ngrok_twisted.modules.tls_termination import TLSTerminationConfig
 from ngrok_twisted.records.backend import Backend
-from ngrok_twisted.records.edge import BackendRef, HTTPSEdge, HTTPSEdgeRoute, TLSEdge, module
-from tests.edge.doubles import Tunnel
+from ngrok_twisted.records.edge import BackendRef, HTTPSEdge, HTTPSEdgeRoute, TLSEdge, module, module_types
+from tests.edge.doubles import Tunnel, endpoint
 from tests.modules.secure import SAYS, Visitor, authority, https_edge, real_edge
 from tests.tls.authority import Made
 from tests.tls.handshake import handshake
@@ -191,6 +192,41 @@ class MutualTLSTests(SynchronousTestCase):
         self.assertEqual([flow.proto for flow in self.edge.flows], ["tls"])
 
 
+class AgentTests(SynchronousTestCase):
+    """An endpoint of an agent, which may bring authorities along."""
+
+    def opens(self, config: AgentsMutualTLSConfig, *records: Any) -> list[bool]:
+        """Whether an endpoint can be asked with a certificate of each of the issuers, and without one."""
+        edge = real_edge()
+        edge.serve(*records, endpoint("ep_1", host=HOST, modules={"mutual_tls": module(config)}))
+        shown = (STAFF.issue("me"), PARTNERS.issue("me"), STRANGERS.issue("me"), None)
+        return [Visitor(edge, HOST, shows).ask(HOST) == [404] for shows in shown]
+
+    def test_brought_along(self) -> None:
+        """Those that came along count, whatever else stands in their text, beside those of the account."""
+        both = AgentsMutualTLSConfig(certificates=f"# staff\n{STAFF.pem}\n# partners\n{PARTNERS.pem}")
+        self.assertEqual(self.opens(both), [True, True, False, False])
+        one = AgentsMutualTLSConfig(certificates=STAFF.pem, certificate_authority_ids=("ca_1",))
+        self.assertEqual(self.opens(one, authority("ca_1", PARTNERS)), [True, True, False, False])
+        known = AgentsMutualTLSConfig(certificate_authority_ids=("ca_1",))
+        self.assertEqual(self.opens(known, authority("ca_1", PARTNERS)), [False, True, False, False])
+
+    def test_refused(self) -> None:
+        """At least one, at most ten, and each of an authority."""
+        for code, settings in (
+            (7072, {}),
+            (7072, {"certificates": " \n"}),
+            (7075, {"certificates": STAFF.pem * 11}),
+            (7075, {"certificates": STAFF.pem * 10, "certificate_authority_ids": ("ca_1",)}),
+            (1913, {"certificates": STAFF.pem + STAFF.issue("me").pem}),
+            (1911, {"certificates": STAFF.key_pem}),
+            (1920, {"certificates": "nothing"}),
+        ):
+            error = self.assertRaises(InvalidConfig, AgentsMutualTLSConfig, **settings)
+            self.assertEqual([problem.code for problem in error.problems], [code])
+            self.assertNotIn(STAFF.key_pem.splitlines()[1], str(error))
+
+
 class IntroducedTests(SynchronousTestCase):
     """What the service is told of the visitor."""
 
@@ -257,3 +293,10 @@ class ConfigTests(SynchronousTestCase):
             )
             self.assertEqual([problem.code for problem in error.problems], [code])
         MutualTLSConfig(certificate_authority_ids=tuple(f"ca_{n}" for n in range(10)))
+
+    def test_edges(self) -> None:
+        """Authorities of edges are records."""
+        for place in ("https", "tls"):
+            data = {"certificate_authority_ids": ["ca_1"], "certificates": STAFF.pem}
+            error = self.assertRaises(InvalidConfig, schema.parse, module_types(place)["mutual_tls"], data)
+            self.assertEqual([problem.path for problem in error.problems], ["certificates"])

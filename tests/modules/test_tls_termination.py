@@ -7,16 +7,23 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import rsa
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted import schema
 from ngrok_twisted.backends.tunnel_group import TunnelGroupConfig
 from ngrok_twisted.errors import InvalidConfig
-from ngrok_twisted.modules.tls_termination import TLSTerminationAtEdgeConfig, TLSTerminationConfig
+from ngrok_twisted.modules.tls_termination import (
+    AgentsTLSTerminationConfig,
+    TLSTerminationAtEdgeConfig,
+    TLSTerminationConfig,
+)
 from ngrok_twisted.records.backend import Backend
 from ngrok_twisted.records.edge import BackendRef, TLSEdge, module, module_types
-from tests.edge.doubles import Tunnel
+from ngrok_twisted.tls.options import KeyPair
+from tests.edge.doubles import Tunnel, endpoint
 from tests.modules.secure import SAYS, Visitor, https_edge, real_edge
+from tests.tls.authority import Made
 
 HOST = "db.example.com"
 V = ssl.TLSVersion
@@ -127,6 +134,47 @@ class TLSEdgeTests(SynchronousTestCase):
         self.assertEqual(Visitor(self.edge, HOST).inner.connected_times, 0)
 
 
+class AgentTests(SynchronousTestCase):
+    """Where TLS ends on an endpoint of an agent, which may bring a certificate along."""
+
+    SITE = Made("site.example")
+
+    def config(self, **texts: str) -> AgentsTLSTerminationConfig:
+        """TLS ends at the edge, with these texts."""
+        return AgentsTLSTerminationConfig(terminate_at="edge", **texts)
+
+    def asked(self, config: Any) -> list[Any]:
+        """What visitors are shown; ``None`` for what the server has for the name."""
+        edge = real_edge()
+        edge.serve(endpoint("ep_1", "tls", HOST, modules={"tls_termination": module(config)}))
+        edge.online("ep_1")
+        Visitor(edge, HOST)
+        self.assertEqual([(name, options.alpn) for name, options in edge.certificates.asked if options.alpn], [])
+        return [options.pair for _, options in edge.certificates.asked]
+
+    def test_shown(self) -> None:
+        """Visitors are shown the agent's certificate, or that of the server, or none of either."""
+        pair = KeyPair(certificate_pem=self.SITE.pem, private_key_pem=self.SITE.key_pem)
+        brought = self.config(certificate_pem=self.SITE.pem, private_key_pem=self.SITE.key_pem)
+        self.assertEqual(self.asked(brought), [pair])
+        self.assertEqual(self.asked(self.config()), [None])
+        self.assertEqual(self.asked(AgentsTLSTerminationConfig()), [])
+        self.assertNotIn("PRIVATE", repr(brought))
+
+    def test_refused(self) -> None:
+        """A certificate that cannot be shown is refused, and its key is not repeated."""
+        weak = Made("weak.example", key=rsa.generate_private_key(65537, 1024)).key_pem
+        for code, texts in (
+            (1901, {"certificate_pem": self.SITE.pem}),
+            (1922, {"private_key_pem": self.SITE.key_pem}),
+            (1923, {"certificate_pem": self.SITE.pem, "private_key_pem": Made("other.example").key_pem}),
+            (1903, {"certificate_pem": self.SITE.pem, "private_key_pem": weak}),
+        ):
+            error = self.assertRaises(InvalidConfig, self.config, **texts)
+            self.assertEqual([problem.code for problem in error.problems], [code])
+            self.assertNotIn(self.SITE.key_pem.splitlines()[1], str(error))
+
+
 class ConfigTests(SynchronousTestCase):
     """What may be said where."""
 
@@ -147,6 +195,11 @@ class ConfigTests(SynchronousTestCase):
         self.assertEqual(self.problems("tls", {"min_version": "1.2"}), [("min_version", 219)])
         self.assertEqual(self.problems("tls", {"terminate_at": "agent"}), [("terminate_at", 0)])
         self.assertEqual(self.problems("tls", {"terminate_at": "edge", "min_version": "1.4"}), [("min_version", 0)])
+
+    def test_no_certificate(self) -> None:
+        """Certificates of edges are those of their domains."""
+        for place, path in (("https", "certificate_pem"), ("tls", "private_key_pem")):
+            self.assertEqual(self.problems(place, {path: "x"}), [(path, 0)])
 
     def test_stored(self) -> None:
         """Either is read back as it was written."""

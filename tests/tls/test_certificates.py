@@ -73,6 +73,16 @@ class CertificatesTests(SynchronousTestCase):
         """What is shown for a name."""
         return self.certificates.pair_for(name)
 
+    def test_brought_along(self) -> None:
+        """What the options have is shown for every name, and nothing is issued for it."""
+        pair = self.upload("cert_1")
+        options = TLSOptions(pair=pair)
+        shown = self.certificates.context_for("site.example", options)
+        self.assertIs(self.certificates.context_for(None, TLSOptions(pair=pair)), shown)
+        self.assertEqual(self.issuer.issued, [])
+        self.assertIsNot(self.certificates.context_for("site.example"), shown)
+        self.assertNotIn("PRIVATE", repr(options))
+
     def test_nameless(self) -> None:
         """A visitor that names nobody gets the uploaded certificate of the base domain or of its wildcard, if there is one."""
         for domain in ("*.base.example", "base.example"):
@@ -80,6 +90,17 @@ class CertificatesTests(SynchronousTestCase):
             self.reserve(domain, f"cert {domain}")
             self.assertEqual(self.certificates.pair_for(None), pair)
         self.assertEqual(self.issuer.issued, [])
+
+    def test_of_many(self) -> None:
+        """A certificate for several names and addresses is from the issuer, whatever was uploaded, and made once."""
+        self.upload("cert_1")
+        self.reserve("connect.base.example", "cert_1")
+        names = ("connect.base.example", "localhost", "127.0.0.1")
+        context = self.certificates.context_of(names)
+        self.assertIs(self.certificates.context_of(names), context)
+        self.assertIsNot(self.certificates.context_of(names, TLSOptions(alpn=())), context)
+        self.certificates.context_of(names[:2])
+        self.assertEqual(self.issuer.issued, [names, names[:2]])
 
     def test_base(self) -> None:
         """The base domain, the names directly below it, and visitors without a name share one certificate."""

@@ -58,6 +58,7 @@ class Method:
     :ivar status: the HTTP status of success.
     :ivar deprecated: ngrok calls it so.
     :ivar body_ignored: whatever arrives as a body is read and thrown away.
+    :ivar body_lenient: a body that is no JSON object counts as none.
     :ivar public: it is answered without an API key and without a version; its `Call` acts for nobody.
     """
 
@@ -73,4 +74,5 @@ class Method:
     status: int = 200
     deprecated: bool = False
     body_ignored: bool = False
+    body_lenient: bool = False
     public: bool = False

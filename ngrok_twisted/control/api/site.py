@@ -181,7 +181,12 @@ class APIResource(Resource):
             raise _Left() from None
         if not method.public:
             self._access.confirm(request.header_values(b"authorization"))
-        return read_body(raw, request.header_values(b"content-type"), request.header_values(b"content-encoding"))
+        try:
+            return read_body(raw, request.header_values(b"content-type"), request.header_values(b"content-encoding"))
+        except APIError:
+            if method.body_lenient:
+                return {}
+            raise
 
     def _explained(self, error: Exception, operation: _Operation) -> APIError:
         """What the caller is told of an error. What is not meant for callers is in the log only."""

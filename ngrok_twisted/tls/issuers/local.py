@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address
 from typing import Any, Callable
 
 from cryptography import x509
@@ -119,7 +120,7 @@ def _builder(subject: x509.Name, issuer: x509.Name, public: Any, now: datetime, 
 
 def _leaf_extensions(names: tuple[str, ...], public: Any, authority: x509.Certificate) -> list[tuple[Any, bool]]:
     """Pairs of an extension and whether it is critical (RFC 5280 section 4.2.1.6: the SAN is, without a subject)."""
-    alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+    alternatives = x509.SubjectAlternativeName([_alternative(name) for name in names])
     signer = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     return [
         (x509.BasicConstraints(ca=False, path_length=None), True),
@@ -129,6 +130,14 @@ def _leaf_extensions(names: tuple[str, ...], public: Any, authority: x509.Certif
         (x509.SubjectKeyIdentifier.from_public_key(public), False),
         (x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(signer), False),
     ]
+
+
+def _alternative(name: str) -> x509.GeneralName:
+    """An address is checked as one: no client compares it with names (RFC 9525 section 6.5)."""
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _subject(name: str) -> x509.Name:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Mapping
 
 from ngrok_twisted.claim import Claim
+from ngrok_twisted.endpoint_url import split_url
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.hostnames import normalise, split_hostport
 from ngrok_twisted.records.endpoint import Upstream
@@ -23,7 +24,6 @@ from ngrok_twisted.transports.ssh.naming import (
     credentials,
     is_internal,
     name_of,
-    split_url,
     NO_NAME,
 )
 from ngrok_twisted.transports.ssh.settings import GatewaySettings

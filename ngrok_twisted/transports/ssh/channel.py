@@ -70,6 +70,10 @@ class Channel:
             self.receive_window += owed
             self.connection.transport.send(struct.pack(">BII", MSG_WINDOW_ADJUST, self.remote, owed))
 
+    def owe(self, size: int) -> None:
+        """So many bytes were taken, and no more are wanted for now: they count at the next `credit`."""
+        self._owed += size
+
     def send_eof(self) -> None:
         """No more data will follow."""
         if not self.sent_eof and not self.sent_close:
@@ -105,9 +109,6 @@ class Channel:
 
     def drain(self) -> None:
         """There may be room for what waits."""
-
-    def check_linger(self) -> None:
-        """Called every few seconds while bytes wait."""
 
     def abort(self) -> None:
         """It failed on our side."""

@@ -174,11 +174,6 @@ class Connection:
         """Ask for a sign of life; any message counts as one."""
         self.probe().addErrback(lambda failure: failure.trap(TunnelLost, CancelledError) and None)
 
-    def tick(self) -> None:
-        """Called every few seconds."""
-        for channel in tuple(self.waiting):
-            channel.check_linger()
-
     def block(self, blocked: bool) -> None:
         """Stop or resume bulk."""
         self.blocked = blocked

@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from ngrok_twisted.claim import Claim, Grant
 from ngrok_twisted.errors import Refused
+from ngrok_twisted.granted import FINISH_STREAMS
 from ngrok_twisted.records.ids import new_id, related_id
 from ngrok_twisted.transports.ssh.bind import ONE_EACH, Wish, bind
 from ngrok_twisted.transports.ssh.command import Command
@@ -19,11 +20,6 @@ from ngrok_twisted.transports.ssh.documents import Documents
 from ngrok_twisted.transports.ssh.forward import Forward, State, allocate, title
 from ngrok_twisted.transports.ssh.settings import GatewaySettings
 from ngrok_twisted.transports.ssh.tunnel import SSHTunnel
-
-SECONDS = 1
-
-#: How long streams of a cancelled forward may go on.
-FINISH_STREAMS = 5 * SECONDS
 
 #: What to do with a user's session when its last forward ends: exit statuses.
 STOPPED, EXPIRED = 3, 4

@@ -9,12 +9,9 @@ from __future__ import annotations
 import struct
 from typing import Any, Callable, Sequence
 
-from twisted.logger import Logger
-
 from ngrok_twisted.interfaces import IBatchTransport
+from ngrok_twisted.net.turn import Turn
 from ngrok_twisted.transports.ssh.framing import MAX_PACKET, OVERHEAD, PAYLOAD, Opener, Sealer
-
-_log = Logger()
 
 # Bytes taken from the socket in one read: bigger reads save nothing (performance.md A.3).
 READ_SIZE = 256 * 1024
@@ -124,34 +121,6 @@ class PacketReader:
             self._finish()
         finally:
             self._partial = bytes(wire[start:end])
-
-
-class Turn:
-    """
-    What is to be done once at the end of this turn of the reactor.
-
-    One timed call serves all connections, so that messages which fall due together leave in one write.
-    """
-
-    __slots__ = ("_clock", "_due")
-
-    def __init__(self, clock: Any) -> None:
-        self._clock = clock
-        self._due: list[Callable[[], None]] = []
-
-    def later(self, call: Callable[[], None]) -> None:
-        """Call ``call`` at the end of the turn."""
-        if not self._due:
-            self._clock.callLater(0, self._run)
-        self._due.append(call)
-
-    def _run(self) -> None:
-        due, self._due = self._due, []
-        for call in due:
-            try:
-                call()
-            except Exception:
-                _log.failure("an SSH connection failed at the end of the turn")
 
 
 class PacketWriter:

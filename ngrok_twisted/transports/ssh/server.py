@@ -366,5 +366,4 @@ class SSHTransport(KeyExchange):
                 self._abort()
                 return
             connection.keepalive()
-        connection.tick()
         self._check_keys_age()

@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from ipaddress import ip_address, ip_network
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from zope.interface import implementer
@@ -18,10 +16,11 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from ngrok_twisted import __version__
+from ngrok_twisted.net.strangers import Strangers
+from ngrok_twisted.net.turn import Turn
 from ngrok_twisted.transports.ssh.connection import Connection
 from ngrok_twisted.transports.ssh.hostkeys import ALGORITHMS, CertifiedKey, certified_keys
 from ngrok_twisted.transports.ssh.limits import SSHLimits
-from ngrok_twisted.transports.ssh.packets import Turn
 from ngrok_twisted.transports.ssh.server import SSHTransport
 
 __all__ = ["SSHLimits", "SSHServerFactory"]
@@ -80,20 +79,16 @@ class SSHServerFactory(Factory):
             self.privateKeys.setdefault(key.sshType(), key)
         self.publicKeys = {kind: key.public() for kind, key in self.privateKeys.items()}
         self.host_key_algorithms = tuple(name for kind in self.privateKeys for name in ALGORITHMS[kind])
-        self._strangers: dict[SSHTransport, str] = {}
-        self._networks: Counter[str] = Counter()
+        self._strangers = Strangers(settings.unauthenticated_total, settings.unauthenticated_per_network)
 
     def buildProtocol(self, addr: Any) -> SSHTransport | None:
         """`IProtocolFactory`. ``None``, which closes the connection, when too many others have not logged in yet."""
-        network = _network(getattr(addr, "host", ""))
-        crowded = network and self._networks[network] >= self.settings.unauthenticated_per_network
-        if crowded or len(self._strangers) >= self.settings.unauthenticated_total:
+        if self._strangers.crowded(addr):
             self._log.warn("ssh: too many connections without a login, refused {address}", address=addr)
             return None
         protocol = SSHTransport()
         protocol.factory = self
-        self._strangers[protocol] = network
-        self._networks[network] += 1
+        self._strangers.add(protocol, addr)
         return protocol
 
     def certified_keys(self) -> Mapping[bytes, CertifiedKey]:
@@ -110,24 +105,8 @@ class SSHServerFactory(Factory):
 
     def logged_in(self, protocol: SSHTransport) -> None:
         """A client is no stranger any more."""
-        network = self._strangers.pop(protocol, None)
-        if network is None:
-            return
-        self._networks[network] -= 1
-        if not self._networks[network]:
-            del self._networks[network]
+        self._strangers.discard(protocol)
 
     def ended(self, protocol: SSHTransport) -> None:
         """A connection is gone."""
         self.logged_in(protocol)
-
-
-def _network(host: str) -> str:
-    """:return: the network to count a stranger under; empty where only the total counts."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return ""
-    if address.is_loopback:
-        return ""
-    return str(ip_network(f"{host}/{24 if address.version == 4 else 48}", strict=False))

@@ -87,6 +87,7 @@ class SiteCase(SynchronousTestCase):
         own = [
             self.method("POST", "/echo", lambda call: Answer(200, {"data": call.data})),
             self.method("POST", "/deaf", lambda call: Answer(204), body_ignored=True),
+            self.method("POST", "/lenient", lambda call: Answer(200, {"data": call.data}), body_lenient=True),
             self.method("POST", "/wait", lambda call: self.waiting),
             self.method("GET", "/call", lambda call: self.result()),
             self.method("GET", "/open", lambda call: Answer(200, {}), public=True),
@@ -373,6 +374,13 @@ class BodyTests(SiteCase):
         self.assertEqual(self.ask("POST", "/deaf", junk).status, 204)
         self.assertEqual(self.ask("GET", "/vaults", junk, "Content-Type: text/plain").status, 200)
         self.assertEqual(self.ask("GET", "/vaults", None, "Content-Type: application/json").status, 200)
+
+    def test_lenient(self) -> None:
+        """A method that can do without a body takes one that cannot be used for none."""
+        good = self.ask("POST", "/lenient", b'{"a":1}', "Content-Type: application/json")
+        self.assertEqual(good.json, {"data": {"a": 1}})
+        for body, *fields in ((b"ts_2NC", "Content-Type: application/json"), (b'{"a":1}', "Content-Type: text/plain")):
+            self.assertEqual(self.ask("POST", "/lenient", body, *fields).json, {"data": {}})
 
     def test_in_pieces(self) -> None:
         """A body may come slowly, and in chunks."""

@@ -4,6 +4,7 @@ Tests of `ngrok_twisted.tls.issuers.local`.
 
 from __future__ import annotations
 
+import ssl
 import time
 from datetime import timedelta
 
@@ -85,6 +86,15 @@ class LocalIssuerTests(SynchronousTestCase):
         )
         life = leaf.not_valid_after_utc - leaf.not_valid_before_utc
         self.assertTrue(LEAF_LIFE <= life < timedelta(days=398))
+
+    def test_addresses(self) -> None:
+        """Addresses stand in it as such, so that who dials one meets no warning either; other ones are not covered."""
+        pair = self.issuer.issue(("connect.example", "localhost", "127.0.0.1", "::1"))
+        server = make_context(pair.certificate_pem, pair.private_key_pem, TLSOptions())
+        client = client_context(self.issuer.certificate_pem)
+        for dialled in ("connect.example", "localhost", "127.0.0.1", "::1"):
+            handshake(server, client, dialled)
+        self.assertRaises(ssl.SSLCertVerificationError, handshake, server, client, "127.0.0.2")
 
     def test_different(self) -> None:
         """No two certificates share a serial number or a key."""

@@ -4,8 +4,6 @@ Tests for `ngrok_twisted.transports.ssh.naming`.
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis.strategies import text
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.errors import Refused
@@ -17,7 +15,6 @@ from ngrok_twisted.transports.ssh.naming import (
     is_internal,
     key_of,
     name_of,
-    split_url,
 )
 from ngrok_twisted.transports.ssh.settings import GatewaySettings
 
@@ -49,25 +46,3 @@ class NamingTests(SynchronousTestCase):
         """Internal names end in .internal."""
         self.assertTrue(is_internal("a.internal"))
         self.assertFalse(is_internal("a.internal.example"))
-
-    def test_url(self) -> None:
-        """A URL has a scheme or none, a host or none, a port or none, and nothing else."""
-        self.assertEqual(split_url("https://a.example:8443"), ("https", "a.example", 8443))
-        self.assertEqual(split_url("a.example"), ("", "a.example", None))
-        for typed, code in (
-            ("https://a.example/", 9038),
-            ("https://a.example/b", 9037),
-            ("https://u@a.example", 9037),
-            ("ftp://a.example", 9036),
-            ("tcp://a.example:0", 9030),
-            ("tcp://a.example:70000", 9030),
-        ):
-            self.assertEqual(self.assertRaises(Refused, split_url, typed).code, code, typed)
-
-    @given(text(max_size=40))
-    def test_never_raises(self, typed: str) -> None:
-        """No text raises anything but Refused."""
-        try:
-            split_url(typed)
-        except Refused:
-            pass

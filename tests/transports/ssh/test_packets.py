@@ -11,9 +11,10 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from ngrok_twisted.net.turn import Turn
 from ngrok_twisted.transports.ssh.ciphers import Suite
 from ngrok_twisted.transports.ssh.framing import ClearOpener, ClearSealer, PacketError
-from ngrok_twisted.transports.ssh.packets import MAX_MESSAGE, PacketReader, PacketWriter, Turn
+from ngrok_twisted.transports.ssh.packets import MAX_MESSAGE, PacketReader, PacketWriter
 
 
 def derive(letter: bytes, size: int) -> bytes:
@@ -169,14 +170,3 @@ class PacketTests(SynchronousTestCase):
         both.writer.send_now(b"good")
         self.assertRaises(PacketError, both.reader.feed, both.wire.value() + b"\xff" * 40)
         self.assertEqual(both.received, [b"good"])
-
-    def test_turn_survives(self) -> None:
-        """One that fails at the end of the turn does not keep the others from theirs."""
-        clock = Clock()
-        turn = Turn(clock)
-        done: list[int] = []
-        turn.later(lambda: 1 // 0)  # type: ignore[arg-type, return-value]
-        turn.later(lambda: done.append(1))
-        clock.advance(0)
-        self.assertEqual(done, [1])
-        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)

@@ -1,8 +1,9 @@
 """
 ``/agent_ingresses``: names of an account's own under which its agents reach the server.
 
-Agents dial ``connect.`` below the domain, and whoever owns it points that name at the server: with SSH the name that
-was dialled means nothing, and the server's host key proves who it is. The server runs no name servers to delegate to.
+Agents dial ``connect.`` below the domain, and whoever owns it points that name at the server. There the server shows the
+certificate that was uploaded for the name, or one of the local CA's; with SSH the name that was dialled means nothing, and
+the host key proves who the server is. The server runs no name servers to delegate to.
 """
 
 from __future__ import annotations
@@ -12,11 +13,10 @@ from typing import Annotated, Any, Iterator
 
 from ngrok_twisted.control.api.call import Call, Making
 from ngrok_twisted.control.api.collection import Collection
-from ngrok_twisted.control.api.resources.reserved_domains import CNAME_LABEL
 from ngrok_twisted.control.api.shapes import EMPTY_KEEPS, CertificateStatus, Seen, Texts, TextsUpdate
 from ngrok_twisted.errors import InvalidConfig, Refused
 from ngrok_twisted.hostnames import normalise
-from ngrok_twisted.records.agent_ingress import AgentIngress
+from ngrok_twisted.records.agent_ingress import CONNECT_LABEL, AgentIngress
 from ngrok_twisted.records.base import Problem, Snapshot
 
 _INVALID = 6704
@@ -119,7 +119,7 @@ class AgentIngresses(Collection[AgentIngress]):
     def view(self, call: Call, record: AgentIngress) -> AgentIngressView:
         """Collection."""
         return AgentIngressView(
-            **self.seen(call, record), domain=record.domain, region_domains=(f"{CNAME_LABEL}.{record.domain}",)
+            **self.seen(call, record), domain=record.domain, region_domains=(f"{CONNECT_LABEL}.{record.domain}",)
         )
 
 

@@ -19,11 +19,11 @@ from ngrok_twisted.control.ownership import ReservationSettings
 from ngrok_twisted.control.uses import agents_on_domain, called, served_on_domain, uses_of_domain
 from ngrok_twisted.errors import InvalidConfig, Refused
 from ngrok_twisted.hostnames import RESERVATION_CODES, is_below, normalise
+from ngrok_twisted.records.agent_ingress import CONNECT_LABEL
 from ngrok_twisted.records.base import Delete, Problem, Put, Snapshot
 from ngrok_twisted.records.reserved_domain import ReservedDomain
 
 #: The label under the base domain that leads to this server wherever it is (``docs/operating.md``, DNS).
-CNAME_LABEL = "connect"
 
 _THEIRS, _ONLINE, _BOTH_CERTIFICATES, _AUTHORITY, _OWN_NAME = 414, 430, 434, 435, 439
 _USED, _SHORT, _BOTH_NAMES = 446, 448, 449
@@ -203,7 +203,7 @@ class ReservedDomains(Collection[ReservedDomain]):
             **self.seen(call, record),
             domain=record.domain,
             region=record.region,
-            cname_target=None if is_own(record.domain, settings) else f"{CNAME_LABEL}.{settings.base_domain}",
+            cname_target=None if is_own(record.domain, settings) else f"{CONNECT_LABEL}.{settings.base_domain}",
             certificate=call.optional_ref("/tls_certificates", record.certificate_id),
             resolves_to=tuple(ResolvesTo(value=value) for value in record.resolves_to) or None,
         )

@@ -24,6 +24,19 @@ _ORDERS = {
 }
 
 
+#: Characters of a version; longer ones are nobody's.
+VERSION_MAX = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunnelSessionUpdate:
+    """
+    :ivar version: what the agent is to become; without it the newest.
+    """
+
+    version: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TunnelSessionView:
     """
@@ -36,7 +49,7 @@ class TunnelSessionView:
     :ivar os: the agent's operating system; empty where it did not say, as SSH clients do not.
     :ivar region: the one that this server is.
     :ivar started_at: RFC 3339, UTC.
-    :ivar transport: ``ssh``.
+    :ivar transport: ``ssh``; ``ngrok/2`` or ``ngrok/3`` for ngrok's agents and SDKs, by the protocol that they speak.
     """
 
     id: str
@@ -93,16 +106,24 @@ class TunnelSessions(LiveList):
                 perform=partial(self._order, order),
                 summary=summary,
                 status=204,
-                body_ignored=True,
+                body=TunnelSessionUpdate if order == "update" else None,
+                body_ignored=order != "update",
+                body_lenient=True,
             )
 
     async def _order(self, order: str, call: Call) -> Answer:
         session = self.find(call)
         try:
-            await maybeDeferred(session.order, order, "")
+            await maybeDeferred(session.order, order, _version(call.data))
         except Refused as refused:
             raise APIError.refused(refused) from None
         return Answer(204)
+
+
+def _version(data: Any) -> str:
+    """Clients send all kinds of bodies with an order, and most of them mean nothing by it."""
+    version = data.get("version") if isinstance(data, dict) else None
+    return version if isinstance(version, str) and len(version) <= VERSION_MAX else ""
 
 
 tunnel_sessions = TunnelSessions()

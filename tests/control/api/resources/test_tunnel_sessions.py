@@ -83,6 +83,30 @@ class TunnelSessionsTests(APITestCase):
             self.assertEqual(self.status("POST", f"/tunnel_sessions/ts_{KSUID}/{order}", "ts_1"), 204)
         self.assertEqual(self.session.orders, [("stop", ""), ("restart", ""), ("update", "")])
 
+    def test_version(self) -> None:
+        """For an update the body may name a version; what is none does not count."""
+        for body in (
+            {"version": "3.5.0"},
+            {},
+            {"version": None},
+            {"version": 3},
+            {"version": "x" * 300},
+            {"other": "1"},
+        ):
+            self.assertEqual(self.status("POST", f"/tunnel_sessions/ts_{KSUID}/update", body), 204)
+        self.assertEqual([version for _, version in self.session.orders], ["3.5.0", "", "", "", "", ""])
+
+    def test_agent(self) -> None:
+        """An agent that does not speak SSH says more of itself; its credential is an authtoken."""
+        agent = Session("5" * 27, ACCOUNT, declared_id("cr", "credentials", "mine"))
+        agent.transport, agent.agent_version, agent.os = "ngrok/3", "ngrok-python/1.7.0", "linux"
+        self.api.sessions.track(agent)
+        shown = self.ok("GET", f"/tunnel_sessions/{agent.id}")
+        self.assertEqual(
+            (shown["transport"], shown["agent_version"], shown["os"]), ("ngrok/3", "ngrok-python/1.7.0", "linux")
+        )
+        self.assertTrue(shown["credential"]["uri"].startswith("https://api.example.com/credentials/cr_"))
+
     def test_refused(self) -> None:
         """What the agent cannot do is answered with its own code."""
         for code, status in ((1122, 400), (1121, 400), (804, 502), (810, 502)):

@@ -1,5 +1,5 @@
 """
-Tests of `ngrok_twisted.control.turns`.
+Tests of `ngrok_twisted.turns`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.control.turns import TURN_TIMEOUT, Turns
+from ngrok_twisted.turns import TURN_TIMEOUT, Turns
 from ngrok_twisted.errors import Refused
 
 

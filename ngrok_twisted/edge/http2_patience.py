@@ -1,0 +1,84 @@
+"""
+`Patience`: how much a visitor may ask of one HTTP/2 connection that brings nobody forward.
+
+Most ways to wear out an HTTP/2 server are frames that are cheap to send, right by themselves, and useless in number: pings,
+settings, requests that are cancelled at once (CVE-2023-44487), or broken so that the server has to cancel them
+(CVE-2025-8671), data frames without data, windows opened a byte at a time. Here each of them costs, and what a connection
+is for earns: bodies that move, and requests that are answered.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ngrok_twisted.upstream import http2_frames as h2
+
+# What a connection begins with, and never exceeds: as many as two hundred requests that are cancelled in one go, which is
+# twice what a browser has open when somebody closes its window.
+MOST = 2000.0
+
+# What comes back each second: ten cancelled requests, or a hundred pings.
+PER_SECOND = 100.0
+
+# Bytes of bodies, either way, that earn one. Visitors open windows once for many kilobytes.
+BYTES_FOR_ONE = 512
+
+# A setting takes six bytes (RFC 9113 section 6.5.1), and each has to be looked at.
+_SETTING = 6
+
+#: What a frame costs that moves nothing.
+FRAME = 1
+
+#: What it costs to have a request begun and then dropped; answering a request earns as much.
+RESET = 10
+
+
+class Patience:
+    """
+    A bucket that fills by the clock.
+
+    :ivar left: how much there is.
+    """
+
+    __slots__ = ("left", "_clock", "_then")
+
+    def __init__(self, clock: Any) -> None:
+        """
+        :param clock: an ``IReactorTime``.
+        """
+        self.left = MOST
+        self._clock = clock
+        self._then = clock.seconds()
+
+    def spend(self, cost: float) -> bool:
+        """
+        :return: whether there was enough left.
+        """
+        self.left -= cost
+        if self.left < 0:
+            now = self._clock.seconds()
+            self.earn((now - self._then) * PER_SECOND)
+            self._then = now
+        return self.left >= 0
+
+    def earn(self, amount: float) -> None:
+        """Something useful has happened."""
+        left = self.left + amount
+        self.left = left if left < MOST else MOST
+
+
+def cost_of(kind: int, flags: int, size: int) -> int:
+    """
+    What a frame costs.
+
+    :param size: of its payload in bytes.
+    :return: 0 for what brings somebody forward; a cancelled request is counted where it is known that there was one.
+    """
+    if kind == h2.HEADERS:
+        return 0
+    if kind == h2.DATA:
+        empty = size <= (1 if flags & h2.PADDED else 0)
+        return FRAME if empty and not flags & h2.END_STREAM else 0
+    if kind == h2.SETTINGS:
+        return FRAME + size // _SETTING
+    return FRAME

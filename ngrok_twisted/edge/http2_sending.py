@@ -1,0 +1,229 @@
+"""
+`StreamWriter`: how a response becomes frames of one HTTP/2 stream (RFC 9113 section 8).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Sequence
+
+
+from ngrok_twisted.edge.http2_engine import DATA_BYTES
+from ngrok_twisted.edge.http2_head import response_block, trailer_block
+from ngrok_twisted.upstream.syntax import KILOBYTE
+
+# What may wait on one stream before whoever sends it is told to stop, and what is left when it may go on.
+QUEUE_BYTES = 64 * KILOBYTE
+LOW_BYTES = 16 * KILOBYTE
+
+
+class StreamWriter:
+    """
+    The writing half of a stream.
+
+    :ivar id: the stream's number.
+    :ivar request: the `EdgeRequest` on it; ``None`` once it is answered.
+    :ivar in_line: it stands in the line of its `Output`.
+    :ivar sent_all: the visitor has the end of the response, or the stream was reset.
+    """
+
+    __slots__ = (
+        "id",
+        "request",
+        "in_line",
+        "sent_all",
+        "_state",
+        "_output",
+        "_queue",
+        "_queued",
+        "_choked",
+        "_owed",
+        "_over",
+        "_trailers",
+    )
+
+    def __init__(self, stream_id: int, state: Any, output: Any) -> None:
+        """
+        :param state: h2's stream.
+        :param output: the connection's `Output`.
+        """
+        self.id = stream_id
+        self.request: Any = None
+        self.in_line = False
+        self.sent_all = False
+        self._state = state
+        self._output = output
+        self._queue: deque[Any] = deque()
+        self._queued = 0
+        self._choked = False
+        self._owed: int | None = None  # bytes of the length that was announced
+        self._over = False  # the end follows what is queued
+        self._trailers = b""
+
+    def touched(self) -> None:
+        """Something moved."""
+        raise NotImplementedError
+
+    def waits(self) -> None:
+        """The visitor has to take something before more can be sent."""
+        raise NotImplementedError
+
+    def finished(self) -> None:
+        """The visitor was sent everything."""
+        raise NotImplementedError
+
+    def break_off(self, request: Any) -> None:
+        """IRequestChannel."""
+        raise NotImplementedError
+
+    # -- the response
+
+    def write_head(self, request: Any, head: Any, buffers: Sequence[Any], last: bool, trailers: Any) -> None:
+        """IRequestChannel."""
+        if self.sent_all:
+            return
+        size = sum(map(len, buffers)) if buffers else 0
+        length = head.length
+        if last and length is None and not trailers and not head.bodiless:
+            length = size
+        self._owed = None if head.bodiless else length
+        told = None if head.status == 204 else length
+        self._write_head(
+            response_block(head.status, head.headers, told), buffers, size, last or head.bodiless, trailers
+        )
+
+    def _write_head(self, block: bytes, buffers: Sequence[Any], size: int, last: bool, trailers: Any) -> None:
+        engine, output = self._output.engine, self._output
+        end = last and not size and not trailers and not self._owed
+        parts: list[Any] = engine.header_frames(self._state, block, end)
+        whole = last and not trailers and size and self._owed == size
+        if whole and not output.full and size <= engine.window(self._state):
+            parts += engine.data_frames(self._state, buffers, size, True)
+            end = True
+        elif size:
+            output.write(parts)
+            self._send(buffers, size)
+            parts = []
+        self.touched()
+        if parts:
+            output.write(parts, size)
+        if end:
+            self._ended()
+        elif last:
+            self.end(self.request, trailers)
+
+    def write_body(self, request: Any, buffers: Sequence[Any]) -> None:
+        """IRequestChannel."""
+        size = sum(map(len, buffers))
+        if size and not self.sent_all:
+            self._send(buffers, size)
+
+    def _send(self, buffers: Sequence[Any], size: int) -> None:
+        if self._owed is not None:
+            self._owed -= size
+            if self._owed < 0:
+                self.break_off(self.request)
+                return
+        output = self._output
+        if self._queued or output.full or size > output.engine.window(self._state):
+            self._enqueue(buffers, size)
+            return
+        self.touched()
+        output.write(output.engine.data_frames(self._state, buffers, size), size)
+
+    def end(self, request: Any, trailers: Any) -> None:
+        """IRequestChannel."""
+        if self.sent_all or self._over:
+            return
+        if self._owed:
+            self.break_off(request)  # shorter than it said: not to be taken for the whole
+            return
+        self._trailers = trailer_block(trailers) if trailers else b""
+        self._over = True
+        if not self._queued:
+            self._write_end()
+
+    def inform(self, request: Any, status: int, reason: bytes, fields: list[tuple[bytes, bytes]]) -> None:
+        """IRequestChannel."""
+        if not self.sent_all:
+            self._output.write(self._output.engine.header_frames(self._state, response_block(status, fields)))
+
+    def _write_end(self) -> None:
+        engine = self._output.engine
+        if self._trailers:
+            self._output.write(engine.header_frames(self._state, self._trailers, True))
+        else:
+            self._output.write(engine.data_frames(self._state, (), 0, True))
+        self._ended()
+
+    def _ended(self) -> None:
+        self.sent_all = True
+        self.finished()
+
+    # -- what has to wait
+
+    def _enqueue(self, buffers: Sequence[Any], size: int) -> None:
+        """Keep a copy, and stand in line."""
+        self._queue.append(bytes(buffers[0]) if len(buffers) == 1 else b"".join(buffers))
+        self._queued += size
+        self.waits()
+        if self._queued > QUEUE_BYTES and not self._choked and self.request is not None:
+            self._choked = True
+            self.request.choke()
+        self.window_opened()
+        self._output.run()
+
+    def window_opened(self) -> None:
+        """There may be room for what waits."""
+        if self._queued and self._state.outbound_flow_control_window > 0:
+            self._output.line_up(self)
+
+    def take_turn(self) -> int:
+        """
+        Send one frame at most, and stand in line again if there is more.
+
+        :return: how many bytes of body were sent.
+        """
+        engine = self._output.engine
+        size = min(DATA_BYTES, engine.window(self._state), self._queued)
+        if size <= 0 or self.sent_all:
+            return 0
+        pieces = self._take(size)
+        self._queued -= size
+        last = self._over and not self._queued and not self._trailers
+        self.touched()
+        self._output.write(engine.data_frames(self._state, pieces, size, last), size)
+        if last:
+            self._ended()
+        elif self._over and not self._queued:
+            self._write_end()
+        else:
+            if self._choked and self._queued <= LOW_BYTES:
+                self._choked = False
+                if self.request is not None:
+                    self.request.unchoke()
+            self.window_opened()
+        return size
+
+    def _take(self, most: int) -> list[Any]:
+        pieces = []
+        queue = self._queue
+        while most:
+            piece = queue.popleft()
+            if len(piece) > most:
+                view = memoryview(piece)
+                queue.appendleft(view[most:])
+                piece = view[:most]
+            pieces.append(piece)
+            most -= len(piece)
+        return pieces
+
+    def discard(self) -> None:
+        """Nothing is sent any more."""
+        self.sent_all = True
+        self._queue.clear()
+        self._queued = 0
+
+    def reset(self, code: int) -> None:
+        """End the stream at once, both ways, if it has not ended."""
+        raise NotImplementedError

@@ -1,0 +1,103 @@
+"""
+`GrantedTunnel`: what the tunnels of all transports have in common, since each stands on a `Grant` of the reservations.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any, Callable, Mapping
+from weakref import WeakSet
+
+from zope.interface import implementer
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProtocol, IProtocolFactory
+from twisted.logger import Logger
+
+from ngrok_twisted.claim import Grant
+from ngrok_twisted.errors import EdgeError
+from ngrok_twisted.flow import Flow
+from ngrok_twisted.iam.principal import Principal
+from ngrok_twisted.interfaces import ITunnel
+from ngrok_twisted.records.endpoint import Upstream
+
+SECONDS = 1
+
+#: How long streams of a tunnel that was taken down may go on.
+FINISH_STREAMS = 5 * SECONDS
+
+
+@implementer(ITunnel)
+class GrantedTunnel:
+    """
+    A tunnel without the way to the agent, which a transport adds: `connect`.
+
+    :ivar grant: the `Grant`.
+    :ivar when_opened: called with the tunnel and a `Flow` that begins (a stream).
+    :ivar when_ended: called with the tunnel and a `Flow` that ended.
+    :ivar when_failed: called with the tunnel and the `EdgeError` of a dial that failed.
+    :ivar when_closed: called with the tunnel and a reason when somebody else than the agent ends it.
+    """
+
+    _log = Logger()
+
+    def __init__(self, *, id: str, principal: Principal, grant: Grant, started_at: float) -> None:
+        """
+        :param principal: whose credential let the agent in.
+        :param started_at: seconds since the epoch.
+        """
+        self.id = id
+        self.account_id = principal.account_id
+        self.principal = principal
+        self.session_id = grant.session_id
+        self.started_at = started_at
+        self.when_opened: Callable[[Any, Flow], None] = lambda tunnel, flow: None
+        self.when_ended: Callable[[Any, Flow], None] = lambda tunnel, flow: None
+        self.when_failed: Callable[[Any, EdgeError], None] = lambda tunnel, error: None
+        self.when_closed: Callable[[Any, str], None] = lambda tunnel, reason: None
+        self._open = True
+        self._streams: WeakSet[Any] = WeakSet()
+        self.stand_on(grant)
+
+    def stand_on(self, grant: Grant) -> None:
+        """Be what a grant says: the first one, or the one that it became."""
+        self.grant = grant
+        self.endpoint_id: str | None = grant.endpoint.id if grant.endpoint is not None else None
+        self.labels: Mapping[str, str] = MappingProxyType(dict(grant.claim.labels))
+        self.url = grant.url
+        self.upstream: Upstream = grant.claim.upstream
+        self.metadata = grant.claim.metadata
+        self.forwards_to = grant.claim.forwards_to
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        """ITunnel."""
+        raise NotImplementedError
+
+    def observe(self, flow: Flow) -> None:
+        """ITunnel."""
+        try:
+            self.when_ended(self, flow)
+        except Exception:
+            self._log.failure("tunnel {tunnel} could not note a flow", tunnel=self.id)
+
+    def close(self, reason: str) -> None:
+        """ITunnel."""
+        self.when_closed(self, reason)
+
+    def shut(self) -> None:
+        """Accept no new streams; those that are open go on."""
+        self._open = False
+
+    def abort_streams(self) -> None:
+        """End the streams that are still open."""
+        for protocol in tuple(self._streams):
+            if protocol.transport is not None:
+                protocol.transport.loseConnection()
+        self._streams.clear()
+
+    def remember_stream(self, protocol: Any) -> None:
+        """A stream was opened: `abort_streams` is to end it if nothing else does."""
+        try:
+            self._streams.add(protocol)
+        except TypeError:  # a protocol with slots and no weak references ends with its visitor
+            pass

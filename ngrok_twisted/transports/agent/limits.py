@@ -1,0 +1,52 @@
+"""
+`AgentLimits`: every bound and wait of the agent protocol that an operator or a test may want to change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MINUTE = 60.0
+KIBIBYTE = 1024
+MEBIBYTE = 1024 * KIBIBYTE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentLimits:
+    """
+    :ivar login_grace: seconds from the end of the TLS handshake to a successful Auth.
+    :ivar heartbeat_slack: seconds that a heartbeat may be late, beyond what the agent itself calls tolerable.
+    :ivar max_streams: streams of one connection at a time. The agents of the Rust family die of 512 (spec 3.8, L1).
+    :ivar max_requests: streams that one agent may have open at a time: its requests and heartbeats.
+    :ivar max_request_bytes: bytes of one request (spec 11, item 14: policies and certificate chains are the large ones).
+    :ivar max_held: bytes of unfinished requests and unread replies of one agent, all together.
+    :ivar strangers_streams: as ``max_requests``, before Auth: a heartbeat, Auth, and two more.
+    :ivar strangers_requests: requests that a connection may make before Auth, all in all.
+    :ivar strangers_request_bytes: as ``max_request_bytes``, before Auth; the longest metadata are 4 KiB.
+    :ivar patience: seconds for an agent to come to the end of something: of a request that it has begun, of a reply that it
+        reads, of a stream that is of no use any more.
+    :ivar answer_timeout: seconds that the server itself may take for an answer.
+    :ivar settling: seconds after which an agent is taken to have read a reply (spec 7.3), if it does not say so before.
+    :ivar close_linger: seconds for the last frames of a connection to leave (spec 3.7).
+    :ivar max_unread: bytes of frames for an agent that does not read its socket. Proxied bytes are none of them: they are
+        held back at their source.
+    :ivar unauthenticated_total: connections without an Auth, all together: a storm of agents that come back fits in.
+    :ivar unauthenticated_per_network: the same for one IPv4 /24 or IPv6 /48; loopback is exempt.
+    """
+
+    login_grace: float = 30.0
+    heartbeat_slack: float = 5.0
+    max_streams: int = 480
+    max_requests: int = 256
+    max_request_bytes: int = 1 * MEBIBYTE
+    max_held: int = 4 * MEBIBYTE
+    strangers_streams: int = 4
+    strangers_requests: int = 8
+    strangers_request_bytes: int = 64 * KIBIBYTE
+    patience: float = 30.0
+    answer_timeout: float = 1 * MINUTE
+    settling: float = 0.1
+    close_linger: float = 1.0
+    max_unread: int = 1 * MEBIBYTE
+    unauthenticated_total: int = 1000
+    unauthenticated_per_network: int = 100

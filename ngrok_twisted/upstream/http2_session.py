@@ -1,0 +1,318 @@
+"""
+`Session`: what a client of HTTP/2 knows of one connection (RFC 9113): the streams on it, the windows, what the service has
+asked for. It reads frames and gathers what is to be sent; it does no I/O.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ngrok_twisted.upstream import http2_frames as h2
+from ngrok_twisted.upstream.http2_frames import ConnectionBroken, FrameReader, StreamBroken
+from ngrok_twisted.upstream.http2_hpack import MAX_LIST, NO_TABLE
+from ngrok_twisted.upstream.syntax import KILOBYTE
+
+MEGABYTE = 1024 * KILOBYTE
+
+#: Bytes that a service may send on one stream before the visitor has taken any: half of what a connection of its own could
+#: hold, and 10 MB/s over 100 ms.
+STREAM_WINDOW = 1 * MEGABYTE
+
+#: Bytes on the way to us on all streams. It is opened again as soon as they are here, so that a stream whose visitor is slow
+#: takes nothing from the others.
+CONNECTION_WINDOW = 16 * MEGABYTE
+
+#: Streams that a service is given before it has said how many it takes; most that say so take as many.
+STREAMS_AT_FIRST = 100
+
+#: Frames of a header block, beyond the first, that are waited for: as many as the largest block has.
+MAX_CONTINUATIONS = MAX_LIST // h2.FRAME
+
+#: Frames in a row, or in a second, that move no message on: settings, pings, empty ones, those for streams that are over.
+#: A window is opened twice for each frame of a body, which is counted against them.
+MAX_OTHER_FRAMES = 2000
+
+#: How many frames of theirs one that we send may bring about.
+_CAUSED = 4
+
+_SETTINGS = {
+    h2.HEADER_TABLE_SIZE: 0,
+    h2.ENABLE_PUSH: 0,
+    h2.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
+    h2.MAX_HEADER_LIST_SIZE: MAX_LIST,
+}
+
+_HELLO = h2.PREFACE + h2.settings_frame(_SETTINGS) + h2.window_update(0, CONNECTION_WINDOW - h2.DEFAULT_WINDOW)
+
+
+class Session:
+    """
+    The half of a connection that reads.
+
+    :ivar streams: `ngrok_twisted.upstream.http2.HTTP2Exchange` objects by the number of their stream.
+    :ivar send_window: bytes that may still be sent on all streams together.
+    :ivar settled: the service has told its settings.
+    :ivar takes_websockets: it takes extended ``CONNECT`` (RFC 8441).
+    :ivar going: no new streams are begun: one side wants to end the connection.
+    """
+
+    def __init__(self, clock: Any) -> None:
+        """
+        :param clock: an `IReactorTime`.
+        """
+        self.streams: dict[int, Any] = {}
+        self.send_window = h2.DEFAULT_WINDOW
+        self.settled = self.takes_websockets = self.going = False
+        self._clock = clock
+        self._reader = FrameReader()
+        self._out: list[Any] = [_HELLO]
+        self._out_bytes = len(_HELLO)
+        self._first = True
+        self._last = -1
+        self._stream_window = h2.DEFAULT_WINDOW
+        self._peer_streams = STREAMS_AT_FIRST
+        self._room = CONNECTION_WINDOW
+        self._block: list[bytes] = []
+        self._block_of: tuple[int, int] | None = None
+        self._allowance = MAX_OTHER_FRAMES
+        self._allowed_at = clock.seconds()
+
+    # -- what is sent
+
+    def put(self, *parts: Any) -> None:
+        """Have bytes sent with the next flush. They must stay as they are until then."""
+        self._out += parts
+        self._out_bytes += sum(map(len, parts))
+
+    def begin(self, exchange: Any, block: bytes, end: bool) -> None:
+        """
+        Open a stream.
+
+        :param exchange: it gets its ``id`` and its ``send_window``.
+        :param block: the request's header block.
+        :param end: the request has no body.
+        """
+        if self._last < 0:
+            block = NO_TABLE + block
+        self._last += 2
+        exchange.id = self._last
+        exchange.send_window = self._stream_window
+        self.streams[self._last] = exchange
+        self.put(*h2.header_frames(self._last, block, end, h2.FRAME))
+        self._allowance = min(self._allowance + _CAUSED, MAX_OTHER_FRAMES)
+
+    def send_data(self, exchange: Any, data: Any, end: bool) -> None:
+        """
+        :param data: of one frame at most, and within both windows.
+        :param end: nothing follows.
+        """
+        size = len(data)
+        exchange.send_window -= size
+        self.send_window -= size
+        self.put(h2.frame_head(h2.DATA, h2.END_STREAM if end else 0, exchange.id, size), data)
+        self._allowance = min(self._allowance + _CAUSED, MAX_OTHER_FRAMES)
+
+    # -- what is received
+
+    def receive(self, data: bytes) -> None:
+        """
+        :raises ConnectionBroken: the connection cannot go on.
+        """
+        if self._first:
+            self._look_at_first(data)
+        for kind, flags, number, payload in self._reader.feed(data):
+            if self._block_of is not None and kind != h2.CONTINUATION:
+                raise ConnectionBroken(h2.PROTOCOL_ERROR, "a header block is interrupted")
+            if kind > h2.CONTINUATION:
+                self._spend()
+                continue
+            try:
+                _HANDLERS[kind](self, flags, number, payload)
+            except StreamBroken as error:
+                if number in self.streams:
+                    self.streams[number].broken(error)
+        self._credit()
+
+    def _look_at_first(self, data: bytes) -> None:
+        """A server begins with its settings (section 3.4)."""
+        if data.startswith(b"HTTP/"):
+            raise ConnectionBroken(h2.HTTP_1_1_REQUIRED, "the service speaks HTTP/1.1")
+        if len(data) > 3 and data[3] != h2.SETTINGS:
+            raise ConnectionBroken(h2.PROTOCOL_ERROR, "the service does not begin with its settings")
+        self._first = False
+
+    def _spend(self) -> None:
+        """A frame that moves no message on."""
+        self._allowance -= 1
+        if self._allowance >= 0:
+            return
+        now = self._clock.seconds()
+        if now - self._allowed_at < 1:
+            raise ConnectionBroken(h2.ENHANCE_YOUR_CALM, "too many frames that say nothing")
+        self._allowed_at = now
+        self._allowance = MAX_OTHER_FRAMES
+
+    def _stream(self, number: int) -> Any:
+        """
+        :return: the stream's exchange, or ``None`` if it is over.
+        :raises ConnectionBroken: there was never such a stream.
+        """
+        exchange = self.streams.get(number)
+        if exchange is None:
+            if number > self._last or not number & 1:
+                raise ConnectionBroken(h2.PROTOCOL_ERROR, "a stream that nobody has opened")
+            self._spend()
+        return exchange
+
+    def _data(self, flags: int, number: int, payload: Any) -> None:
+        size = len(payload)
+        self._room -= size
+        if self._room < 0:
+            raise ConnectionBroken(h2.FLOW_CONTROL_ERROR, "more data than the window allows")
+        exchange = self._stream(number)
+        content = h2.without_padding(flags, payload)
+        if exchange is None:
+            return
+        if content or flags & h2.END_STREAM:
+            self.answer_moved()
+        else:
+            self._spend()
+        exchange.content(content, size, bool(flags & h2.END_STREAM))
+
+    def _credit(self) -> None:
+        """Open the connection's window again, once half of it was used."""
+        used = CONNECTION_WINDOW - self._room
+        if used >= CONNECTION_WINDOW // 2:
+            self._room = CONNECTION_WINDOW
+            self.put(h2.window_update(0, used))
+
+    def _headers(self, flags: int, number: int, payload: Any) -> None:
+        payload = h2.without_padding(flags, payload)
+        if flags & h2.PRIORITIZED:
+            if len(payload) < 5:
+                raise ConnectionBroken(h2.FRAME_SIZE_ERROR, "HEADERS of the wrong size")
+            payload = payload[5:]
+        self._stream(number)
+        self._block_of = (number, flags)
+        self._add_to_block(flags, payload)
+
+    def _continuation(self, flags: int, number: int, payload: Any) -> None:
+        if self._block_of is None or number != self._block_of[0]:
+            raise ConnectionBroken(h2.PROTOCOL_ERROR, "CONTINUATION of nothing")
+        if len(self._block) > MAX_CONTINUATIONS:
+            raise ConnectionBroken(h2.ENHANCE_YOUR_CALM, "a header is too large")
+        self._add_to_block(flags, payload)
+
+    def _add_to_block(self, flags: int, payload: Any) -> None:
+        assert self._block_of is not None
+        if not flags & h2.END_HEADERS:
+            self._block.append(bytes(payload))
+            return
+        number, flags = self._block_of
+        block = b"".join((*self._block, payload))
+        self._block = []
+        self._block_of = None
+        exchange = self.streams.get(number)
+        if exchange is not None:
+            self.answer_moved()
+            exchange.fields(block, bool(flags & h2.END_STREAM))
+
+    def _reset(self, flags: int, number: int, payload: Any) -> None:
+        exchange = self._stream(number)
+        code = h2.read_number(h2.RST_STREAM, payload)
+        if exchange is not None:
+            exchange.was_reset(code)
+
+    def _settings(self, flags: int, number: int, payload: Any) -> None:
+        self._spend()
+        if number:
+            raise ConnectionBroken(h2.PROTOCOL_ERROR, "SETTINGS of a stream")
+        if flags & h2.ACK:
+            if payload:
+                raise ConnectionBroken(h2.FRAME_SIZE_ERROR, "SETTINGS of the wrong size")
+            return
+        settings = h2.read_settings(payload)
+        if not self.settled:
+            self._peer_streams = h2.MAX_STREAM_ID
+            self.settled = True
+        self._peer_streams = settings.get(h2.MAX_CONCURRENT_STREAMS, self._peer_streams)
+        self.takes_websockets = bool(settings.get(h2.ENABLE_CONNECT_PROTOCOL, self.takes_websockets))
+        if h2.INITIAL_WINDOW_SIZE in settings:
+            self._set_stream_window(settings[h2.INITIAL_WINDOW_SIZE])
+        self.put(h2.SETTINGS_ACK)
+        self.settings_changed()
+
+    def _set_stream_window(self, size: int) -> None:
+        """Section 6.9.2: streams that are open get, or owe, the difference."""
+        more, self._stream_window = size - self._stream_window, size
+        for exchange in tuple(self.streams.values()):
+            exchange.send_window += more
+            if exchange.send_window > h2.MAX_WINDOW:
+                raise ConnectionBroken(h2.FLOW_CONTROL_ERROR, "a window is too large")
+            if more > 0:
+                self.window_opened(exchange)
+
+    def _window(self, flags: int, number: int, payload: Any) -> None:
+        self._spend()
+        more = h2.read_number(h2.WINDOW_UPDATE, payload)
+        if not number:
+            self.send_window += more
+            if not more or self.send_window > h2.MAX_WINDOW:
+                raise ConnectionBroken(h2.FLOW_CONTROL_ERROR, "a window is too large, or opened by nothing")
+            self.window_opened(None)
+            return
+        exchange = self._stream(number)
+        if exchange is not None:
+            exchange.send_window += more
+            if not more or exchange.send_window > h2.MAX_WINDOW:
+                raise StreamBroken("a window is too large, or opened by nothing", h2.FLOW_CONTROL_ERROR)
+            self.window_opened(exchange)
+
+    def _ping(self, flags: int, number: int, payload: Any) -> None:
+        self._spend()
+        if number or len(payload) != 8:
+            raise ConnectionBroken(h2.FRAME_SIZE_ERROR if not number else h2.PROTOCOL_ERROR, "an invalid PING")
+        if not flags & h2.ACK:
+            self.put(h2.ping(payload, ack=True))
+
+    def _goaway(self, flags: int, number: int, payload: Any) -> None:
+        self._spend()
+        last, code = h2.read_goaway(payload)
+        self.going = True
+        for exchange in [exchange for number, exchange in self.streams.items() if number > last]:
+            exchange.unprocessed_by(code)
+        self.service_goes(code)
+
+    def _priority(self, flags: int, number: int, payload: Any) -> None:
+        self._spend()
+
+    def _push(self, flags: int, number: int, payload: Any) -> None:
+        raise ConnectionBroken(h2.PROTOCOL_ERROR, "a push that was not allowed")
+
+    # -- what follows from it
+
+    def answer_moved(self) -> None:
+        """A part of an answer came."""
+        raise NotImplementedError
+
+    def settings_changed(self) -> None:
+        """The service may take more, or fewer, streams."""
+        raise NotImplementedError
+
+    def window_opened(self, exchange: Any) -> None:
+        """
+        More may be sent.
+
+        :param exchange: on this stream; ``None``: on the connection.
+        """
+        raise NotImplementedError
+
+    def service_goes(self, code: int) -> None:
+        """The service wants no new streams. Those that it leaves undone have been told."""
+        raise NotImplementedError
+
+
+_HANDLERS = (
+    *(Session._data, Session._headers, Session._priority, Session._reset, Session._settings, Session._push),
+    *(Session._ping, Session._goaway, Session._window, Session._continuation),
+)

@@ -1,0 +1,424 @@
+"""
+Restarts in place (SIGUSR2), and sockets that systemd holds: nobody who connects is refused or lost.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.functional.clients import SSH, Answer, full_name, keep_open, open_tcp, read_all, tls_context
+from tests.functional.edge import TCP_HOST, Edge, twistd
+from tests.functional.ports import free_range
+from tests.functional.service import Service
+from tests.functional.steady import Steady
+from tests.functional.test_life import OwnEdgeTestCase
+from tests.functional.waiting import wait_until
+
+#: Seconds: a restart on a machine that is busy with other tests.
+RESTART = 40
+
+
+class Reconnecting(threading.Thread):
+    """An ``ssh -R`` that is started again whenever it ends, as users' scripts do."""
+
+    def __init__(self, edge: Edge, *forwards: str, command: str = "") -> None:
+        super().__init__(daemon=True)
+        self._edge, self._forwards, self._command = edge, forwards, command
+        self._enough = False
+        self.started = 0
+        self.agent = self._connected()
+        self.agent.urls(len(forwards))
+        self.start()
+
+    def run(self) -> None:
+        """Until the end."""
+        while not self._enough:
+            if self.agent.process.poll() is not None:
+                self.agent.close()
+                self.agent = self._connected()
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        """No more."""
+        self._enough = True
+        self.join()
+        self.agent.close()
+
+    def _connected(self) -> SSH:
+        self.started += 1
+        return SSH(self._edge, self._forwards, *([self._command] if self._command else []))
+
+
+class Visiting(Steady):
+    """
+    A new connection, one request and its answer, again and again.
+
+    :ivar longest: seconds that the slowest one took.
+    """
+
+    def __init__(self, edge: Edge, name: str, *, plain: bool = False, status: int = 200) -> None:
+        super().__init__()
+        self._edge, self._name, self._plain, self._status = edge, name, plain, status
+        self.longest = 0.0
+        self.start()
+
+    def step(self) -> None:
+        """One visit."""
+        began = time.monotonic()
+        connection = keep_open(self._edge, self._name, plain=self._plain)
+        connection.request("GET", "/", headers={"Host": self._name})
+        answer = Answer(connection.getresponse())
+        connection.close()
+        assert answer.status == self._status, answer
+        self.longest = max(self.longest, time.monotonic() - began)
+
+
+class Calling(Steady):
+    """As `Visiting`, on a public TCP port."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self._port = port
+        self.longest = 0.0
+        self.start()
+
+    def step(self) -> None:
+        """One call."""
+        began, data = time.monotonic(), os.urandom(100)
+        with open_tcp(self._port) as connection:
+            connection.sendall(data)
+            received = b""
+            while len(received) < len(data):
+                more = connection.recv(1000)
+                assert more, f"the stream ended after {len(received)} bytes"
+                received += more
+        assert received == data
+        self.longest = max(self.longest, time.monotonic() - began)
+        time.sleep(0.005)
+
+
+def keep_open_on(edge: Edge, name: str, connection: socket.socket) -> http.client.HTTPConnection:
+    """As `keep_open`, on a TCP connection that is there already."""
+    kept = http.client.HTTPConnection(name, edge.https, timeout=20)
+    kept.sock = tls_context(edge).wrap_socket(connection, server_hostname=name)
+    return kept
+
+
+def echo(connection: Any) -> None:
+    """A service that says what it hears."""
+    while data := connection.recv(65536):
+        connection.sendall(data)
+
+
+class RestartCase(OwnEdgeTestCase):
+    """Restarts an edge."""
+
+    seconds = 180
+
+    def signal(self, number: int) -> None:
+        """Send a signal."""
+        assert self.edge.process is not None
+        self.edge.process.send_signal(number)
+
+    def ready(self) -> int:
+        """How often it has said that it is ready."""
+        return self.edge.log().count(" is ready")
+
+    def wait_ready(self, times: int) -> None:
+        """Wait until it has said so."""
+        said = lambda: f"restart; the log:\n{self.edge.log()[-3000:]}"
+        wait_until(lambda: self.ready() >= times or not self.edge.alive, RESTART, said)
+        self.assertTrue(self.edge.alive, self.edge.log()[-3000:])
+
+    def restart(self) -> None:
+        """Send the signal, and wait until the new program is ready."""
+        before = self.ready()
+        self.signal(signal.SIGUSR2)
+        self.wait_ready(before + 1)
+
+    def reconnecting(self, *forwards: str, command: str = "") -> Reconnecting:
+        """One that ends with the test."""
+        agent = Reconnecting(self.edge, *forwards, command=command)
+        self.addCleanup(agent.close)
+        return agent
+
+
+class VisitorsTests(RestartCase):
+    """Whoever connects."""
+
+    def test_nobody_is_lost(self) -> None:
+        """Of those who connect again and again during several restarts, everyone is served, on each listener."""
+        web, names = self.web(), [self.new_name() for _ in range(2)]
+        called = self.serve(Service(echo))
+        port = self.edge.tcp[0]
+        agents = [
+            self.reconnecting(f"{names[0]}:443:127.0.0.1:{web.port}", command="http"),
+            self.reconnecting(f"{names[1]}:80:127.0.0.1:{web.port}", command="http --scheme http"),
+            self.reconnecting(f"{TCP_HOST}:{port}:127.0.0.1:{called.port}", command="tcp"),
+        ]
+        steady = [
+            *(Visiting(self.edge, names[0]) for _ in range(3)),
+            Visiting(self.edge, names[1], plain=True),
+            *(Calling(port) for _ in range(3)),
+        ]
+        for _ in range(4):
+            time.sleep(0.5)
+            self.restart()
+        time.sleep(0.5)
+        for each in steady:
+            each.end()
+        self.assertTrue(all(agent.started > 4 for agent in agents))
+
+    def test_just_let_in(self) -> None:
+        """Who was let in just before, and has not said anything yet, or only begun a handshake or a request, is served."""
+        name = self.new_name()
+        agent = self.reconnecting(f"{name}:443:127.0.0.1:{self.web().port}", command="http")
+        silent, shaken = open_tcp(self.edge.https), keep_open(self.edge, name)
+        half = keep_open(self.edge, name)
+        assert half.sock is not None
+        half.sock.sendall(b"GET / HTTP/1.1\r\n")
+        time.sleep(0.1)
+        self.signal(signal.SIGUSR2)
+        self.eventually(lambda: "restarting in place" in self.edge.log(), "restart")
+        half.sock.sendall(f"Host: {name}\r\n\r\n".encode())
+        shaken.request("GET", "/", headers={"Host": name})
+        connection = keep_open_on(self.edge, name, silent)
+        connection.request("GET", "/", headers={"Host": name})
+        for each in (connection, shaken):
+            self.assertEqual(Answer(each.getresponse()).status, 200)
+        self.assertTrue(read_all(half.sock).startswith(b"HTTP/1.1 200"))
+        self.assertEqual(agent.started, 1)
+        self.wait_ready(2)
+
+    def test_in_flight(self) -> None:
+        """An answer that is under way is finished, and only then are agents sent away."""
+        service, name = self.web(), self.new_name()
+        agent = self.reconnecting(f"{name}:443:127.0.0.1:{service.port}", command="http")
+        connection = keep_open(self.edge, name).sock
+        assert connection is not None
+        connection.sendall(f"GET /half/1000000 HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
+        received = b""
+        while received.count(b"a") < 500000:
+            received += connection.recv(65536)
+        self.signal(signal.SIGUSR2)
+        self.eventually(lambda: "restarting in place" in self.edge.log(), "restart")
+        late = open_tcp(self.edge.https)
+        time.sleep(0.5)
+        self.assertEqual((agent.started, self.ready()), (1, 1))
+        service.gate.set()
+        received += read_all(connection)
+        self.assertTrue(received.endswith(b"a" + b"b" * 500000))
+        waiting = keep_open_on(self.edge, name, late)
+        waiting.request("GET", "/", headers={"Host": name})
+        self.assertEqual(Answer(waiting.getresponse()).headers.get("x-service"), "web")
+
+    def test_misbehaving(self) -> None:
+        """Visitors who do not end, do not read or say nothing, and agents that have stopped, delay it for a bounded time."""
+        service, name = self.web(), self.new_name()
+        frozen = self.ssh(f"{name}:443:127.0.0.1:{service.port}", command="http")
+        frozen.url()
+        for path in ("/wait", "/size/100000000"):
+            connection = keep_open(self.edge, name)
+            connection.request("GET", path, headers={"Host": name})
+            self.addCleanup(connection.close)
+        for port in (self.edge.https, self.edge.http, self.edge.ssh):
+            self.addCleanup(open_tcp(port).close)
+        half = keep_open(self.edge, name, plain=True)
+        assert half.sock is not None
+        half.sock.sendall(b"GET / HT")
+        self.addCleanup(half.close)
+        self.eventually(lambda: len(service.asked) == 2, "requests at the service")
+        frozen.stop()
+        began = time.monotonic()
+        self.restart()
+        self.assertLess(time.monotonic() - began, 20)
+        self.assertEqual(self.get(f"https://{name}/").headers.get("ngrok-error-code"), "ERR_NGROK_3200")
+
+    def test_agent_stays_away(self) -> None:
+        """Visitors of a name whose agent does not come back wait for a few seconds, and are told that it is offline."""
+        name = self.new_name()
+        agent = self.ssh(f"{name}:443:127.0.0.1:{self.web().port}", command="http")
+        agent.url()
+        self.restart()
+        began = time.monotonic()
+        self.assertEqual(self.get(f"https://{name}/").headers.get("ngrok-error-code"), "ERR_NGROK_3200")
+        self.assertGreater(time.monotonic() - began, 1)
+        began = time.monotonic()
+        self.assertEqual(self.get(f"https://{name}/").headers.get("ngrok-error-code"), "ERR_NGROK_3200")
+        self.assertLess(time.monotonic() - began, 3)
+
+    def test_tcp_edge(self) -> None:
+        """The port of a configured edge stays open, too, and its visitors wait for the agent that serves it."""
+        called = self.serve(Service(echo))
+        port = self.edge.tcp[1]
+        self.edge.stop()
+        self.edge.configure(
+            {
+                "reserved_addrs": [{"name": "edge", "addr": f"{TCP_HOST}:{port}"}],
+                "tunnel_group_backends": [{"name": "group", "labels": {"app": "echo"}}],
+                "tcp_edges": [
+                    {"name": "echo", "hostports": [f"{TCP_HOST}:{port}"], "backend": {"backend_id": "group"}}
+                ],
+            }
+        )
+        self.edge.start()
+        self.reconnecting(f"0:127.0.0.1:{called.port}", command="label --label app=echo")
+        calling = Calling(port)
+        for _ in range(2):
+            time.sleep(0.3)
+            self.restart()
+        time.sleep(0.3)
+        calling.end()
+
+
+class ProcessTests(RestartCase):
+    """The process stays the same in everything that it was started with."""
+
+    def test_nothing_leaks(self) -> None:
+        """It has as many descriptors and as much in its environment after many restarts as after one."""
+        self.restart()
+        assert self.edge.process is not None
+        place = Path(f"/proc/{self.edge.process.pid}")
+
+        def descriptors() -> list[str]:
+            return sorted(re.sub(r"\d+", "N", os.readlink(each)) for each in (place / "fd").iterdir())
+
+        def environment() -> set[bytes]:
+            found = (place / "environ").read_bytes().split(b"\0")
+            return {each for each in found if not each.startswith(b"NGROK_TWISTED_RESTART=")}
+
+        before = descriptors(), environment(), (place / "cmdline").read_bytes(), os.readlink(place / "cwd")
+        for _ in range(3):
+            self.restart()
+        after = descriptors(), environment(), (place / "cmdline").read_bytes(), os.readlink(place / "cwd")
+        self.assertEqual(after, before)
+        self.assertEqual(self.edge.stop(), 0)
+
+    def test_new_config(self) -> None:
+        """What waits for the next start is in force: listeners that are gone are closed, new ones opened, others kept."""
+        host = "127.0.0.1"
+        (new,), gone = free_range(1), self.edge.http
+        listen = {
+            "https": f"tcp:{self.edge.https}:interface={host}:backlog=1000",
+            "ssh": f"tcp:port={self.edge.ssh}:interface={host}",
+            "http": f"tcp:{new}:interface={host}",
+        }
+        self.edge.configure({"listen": listen})
+        waiting = Visiting(self.edge, full_name("nobody"), status=404)
+        self.restart()
+        waiting.end()
+        self.assertRaises(ConnectionRefusedError, open_tcp, gone)
+        self.edge.http = new
+        self.assertEqual(self.get(f"http://{full_name('nobody')}/").status, 404)
+        self.assertEqual(self.get(self.publish(self.web())).status, 200)
+
+    def refuses(self, reason: str) -> None:
+        """It is not restarted, says why in one line, and goes on."""
+        name = self.new_name()
+        agent = self.ssh(f"{name}:443:127.0.0.1:{self.web().port}", command="http")
+        agent.url()
+        self.signal(signal.SIGUSR2)
+        self.eventually(lambda: "not restarted" in self.edge.log(), "refusal")
+        (line,) = [line for line in self.edge.log().splitlines() if "not restarted" in line]
+        self.assertIn(reason, line)
+        self.assertEqual((self.get(f"https://{name}/").status, self.ready()), (200, 1))
+        self.assertIsNone(agent.process.poll())
+
+    def test_bad_config(self) -> None:
+        """A config that cannot be loaded any more is found before anything is stopped."""
+        self.edge.configure({"domian": "typo.localhost"})
+        self.refuses("domian")
+
+    def test_taken_port(self) -> None:
+        """So is a new listener whose port somebody else has."""
+        port = self.web("other").port
+        self.edge.configure({"listen": {"https": f"tcp:{port}:interface=127.0.0.1"}})
+        self.refuses(f"tcp:{port}:interface=127.0.0.1 cannot be opened: Address already in use")
+
+    def test_corrected(self) -> None:
+        """When the config is good again, the next signal restarts it."""
+        self.edge.configure({"domian": "typo.localhost"})
+        self.refuses("domian")
+        self.edge.configure({})
+        self.restart()
+
+    def test_interpreter_gone(self) -> None:
+        """If the program cannot be replaced after all, the process ends with an error that says so."""
+        python = self.edge.directory / "python"
+        python.symlink_to(sys.executable)
+        self.edge.stop()
+        self.edge.command = (str(python), twistd())
+        self.edge.environment = {**self.edge.environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        self.edge.start()
+        service = self.web()
+        url = self.publish(service)
+        connection = keep_open(self.edge, url.removeprefix("https://").partition(":")[0])
+        connection.request("GET", "/wait")
+        self.eventually(lambda: service.asked, "request at the service")
+        self.signal(signal.SIGUSR2)
+        self.eventually(lambda: "restarting in place" in self.edge.log(), "restart")
+        python.unlink()
+        assert self.edge.process is not None
+        self.assertEqual(self.edge.process.wait(RESTART), 1)
+        self.assertIn("cannot be started again: [Errno 2] No such file or directory", self.edge.log())
+
+    def test_stop_meanwhile(self) -> None:
+        """A server that is told to stop while it restarts stops."""
+        service = self.web()
+        name = self.new_name()
+        self.publish(service, name)
+        connection = keep_open(self.edge, name)
+        connection.request("GET", "/wait", headers={"Host": name})
+        self.addCleanup(connection.close)
+        self.eventually(lambda: service.asked, "request at the service")
+        self.signal(signal.SIGUSR2)
+        self.eventually(lambda: "restarting in place" in self.edge.log(), "restart")
+        self.assertEqual(self.edge.stop(), 0)
+        self.assertEqual(self.ready(), 1)
+
+    def test_signals_meanwhile(self) -> None:
+        """Signals that come at any moment of a restart do not end it; two restarts at once are at most two."""
+        for _ in range(2):
+            before = self.ready()
+            self.signal(signal.SIGUSR2)
+            ends = time.monotonic() + 1.5
+            while time.monotonic() < ends:
+                self.signal(signal.SIGHUP)
+                self.signal(signal.SIGUSR2)
+                time.sleep(0.01)
+            self.wait_ready(before + 1)
+        self.eventually(lambda: self.quiet(), "quiet log", RESTART)
+        self.assertEqual(self.get(self.publish(self.web())).status, 200)
+        self.assertEqual(self.edge.stop(), 0)
+
+    def quiet(self) -> bool:
+        """Nothing happens any more."""
+        log = self.edge.log()
+        time.sleep(3)
+        return log == self.edge.log()
+
+    def test_reload(self) -> None:
+        """SIGHUP closes no listening socket, and nobody is refused meanwhile."""
+        assert self.edge.process is not None
+        listing = Path(f"/proc/{self.edge.process.pid}/fd")
+
+        def listening() -> set[str]:
+            return {name for name in map(os.readlink, listing.iterdir()) if name.startswith("socket:")}
+
+        before = listening()
+        visiting = Visiting(self.edge, full_name("nobody"), status=404)
+        for _ in range(3):
+            self.signal(signal.SIGHUP)
+            time.sleep(0.3)
+        visiting.end()
+        self.eventually(lambda: self.edge.log().count("configuration reloaded") == 3, "reload")
+        self.assertLessEqual(before, listening())

@@ -1,0 +1,407 @@
+"""Tests of `ngrok_twisted.transports.agent.connection`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from twisted.internet.address import IPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from ngrok_twisted.errors import Overloaded, TunnelLost
+from ngrok_twisted.interfaces import IBatchReceiver, IBatchTransport
+from ngrok_twisted.transports.agent.connection import SMALL
+from ngrok_twisted.transports.agent.factory import AgentConnectionFactory
+from ngrok_twisted.transports.agent.frames import DATA, WINDOW, ErrorCode, pack_header
+from ngrok_twisted.transports.agent.limits import AgentLimits
+from ngrok_twisted.transports.agent.requests import Reply
+from ngrok_twisted.transports.agent.typed import ControlStream, Conversation, StreamType
+from tests.transports.agent.client import FakeAgent, Meeting, NotingOwner, Wire
+
+HEARTBEAT, BIND = StreamType.HEARTBEAT, StreamType.BIND
+
+
+class Visitor(Protocol):
+    """The protocol of a proxied stream."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.lost = False
+
+    def dataReceived(self, data: bytes) -> None:
+        self.data += data
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.lost = True
+
+
+VISITORS = Factory.forProtocol(Visitor)
+
+
+class Case(SynchronousTestCase):
+    """Has an agent that is let in."""
+
+    def setUp(self) -> None:
+        self.meet()
+
+    def meet(self, **options: Any) -> FakeAgent:
+        """Another agent."""
+        self.meeting = Meeting(**options)
+        self.agent = self.meeting.agent
+        self.wire = self.agent.wire
+        self.connection = self.agent.connection
+        self.owner = self.meeting.owner
+        return self.agent
+
+    def control(self) -> ControlStream:
+        """A stream that the server opens."""
+        stream = ControlStream(self.connection.mux, self.meeting.clock, Conversation())
+        self.connection.mux.open(stream)
+        return stream
+
+
+class WritingTests(Case):
+    """Frames out."""
+
+    def test_read(self) -> None:
+        """What one read is answered with leaves in one write, at its end."""
+        self.agent.raw(
+            b"".join(
+                pack_header(size << 8 | DATA | flags, id) + data
+                for id, flags, data in (
+                    (3, 2, HEARTBEAT.word + b"abcd"),
+                    (5, 2, BIND.word + b"{}"),
+                    (7, 2, BIND.word + b"{}"),
+                )
+                for size in (len(data),)
+            )
+        )
+        self.assertEqual(len(self.wire.writes), 1)
+        self.agent.turn()
+        self.assertEqual([self.agent.seen[id].data for id in (3, 5, 7)], [b"abcd", b"{}", b"{}"])
+
+    def test_turn(self) -> None:
+        """What is sent otherwise leaves in one write at the end of the turn."""
+        for _ in range(3):
+            self.connection.tell(StreamType.STOP_TUNNEL, {})
+        self.assertEqual(self.wire.writes, [])
+        self.agent.turn()
+        self.assertEqual(len(self.wire.writes), 1)
+        self.assertEqual(len(self.agent.opened), 3)
+
+    def test_large(self) -> None:
+        """Much leaves at once, behind what was sent before."""
+        stream = self.control()
+        stream.send((b"first",))
+        stream.send((b"x" * SMALL,))
+        self.assertEqual(len(self.wire.writes), 1)
+        stream.send((b"last",))
+        self.agent.turn()
+        self.assertEqual(self.agent.seen[2].data, b"first" + b"x" * SMALL + b"last")
+        self.assertEqual(len(self.wire.writes), 2)
+
+    def test_many_small(self) -> None:
+        """Small frames that add up do not wait either."""
+        stream = self.control()
+        for _ in range(50):
+            stream.send((b"x" * 1000,))
+        self.assertGreater(sum(self.wire.writes), 40_000)
+        self.agent.turn()
+        self.assertEqual(len(self.agent.seen[2].data), 50_000)
+
+    def test_buffers(self) -> None:
+        """Buffers are free when the call returns, and go to a transport that takes several without being joined."""
+
+        @implementer(IBatchTransport)
+        class BatchWire(Wire):
+            def writeBatch(self, buffers: Any) -> None:
+                batches.append(len(buffers))
+                self.write(b"".join(buffers))
+
+        batches: list[int] = []
+        self.connection.connectionLost()
+        self.agent.wire = self.wire = BatchWire()
+        self.agent.connection = self.connection = self.meeting.factory.buildProtocol(None)  # type: ignore[assignment]
+        self.connection.makeConnection(self.wire)
+        stream = self.control()
+        buffer = bytearray(2 * SMALL)
+        for letter, size in ((b"a", 10), (b"b", 2 * SMALL), (b"c", 10)):
+            buffer[:size] = letter * size
+            stream.send((memoryview(buffer)[:size],))
+        self.agent.turn()
+        self.assertEqual(self.agent.seen[2].data, b"a" * 10 + b"b" * 2 * SMALL + b"c" * 10)
+        self.assertEqual(batches, [3, 1])
+
+    def test_full(self) -> None:
+        """While the socket is full, streams for visitors hold their bytes back; they go on when it has drained."""
+        visitor = self.connection.open_proxied(b"HEADER", VISITORS)
+        self.agent.turn()
+        self.connection.pauseProducing()
+        visitor.transport.write(b"held")
+        self.agent.turn()
+        self.assertEqual(self.agent.seen[2].data, b"HEADER")
+        self.connection.resumeProducing()
+        self.agent.turn()
+        self.assertEqual(self.agent.seen[2].data, b"HEADERheld")
+
+    def test_does_not_read(self) -> None:
+        """An agent that asks on and on and reads nothing is dropped; one that reads now and then is not."""
+        self.meet(max_unread=10_000)
+        id = self.agent.open(HEARTBEAT)
+        for _ in range(10):
+            self.connection.pauseProducing()
+            for _ in range(100):
+                self.agent.frame(id, b"word" * 5)
+            self.connection.resumeProducing()
+        self.assertFalse(self.wire.aborted)
+        self.connection.pauseProducing()
+        for _ in range(400):
+            self.agent.frame(id, b"word" * 5)
+        self.assertTrue(self.wire.aborted)
+        self.assertEqual(self.owner.reasons, [])
+        self.agent.lose()
+        self.assertEqual(len(self.owner.reasons), 1)
+
+
+class ReadingTests(Case):
+    """Frames in."""
+
+    def test_batch(self) -> None:
+        """Several buffers of one read are taken together."""
+        verifyObject(IBatchReceiver, self.connection)
+        data = pack_header(6 << 8 | DATA | 2, 3) + BIND.word + b"{}"
+        self.connection.batchReceived([data[:3], data[3:9], data[9:]])
+        self.assertEqual(self.owner.asked, [(BIND, {})])
+
+    def test_broken(self) -> None:
+        """Who breaks the protocol is told how, and the connection ends; nothing that follows is served."""
+        for frame, code in (
+            (b"\0\0\0\x12\0\0\0\4", ErrorCode.PROTOCOL_ERROR),
+            (b"\0\0\5\0\0\0\0\3", ErrorCode.FRAME_SIZE_ERROR),
+        ):
+            agent = self.meet()
+            agent.raw(frame + pack_header(6 << 8 | DATA | 2, 7) + BIND.word + b"{}")
+            agent.turn()
+            assert agent.farewell is not None
+            self.assertEqual(agent.farewell[0], code)
+            self.assertTrue(self.wire.disconnecting)
+            agent.request(BIND, {})
+            self.assertEqual(self.owner.asked, [])
+
+    def test_fault(self) -> None:
+        """A fault of ours ends the connection, not the process, and is logged."""
+        self.connection.mux.receive_batch = lambda buffers: 1 // 0  # type: ignore[assignment, return-value]
+        self.agent.raw(b"x")
+        self.agent.turn()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.agent.farewell, (ErrorCode.INTERNAL_ERROR, "internal error"))
+
+    def test_owners_fault(self) -> None:
+        """A fault of the owner costs a request, not the connection."""
+        self.owner.answer = lambda kind, message: 1 // 0
+        self.assertIn("Error", self.agent.ask(BIND, {}))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertFalse(self.wire.disconnecting)
+
+    def test_other_types(self) -> None:
+        """Streams of types that nobody knows, or that only the server opens, are refused; the connection goes on."""
+        for kind in (3, 4, 5, 6, 9, 11, 0x80000000, 0xFFFFFFFE):
+            id = self.agent.open(kind, b"whatever")
+            self.agent.turn()
+            self.assertEqual(self.agent.seen[id].reset, ErrorCode.STREAM_REFUSED)
+        self.assertEqual(self.agent.ask(BIND, {}), {})
+        self.assertEqual(self.connection.mux.streams, {})
+
+    @settings(deadline=None, max_examples=150)
+    @given(
+        st.lists(
+            st.binary(max_size=30)
+            | st.builds(
+                lambda kind, flags, id, body: pack_header(len(body) << 8 | kind | flags, id) + body,
+                st.sampled_from([0, 0x10, 0x10, 0x10, 0x20, 0x30, 0x40]),
+                st.integers(0, 3),
+                st.sampled_from([0, 2, 3, 5, 7, 9, 0xFFFFFFFF]),
+                st.sampled_from([b"", bytes(4), b"\0\0\0\1", b"\0\0\0\1{}", b"\xff\xff\xff\xffab", b"cdef", b'{"a":1}'])
+                | st.binary(max_size=20),
+            ),
+            max_size=20,
+        ),
+        st.booleans(),
+    )
+    def test_any_bytes(self, reads: list[bytes], login: bool) -> None:
+        """No bytes raise an error of ours, and when the agent is gone nothing stays behind."""
+        agent = self.meet(login=login)
+        for data in reads:
+            agent.raw(data)
+        agent.clock.advance(1)
+        agent.lose()
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.assertEqual((self.connection.held, len(self.owner.reasons)), (0, 1))
+        self.assertEqual(agent.clock.getDelayedCalls(), [])
+
+
+class EndingTests(Case):
+    """The ways in which a connection ends."""
+
+    def test_close(self) -> None:
+        """It says farewell and closes at once; a paused producer does not hold that up. Nothing is sent afterwards."""
+        stream = self.control()
+        stream.send((b"before",))
+        self.connection.pauseProducing()
+        self.connection.close("maintenance")
+        self.assertTrue(self.wire.disconnecting)
+        self.assertIsNone(self.wire.producer)
+        stream.send((b"after",))
+        self.connection.close("again")
+        self.agent.turn()
+        self.assertEqual((self.agent.seen[2].data, self.agent.farewell), (b"before", (0, "maintenance")))
+        self.assertEqual(self.owner.reasons, [])
+
+    def test_linger(self) -> None:
+        """If the farewell does not get through in a second, the connection is cut."""
+        self.meet(close_linger=1.0)
+        self.connection.close("maintenance")
+        self.agent.turn(0.9)
+        self.assertFalse(self.wire.aborted)
+        self.agent.turn(0.2)
+        self.assertTrue(self.wire.aborted)
+
+    def test_farewell(self) -> None:
+        """An agent that says farewell is left alone: the connection closes, and what it sends is not served."""
+        self.agent.go_away()
+        self.assertTrue(self.wire.disconnecting)
+        self.agent.request(BIND, {})
+        self.assertEqual(self.owner.asked, [])
+
+    def test_visitors_last_bytes(self) -> None:
+        """What came before a farewell reaches the visitors, even in the same read."""
+        visitor = self.connection.open_proxied(b"HEADER", VISITORS)
+        self.agent.turn()
+        self.agent.raw(pack_header(4 << 8 | DATA, 2) + b"last" + b"\0\0\x08\x30" + bytes(12))
+        self.assertEqual(visitor.data, b"last")
+
+    def test_lost(self) -> None:
+        """A bare close is a normal end: streams end, then the owner is told, once, and no timed call is left."""
+        visitor = self.connection.open_proxied(b"HEADER", VISITORS)
+        answers: list[Deferred[Reply]] = []
+        self.owner.answer = lambda kind, message: answers.append(Deferred(lambda d: None)) or answers[-1]  # type: ignore[func-returns-value]
+        self.agent.request(BIND, {})
+        probe = self.connection.probe()
+        self.agent.lose(ConnectionLost())
+        self.assertTrue(visitor.lost)
+        self.failureResultOf(probe, TunnelLost)
+        self.assertTrue(answers[0].called)
+        self.assertEqual([reason.type for reason in self.owner.reasons], [ConnectionLost])
+        self.agent.turn()
+        self.assertEqual(self.agent.clock.getDelayedCalls(), [])
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_login_grace(self) -> None:
+        """Who does not log in is dropped after the grace time."""
+        self.meet(login=False, login_grace=30.0)
+        self.agent.clock.pump([1] * 29)
+        self.assertFalse(self.wire.disconnecting)
+        self.agent.clock.pump([1] * 4)
+        self.agent.turn()
+        self.assertEqual(self.agent.farewell, (0, "no login in time"))
+
+    def test_refused_at_once(self) -> None:
+        """An owner may end the connection while it is being made."""
+        clock = Clock()
+
+        def make_owner(connection: Any) -> NotingOwner:
+            connection.close("full")
+            return NotingOwner(connection)
+
+        agent = FakeAgent(AgentConnectionFactory(make_owner, clock, AgentLimits()), clock)
+        agent.turn()
+        self.assertEqual(agent.farewell, (0, "full"))
+        self.assertTrue(agent.wire.disconnecting)
+        agent.raw(b"whatever")
+        agent.lose()
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+
+class OwnerTests(Case):
+    """What the owner sees."""
+
+    def test_peer(self) -> None:
+        """Whose connection it is."""
+        self.assertEqual((self.connection.peer_host, self.connection.peer_port), ("192.0.2.7", 50022))
+        agent = FakeAgent(self.meeting.factory, self.meeting.clock, IPv6Address("TCP", "2001:db8::7", 1))
+        self.assertEqual(agent.connection.peer_host, "2001:db8::7")
+
+    def test_room(self) -> None:
+        """Visitors have so much room, less what the agent itself uses; the owner hears when there is more of it."""
+        self.meet(max_streams=4)
+        self.agent.open(HEARTBEAT)
+        self.assertEqual(self.connection.room, 3)
+        for _ in range(3):
+            self.connection.open_proxied(b"HEADER", VISITORS)
+        self.assertEqual(self.connection.room, 0)
+        self.assertRaises(Overloaded, self.connection.open_proxied, b"HEADER", VISITORS)
+        self.agent.turn()
+        self.assertEqual(self.owner.rooms, 0)
+        self.agent.drop(4)
+        self.assertEqual((self.owner.rooms, self.connection.room), (1, 1))
+        self.connection.open_proxied(b"HEADER", VISITORS)
+
+    def test_no_room_at_the_end(self) -> None:
+        """There is none on a connection that is closing, or gone."""
+        for end in (lambda: self.connection.close("enough"), lambda: self.agent.lose(), lambda: self.agent.go_away()):
+            self.meet()
+            end()
+            self.assertEqual(self.connection.room, 0)
+            self.assertRaises(TunnelLost, self.connection.open_proxied, b"HEADER", VISITORS)
+            self.assertEqual(self.owner.rooms, 0)
+
+    def test_proxied(self) -> None:
+        """Bytes go both ways, and the header leaves with the first of them."""
+        visitor = self.connection.open_proxied(b"HEADER", VISITORS)
+        visitor.transport.write(b"GET /")
+        seen = self.agent.last()
+        self.assertEqual((seen.data, seen.frames), (b"HEADERGET /", 1))
+        self.agent.frame(seen.id, b"200 OK")
+        self.assertEqual(visitor.data, b"200 OK")
+
+    def test_late_fin(self) -> None:
+        """An agent that breaks off a stream at our end of it is told of that end later."""
+        for late in (False, True):
+            self.meet(login=False)
+            self.connection.logged_in(10, 15, late_fin=late)
+            visitor = self.connection.open_proxied(b"HEADER", VISITORS)
+            visitor.transport.loseWriteConnection()
+            self.assertEqual(self.agent.last().fin, not late)
+
+
+class LoginTests(Case):
+    """From a stranger to an agent."""
+
+    def test_watch(self) -> None:
+        """The login ends its grace time, and begins the watch for heartbeats with the agent's own times."""
+        self.meet(login=False, login_grace=30.0, heartbeat_slack=5.0)
+        self.agent.clock.pump([1] * 25)
+        self.connection.logged_in(60, 30)
+        self.agent.clock.pump([1] * 94)
+        self.assertFalse(self.wire.disconnecting)
+        self.agent.clock.pump([1] * 5)
+        self.assertTrue(self.wire.disconnecting)
+
+    def test_window(self) -> None:
+        """A stranger cannot make us keep more than its bounds: what it sends beyond them costs it the stream."""
+        self.meet(login=False, strangers_request_bytes=1000)
+        ids = [self.agent.open(StreamType.AUTH, b'{"a":"') for _ in range(4)]
+        for id in ids:
+            for _ in range(WINDOW // 8192 + 2):
+                self.agent.frame(id, b"x" * 8192)
+        self.agent.turn()
+        self.assertLessEqual(self.connection.held, 4 * 1000)
+        self.assertEqual({self.agent.seen[id].reset for id in ids}, {ErrorCode.FLOW_CONTROL_ERROR})

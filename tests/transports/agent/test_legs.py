@@ -1,0 +1,178 @@
+"""
+Tests of `ngrok_twisted.transports.agent.legs`.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from ngrok_twisted.errors import Overloaded, TunnelLost
+from ngrok_twisted.transports.agent.legs import Leg, Legs
+from tests.transports.agent.world import FakeConnection, visit
+
+WAIT = 5.0
+
+
+class LegsTests(SynchronousTestCase):
+    """`Legs`."""
+
+    def setUp(self) -> None:
+        """A session with two legs, and a tunnel that is ready on both."""
+        self.clock = Clock()
+        self.legs = Legs(self.clock, 2, WAIT)
+        self.one, self.other = Leg(FakeConnection(), 0), Leg(FakeConnection(), 1)
+        for leg in (self.one, self.other):
+            self.legs.add(leg)
+        self.tunnel = SimpleNamespace(ready=(self.one, self.other))
+
+    def open(self, header: bytes = b"h", tunnel: Any = None) -> Deferred[Any]:
+        """Somebody wants a stream."""
+        return self.legs.open(tunnel or self.tunnel, header, visit())
+
+    def rooms(self, one: int, other: int) -> None:
+        """Say how much room each leg has."""
+        self.one.connection.room, self.other.connection.room = one, other
+
+    def opened(self) -> tuple[list[bytes], list[bytes]]:
+        """The streams of each leg."""
+        return self.one.connection.opened, self.other.connection.opened
+
+    def test_members(self) -> None:
+        """A leg is found by the agent's number for it; one that was replaced is not taken out in its stead."""
+        self.assertIs(self.legs.find(1), self.other)
+        newer = Leg(FakeConnection(), 1)
+        self.legs.add(newer)
+        self.legs.remove(self.other)
+        self.assertEqual(list(self.legs), [self.one, newer])
+        self.legs.remove(newer)
+        self.assertEqual((len(self.legs), self.legs.find(1)), (1, None))
+
+    def test_least_busy(self) -> None:
+        """A stream goes where there is most room, and is there at once."""
+        self.rooms(3, 5)
+        self.assertIsNotNone(self.successResultOf(self.open()))
+        self.rooms(5, 3)
+        self.successResultOf(self.open(b"i"))
+        self.assertEqual(self.opened(), ([b"i"], [b"h"]))
+
+    def test_only_where_ready(self) -> None:
+        """A leg that the agent has not bound the tunnel on yet is passed over."""
+        self.rooms(1, 99)
+        self.tunnel.ready = (self.one,)
+        self.successResultOf(self.open())
+        self.assertEqual(self.opened(), ([b"h"], []))
+
+    def test_nowhere(self) -> None:
+        """Without any leg there is no way."""
+        self.tunnel.ready = ()
+        self.failureResultOf(self.open(), TunnelLost)
+
+    def test_waits(self) -> None:
+        """Those for whom there is no room wait, and get it in their order."""
+        self.rooms(0, 0)
+        first, second = self.open(b"1"), self.open(b"2")
+        self.assertNoResult(first)
+        self.rooms(0, 1)
+        self.legs.room_made()
+        self.successResultOf(first)
+        self.assertNoResult(second)
+        self.rooms(1, 0)
+        self.legs.room_made()
+        self.successResultOf(second)
+        self.assertEqual(self.opened(), ([b"2"], [b"1"]))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_room_for_another(self) -> None:
+        """Who waits for a leg without room does not keep those behind from one that has some."""
+        self.rooms(0, 0)
+        first = self.open(b"1", SimpleNamespace(ready=(self.one,)))
+        second = self.open(b"2", SimpleNamespace(ready=(self.other,)))
+        self.rooms(0, 1)
+        self.legs.room_made()
+        self.assertNoResult(first)
+        self.successResultOf(second)
+        self.rooms(1, 1)
+        self.legs.room_made()
+        self.successResultOf(first)
+
+    def test_too_long(self) -> None:
+        """A wait has an end, and says why."""
+        self.rooms(0, 0)
+        waiting = self.open()
+        self.clock.advance(WAIT - 0.1)
+        self.assertNoResult(waiting)
+        self.clock.advance(0.1)
+        error = self.failureResultOf(waiting, Overloaded).value
+        self.assertEqual(error.status, 503)
+        self.rooms(1, 1)
+        self.legs.room_made()
+        self.assertEqual(self.opened(), ([], []))
+
+    def test_too_many(self) -> None:
+        """Only so many may wait."""
+        self.rooms(0, 0)
+        for _ in range(2):
+            self.assertNoResult(self.open())
+        self.failureResultOf(self.open(), Overloaded)
+
+    def test_gives_up(self) -> None:
+        """A visitor who leaves makes way for the next."""
+        self.rooms(0, 0)
+        first, second = self.open(b"1"), self.open(b"2")
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        self.rooms(1, 0)
+        self.legs.room_made()
+        self.successResultOf(second)
+        self.assertEqual(self.opened()[0], [b"2"])
+
+    def test_forgotten(self) -> None:
+        """The end of a tunnel is that of those who wait for it, and of nobody else."""
+        self.rooms(0, 0)
+        ended, other = self.open(), self.open(b"2", SimpleNamespace(ready=(self.one,)))
+        self.legs.forget(self.tunnel)
+        self.failureResultOf(ended, TunnelLost)
+        self.assertNoResult(other)
+
+    def test_connection_refuses(self) -> None:
+        """What keeps a connection from opening a stream is the visitor's to hear, at once or after a wait."""
+
+        def ending(header: bytes, factory: Any) -> Any:
+            raise TunnelLost()
+
+        self.one.connection.open_proxied = self.other.connection.open_proxied = ending
+        self.failureResultOf(self.open(), TunnelLost)
+        self.rooms(0, 0)
+        waiting = self.open()
+        self.rooms(1, 0)
+        self.legs.room_made()
+        self.failureResultOf(waiting, TunnelLost)
+
+    def test_reentrant(self) -> None:
+        """A visitor who gets room may take another one along who waits."""
+        self.rooms(0, 0)
+        first, second = self.open(b"1"), self.open(b"2")
+        first.addCallback(lambda _: second.cancel())
+        self.rooms(2, 0)
+        self.legs.room_made()
+        self.failureResultOf(second, CancelledError)
+        self.assertEqual(self.opened()[0], [b"1"])
+
+
+class LegTests(SynchronousTestCase):
+    """`Leg`."""
+
+    def test_give_up(self) -> None:
+        """What is being done for it is cancelled, all of it."""
+        leg = Leg(FakeConnection(), 0)
+        work: list[Deferred[Any]] = [Deferred(), Deferred()]
+        for one in work:
+            leg.work.add(one)
+            one.addErrback(lambda failure, one=one: leg.work.discard(one))
+        leg.give_up()
+        self.assertEqual(leg.work, set())
