@@ -15,8 +15,10 @@ import os
 import signal
 import sys
 import tempfile
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Callable, Mapping, MutableMapping, NoReturn
+from pwd import getpwuid
+from typing import Any, Callable, Iterator, Mapping, MutableMapping, NoReturn
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -209,6 +211,25 @@ def _stay(twistd: MutableMapping[str, Any], daemon: bool) -> None:
         twistd["nodaemon"] = True
         twistd["logfile"] = twistd["logfile"] or (None if twistd.get("syslog") else "twistd.log")
         twistd["umask"] = 0o077 if twistd["umask"] is None else twistd["umask"]
+
+
+@contextmanager
+def as_user(twistd: Mapping[str, Any] | None) -> Iterator[None]:
+    """
+    Be the user already whom ``twistd`` becomes once the ports are open (``--uid``): files that are made here belong to it.
+    """
+    uid = None if twistd is None else twistd.get("uid")
+    if twistd is None or uid is None or os.geteuid() != 0:
+        yield
+        return
+    before = os.getegid()
+    os.setegid(getpwuid(uid).pw_gid if twistd.get("gid") is None else twistd["gid"])
+    os.seteuid(uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(before)
 
 
 def _is_own(pidfile: str | None) -> bool:

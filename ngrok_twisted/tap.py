@@ -53,7 +53,7 @@ from ngrok_twisted.observability.metrics import FlowMetrics
 from ngrok_twisted.observability.posting import http_client
 from ngrok_twisted.observability.traffic import TrafficEvents
 from ngrok_twisted.places import SSH_PORT, agent_host, api_host, connect_host, first_port, public_ports
-from ngrok_twisted.restart import Beginning, RestartSignal, Successor, begin, keep_pidfile, require_sockets
+from ngrok_twisted.restart import Beginning, RestartSignal, Successor, as_user, begin, keep_pidfile, require_sockets
 from ngrok_twisted.runtime import Runtime
 from ngrok_twisted.server import Server
 from ngrok_twisted.tls.certificates import Certificates
@@ -111,7 +111,8 @@ def makeService(options: Any, reactor: Any = None) -> IService:
             print(f"{path or 'the built-in configuration'} is fine")
             raise SystemExit(0)
         keep_pidfile(options.parent, options.beginning)
-        return make_server(config, path, reactor, options.beginning)
+        with as_user(options.parent):
+            return make_server(config, path, reactor, options.beginning)
     except InvalidConfig as error:
         _refuse(map(str, error.problems))
     except StoreUnusable as error:
@@ -229,6 +230,7 @@ def make_server(config: Config, path: str | None, reactor: Any, beginning: Begin
         sessions,
         runtime,
         Seals(open_keyring(state.path, name=AGENT_KEYRING)),
+        pool.spare,
     )
     agent_front = plane.host_agents(agent_host(config), agents.factory)
 
@@ -288,10 +290,7 @@ def _agent_settings(config: Config, settings: ReservationSettings, module_kinds:
         base_domain=settings.base_domain,
         region=settings.region,
         version=__version__,
-        public_ports={scheme: port for scheme, port in settings.public_ports.items() if port is not None},
         tcp_host=settings.tcp_host,
-        tcp_ports=(settings.tcp_ports[0], settings.tcp_ports[-1]),
-        allow_requested_ports=settings.allow_requested_ports,
         module_kinds=module_kinds,
     )
 

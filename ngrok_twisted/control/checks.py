@@ -29,10 +29,6 @@ from ngrok_twisted.schema import suggestion
 #: Seconds: a timeout longer than a day is a mistake of units.
 TIMEOUT_MAX = 24 * 60 * 60
 
-#: Streams of one agent's connection. 512 at a time, its heartbeat and the one that is just opened included, are the death of
-#: a connection of the Rust SDKs (spec agent-protocol 3.8, L1).
-STREAMS_MAX = 510
-
 #: Kinds of endpoints that put something of their own in front of the ClientHello, which the edge reads from the socket.
 _WRAPPING = frozenset({"haproxy", "ssl", "tls"})
 
@@ -113,13 +109,13 @@ def _access_log(file: Path, state: Path) -> Problems:
 
 
 def _numbers(config: Config) -> Problems:
-    """Bounds of the numbers: those that are at least 1, and seconds."""
+    """Bounds of the numbers: those that are at least 1, and seconds. The block of agents has its own."""
     counts: dict[str, int] = {
         "limits.http_head_bytes": config.limits.http_head_bytes,
         "limits.http_fields": config.limits.http_fields,
     }
     seconds: dict[str, float] = {}
-    for name, block in (("ssh", config.ssh), ("agent", config.agent), ("timeouts", config.timeouts)):
+    for name, block in (("ssh", config.ssh), ("timeouts", config.timeouts)):
         for each in fields(block):
             value = getattr(block, each.name)
             if type(value) is int:
@@ -129,9 +125,6 @@ def _numbers(config: Config) -> Problems:
     for path, count in counts.items():
         if count < 1:
             yield Problem(path, "must be at least 1")
-    if config.agent.max_streams > STREAMS_MAX:
-        said = f"must be at most {STREAMS_MAX}: some agents end at {STREAMS_MAX + 2}, their own included"
-        yield Problem("agent.max_streams", said)
     for path, value in seconds.items():
         if not 0 < value <= TIMEOUT_MAX:
             yield Problem(path, f"is a time in seconds, more than 0 and at most {TIMEOUT_MAX}")

@@ -57,7 +57,7 @@ class Reloader(Service):
         # The records are in force elsewhere; where they came from is much to remember, and of no more use.
         self._started_with = replace(config, declared=Declared())
         self._config = replace(config, declared=config.declared.without_lines())
-        self._path = path
+        self._path = None if path is None else os.path.abspath(path)  # twistd may go elsewhere
         self._control = control
         self._reactor = reactor
         self._before: Any = None

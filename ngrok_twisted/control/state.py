@@ -34,10 +34,14 @@ class StateDirectory:
         """
         Make the folder if it is missing, close it to others, and lock it for this process.
 
-        The lock is the kernel's (``flock``), so that a killed process leaves none behind.
+        The lock is the kernel's (``flock``), so that a killed process leaves none behind. Whoever opens it again, such as a
+        daemon that has another process id by now, only notes that id.
 
         :raises StoreUnusable: it cannot be made, belongs to someone else, or another process has it.
         """
+        if self._lock is not None:
+            self._note_process(self._lock)
+            return
         try:
             os.makedirs(self.path.path, MODE, exist_ok=True)
             self._close_to_others()
@@ -69,8 +73,6 @@ class StateDirectory:
             os.chmod(self.path.path, MODE)
 
     def _take_lock(self) -> None:
-        if self._lock is not None:
-            return
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         lock = os.open(self.path.child(_LOCK).path, flags, 0o600)
         try:
@@ -82,6 +84,9 @@ class StateDirectory:
                 f"the state directory {self.path.path} is in use by another server"
                 f"{f' (process {other})' if other.isdigit() else ''}; stop it, or give this one another 'state'"
             ) from None
+        self._note_process(lock)
+        self._lock = lock
+
+    def _note_process(self, lock: int) -> None:
         os.ftruncate(lock, 0)
         os.pwrite(lock, b"%d\n" % os.getpid(), 0)
-        self._lock = lock

@@ -16,6 +16,7 @@ from typing import Any, Sequence
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
+from h2.stream import StreamInputs
 
 from ngrok_twisted.edge.http2_hpack import BlockDecoder
 from ngrok_twisted.upstream import http2_frames as h2
@@ -38,8 +39,10 @@ DATA_BYTES = 16 * KILOBYTE - h2.FRAME_HEAD
 # a connection that lives long.
 _REMEMBERED = 512
 
-# Closed streams that h2 may hold beside those that are open before it has to look through them.
+# Closed streams that h2 may hold beside those that are open before it has to look through them; and when none is open, since
+# a connection that rests should keep little.
 _SWEEP = 64
+_SWEEP_AT_REST = 8
 
 _GOAWAY = Struct(">LL")
 
@@ -70,15 +73,12 @@ class Engine(H2Connection):
     @property
     def open_inbound_streams(self) -> int:
         """H2Connection. It is asked at each request, and then looks through all streams; here only now and then."""
-        return self.sweep() if len(self.streams) > self._sweep_at else 0
+        return super().open_inbound_streams if len(self.streams) > self._sweep_at else 0
 
-    def sweep(self) -> int:
-        """
-        Let go of closed streams.
-
-        :return: how many are open.
-        """
-        return super().open_inbound_streams
+    def rest(self) -> None:
+        """No stream is open: let go of those that were."""
+        if len(self.streams) > _SWEEP_AT_REST:
+            super().open_inbound_streams
 
     def greeting(self) -> bytes:
         """What a server says first."""
@@ -102,7 +102,7 @@ class Engine(H2Connection):
             self._sent_block = True
             block = NO_TABLE + block
         if end:
-            stream.end_stream()
+            stream.state_machine.process_input(StreamInputs.SEND_END_STREAM)
         return h2.header_frames(stream.stream_id, block, end, self.max_outbound_frame_size)
 
     def data_frames(self, stream: Any, buffers: Sequence[Any], size: int, end: bool = False) -> list[Any]:
@@ -116,7 +116,7 @@ class Engine(H2Connection):
         stream.outbound_flow_control_window -= size
         last = 0
         if end:
-            stream.end_stream()
+            stream.state_machine.process_input(StreamInputs.SEND_END_STREAM)
             last = h2.END_STREAM
         stream_id = stream.stream_id
         if size <= DATA_BYTES:

@@ -37,7 +37,7 @@ class Patience:
     """
     A bucket that fills by the clock.
 
-    :ivar left: how much there is.
+    :ivar left: how much there was when it was last asked.
     """
 
     __slots__ = ("left", "_clock", "_then")
@@ -54,11 +54,10 @@ class Patience:
         """
         :return: whether there was enough left.
         """
+        now = self._clock.seconds()
+        self.earn((now - self._then) * PER_SECOND)
+        self._then = now
         self.left -= cost
-        if self.left < 0:
-            now = self._clock.seconds()
-            self.earn((now - self._then) * PER_SECOND)
-            self._then = now
         return self.left >= 0
 
     def earn(self, amount: float) -> None:

@@ -87,7 +87,7 @@ class StreamWriter:
         if last and length is None and not trailers and not head.bodiless:
             length = size
         self._owed = None if head.bodiless else length
-        told = None if head.status == 204 else length
+        told = None if head.status == 204 or (head.length is None and not size) else length  # a call's end has none
         self._write_head(
             response_block(head.status, head.headers, told), buffers, size, last or head.bodiless, trailers
         )

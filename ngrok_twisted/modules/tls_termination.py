@@ -64,8 +64,8 @@ class AgentsTLSTerminationConfig:
     The same for the endpoints of agents, which may bring a certificate along.
 
     :ivar terminate_at: ``edge``, or ``upstream``: the bytes pass as they came.
-    :ivar certificate_pem: what visitors are shown: the leaf first, then each issuer; empty for what the server has for the
-        name.
+    :ivar certificate_pem: what visitors are shown: the leaf first, then each issuer; empty for what the server has for
+        the name.
     :ivar private_key_pem: the leaf's key, not encrypted.
     """
 

@@ -1,7 +1,8 @@
 """
 What agents ask to stand before their services, judged: modules and a traffic policy, against the URL that they are for.
 
-Every transport reads its agents' wishes in its own way, such as flags of a command. From there on the same is asked of all.
+Every transport reads its agents' wishes in its own way, such as flags of a command. From there on the same is asked of
+all.
 
 Pure. Whether the records that modules name exist is for the reservations to say.
 """
@@ -38,8 +39,8 @@ class Words:
     :ivar mutual_tls: what the wish for certificates of visitors is called.
     :ivar tls_termination: what the wish for TLS at the edge is called.
     :ivar terminate: what to do for TLS to end at the edge.
-    :ivar policy: the number for a traffic policy that cannot be used, and those of its problems then stand in the message;
-        ``None`` for the number of its first problem.
+    :ivar policy: the number for a traffic policy that cannot be used, and those of its problems then stand in the
+        message; ``None`` for the number of its first problem.
     :ivar no_policy: the number in place of that of a problem that has none.
     """
 

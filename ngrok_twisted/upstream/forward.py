@@ -26,7 +26,7 @@ from zope.interface import implementer
 from ngrok_twisted.errors import EdgeError, EndpointOffline, UpstreamTimeout, UpstreamUnreachable
 from ngrok_twisted.records.endpoint import Upstream
 from ngrok_twisted.upstream.exchange import IDLE_TIMEOUT, UpstreamConnection
-from ngrok_twisted.upstream.http2_connection import HTTP2Connection
+from ngrok_twisted.upstream.http2_connection import SharedConnection
 from ngrok_twisted.upstream.http2_pulse import LINGER
 from ngrok_twisted.upstream.opening import ConnectionFactory, opened, variant_of
 from ngrok_twisted.upstream.pool import Pool
@@ -223,14 +223,14 @@ class Forward:
         exchange = shared.take(target, variant)
         return shared.reach(target, variant, self._dial_of(request, target)) if exchange is None else exchange
 
-    def _dial_of(self, request: Any, target: Any) -> Callable[[], Deferred[HTTP2Connection]]:
+    def _dial_of(self, request: Any, target: Any) -> Callable[[], Deferred[SharedConnection]]:
         """How to open a connection for this request, and for those that can use the same."""
         upstream = target.upstream
         endpoint = opened(target, upstream, request, self._clock, ("h2",))
         linger = 0.0 if upstream.proxy_protocol else LINGER
 
-        def dial() -> Deferred[HTTP2Connection]:
-            return self._dialled(request, endpoint, HTTP2Connection(target, self._clock, self._idle_timeout, linger))
+        def dial() -> Deferred[SharedConnection]:
+            return self._dialled(request, endpoint, SharedConnection(target, self._clock, self._idle_timeout, linger))
 
         return dial
 

@@ -60,7 +60,7 @@ class HTTP2Exchange(RequestStream):
 
     def __init__(self, connection: Any) -> None:
         """
-        :param connection: the `HTTP2Connection` with room for it.
+        :param connection: the `SharedConnection` with room for it.
         """
         super().__init__(connection)
         self.reused = connection.used

@@ -1,5 +1,5 @@
 """
-`HTTP2Connection`: one connection to a target, shared by many requests.
+`SharedConnection`: one HTTP/2 connection to a target, shared by many requests.
 
 Bodies leave in turn, a frame of each stream that may send, and nothing more than the transport takes. Whether the service is
 still there is asked with a ``PING`` where it owes answers and is silent; when nobody asks it anything, it is let go.
@@ -46,7 +46,7 @@ _MAX_UNREAD = 256 * KILOBYTE
 
 
 @implementer(IBatchReceiver, IHalfCloseableProtocol, IPushProducer)
-class HTTP2Connection(Session):
+class SharedConnection(Session):
     """
     :ivar transport: to the target.
     :ivar target: what it is connected to.

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ngrok_twisted.errors import EdgeError, Overloaded, TunnelLost
-from ngrok_twisted.upstream.http2_connection import MAX_STREAMS, HTTP2Connection
+from ngrok_twisted.upstream.http2_connection import MAX_STREAMS, SharedConnection
 
 _log = Logger()
 
@@ -33,8 +33,8 @@ MAX_WAITING = 1000
 #: For room. Whoever waits longer is better told so.
 WAIT_TIMEOUT = 15 * SECONDS
 
-#: Opens a connection; the Deferred fires with the `HTTP2Connection`.
-Dial = Callable[[], Deferred[HTTP2Connection]]
+#: Opens a connection; the Deferred fires with the `SharedConnection`.
+Dial = Callable[[], Deferred[SharedConnection]]
 
 
 class SharedConnections:
@@ -119,7 +119,7 @@ class _Group:
     def __init__(self, shared: SharedConnections, target: Any, variant: Hashable) -> None:
         self.target = target
         self.variant = variant
-        self.connections: list[HTTP2Connection] = []
+        self.connections: list[SharedConnection] = []
         self._shared = shared
         self._waiting: deque[Deferred[Any]] = deque()
         self._dialling: set[Deferred[Any]] = set()
@@ -170,7 +170,7 @@ class _Group:
             self._dialling.add(dialling)
             dialling.addCallbacks(self._connected, self._failed, (dialling,), {}, (dialling,))
 
-    def _connected(self, connection: HTTP2Connection, dialling: Deferred[Any]) -> None:
+    def _connected(self, connection: SharedConnection, dialling: Deferred[Any]) -> None:
         self._dialling.discard(dialling)
         if self._over:
             connection.retire()
@@ -193,14 +193,14 @@ class _Group:
         for one in waiting:
             one.errback(failure)
 
-    def has_room(self, connection: HTTP2Connection) -> None:
-        """`HTTP2Connection.owned_by`."""
+    def has_room(self, connection: SharedConnection) -> None:
+        """`SharedConnection.owned_by`."""
         while self._waiting and connection.room > 0:
             self._waiting.popleft().callback(connection.exchange())
         self._dissolve_if_empty()
 
-    def has_gone(self, connection: HTTP2Connection) -> None:
-        """`HTTP2Connection.owned_by`."""
+    def has_gone(self, connection: SharedConnection) -> None:
+        """`SharedConnection.owned_by`."""
         if connection in self.connections:
             self.connections.remove(connection)
         if not self._over:

@@ -43,7 +43,7 @@ class RequestStream(StreamSender):
 
     def __init__(self, connection: Any) -> None:
         """
-        :param connection: the `HTTP2Connection` with room for it.
+        :param connection: the `SharedConnection` with room for it.
         """
         super().__init__(connection)
         self.request: Any = None

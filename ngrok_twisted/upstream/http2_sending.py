@@ -15,7 +15,7 @@ from ngrok_twisted.upstream import http2_frames as h2
 
 class StreamSender:
     """
-    :ivar connection: the `ngrok_twisted.upstream.http2_connection.HTTP2Connection`.
+    :ivar connection: the `ngrok_twisted.upstream.http2_connection.SharedConnection`.
     :ivar id: the stream's number; 0 before it is open, and after its end.
     :ivar send_window: bytes that the service still takes on this stream.
     """

@@ -96,6 +96,21 @@ class Pool:
         for connection in self._idle.pop(target, ()):
             connection.close()
 
+    def spare(self, target: Any) -> bool:
+        """
+        Close the idle connection of a target that has waited longest: there is no room for others.
+
+        :return: whether there was one.
+        """
+        waiting = self._idle.get(target)
+        if not waiting:
+            return False
+        connection = waiting.pop(0)
+        if not waiting:
+            del self._idle[target]
+        connection.close()
+        return True
+
     def close(self) -> None:
         """Close every idle connection, and the others when they have answered."""
         self.shared.close()

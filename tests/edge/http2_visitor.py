@@ -95,9 +95,7 @@ class Bare:
     def resets(self) -> dict[int, int]:
         """Streams that were reset since the last call, and with which code."""
         return {
-            stream: h2.read_number(kind, payload)
-            for kind, _, stream, payload in self.frames()
-            if kind == h2.RST_STREAM
+            stream: h2.read_number(kind, payload) for kind, _, stream, payload in self.frames() if kind == h2.RST_STREAM
         }
 
     def goaway(self) -> int | None:
@@ -192,9 +190,7 @@ class Visitor(Bare):
         answer = self.answers.get(getattr(event, "stream_id", 0))
         if answer is None:
             return
-        if isinstance(
-            event, (events.ResponseReceived, events.InformationalResponseReceived, events.TrailersReceived)
-        ):
+        if isinstance(event, (events.ResponseReceived, events.InformationalResponseReceived, events.TrailersReceived)):
             answer.heads.append(dict(event.headers or ()))
         elif isinstance(event, events.DataReceived):
             answer.body += event.data

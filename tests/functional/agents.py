@@ -231,9 +231,8 @@ class JavaScriptSDK(Agent):
 
     def words(self, plan: dict[str, Any]) -> list[str]:
         """Agent."""
-        for calls in (plan["session"], *(endpoint["options"] for endpoint in plan["endpoints"])):
-            for call in calls:
-                call[0] = self._camel(call[0])
+        for call in plan["session"]:
+            call[0] = self._camel(call[0])
         return [program("node"), peer("ngrok_agent.js"), json.dumps(plan)]
 
     def environment(self) -> dict[str, str]:
@@ -241,6 +240,11 @@ class JavaScriptSDK(Agent):
         modules = ROOT / ".cache" / "npm-agents" / "node_modules"
         require((modules / "@ngrok" / "ngrok").is_dir(), self.name)
         return {**super().environment(), "NODE_PATH": str(modules)}
+
+    def wish(self, wish: Wish) -> dict[str, Any]:
+        """Agent."""
+        said = super().wish(wish)
+        return {**said, "options": [[self._camel(name), *arguments] for name, *arguments in said["options"]]}
 
     def _camel(self, name: str) -> str:
         first, *others = name.split("_")

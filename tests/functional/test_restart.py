@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import http.client
 import os
+import pwd
 import re
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -17,10 +19,11 @@ from typing import Any
 
 from tests.functional.clients import SSH, Answer, full_name, keep_open, open_tcp, read_all, tls_context
 from tests.functional.edge import TCP_HOST, Edge, twistd
-from tests.functional.ports import free_range
+from tests.functional.ports import free_range, is_free
 from tests.functional.service import Service
 from tests.functional.steady import Steady
 from tests.functional.test_life import OwnEdgeTestCase
+from tests.functional.tools import require
 from tests.functional.waiting import wait_until
 
 #: Seconds: a restart on a machine that is busy with other tests.
@@ -36,7 +39,7 @@ class Reconnecting(threading.Thread):
         self._enough = False
         self.started = 0
         self.agent = self._connected()
-        self.agent.urls(len(forwards))
+        self.agent.wait_for("Forwarding")
         self.start()
 
     def run(self) -> None:
@@ -66,6 +69,10 @@ class Visiting(Steady):
     """
 
     def __init__(self, edge: Edge, name: str, *, plain: bool = False, status: int = 200) -> None:
+        """
+        :param plain: by http.
+        :param status: of the answer that is expected.
+        """
         super().__init__()
         self._edge, self._name, self._plain, self._status = edge, name, plain, status
         self.longest = 0.0
@@ -111,6 +118,20 @@ def keep_open_on(edge: Edge, name: str, connection: socket.socket) -> http.clien
     kept = http.client.HTTPConnection(name, edge.https, timeout=20)
     kept.sock = tls_context(edge).wrap_socket(connection, server_hostname=name)
     return kept
+
+
+def alive(pid: int) -> bool:
+    """Whether there is such a process, which is no corpse that nobody has buried."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def end(pid: int) -> None:
+    """End a process, if it is there."""
+    if alive(pid):
+        os.kill(pid, signal.SIGKILL)
 
 
 def echo(connection: Any) -> None:
@@ -264,14 +285,12 @@ class VisitorsTests(RestartCase):
         self.edge.configure(
             {
                 "reserved_addrs": [{"name": "edge", "addr": f"{TCP_HOST}:{port}"}],
-                "tunnel_group_backends": [{"name": "group", "labels": {"app": "echo"}}],
-                "tcp_edges": [
-                    {"name": "echo", "hostports": [f"{TCP_HOST}:{port}"], "backend": {"backend_id": "group"}}
-                ],
+                "backends": {"tunnel_group": [{"name": "group", "labels": {"app": "echo"}}]},
+                "edges": {"tcp": [{"hostports": [f"{TCP_HOST}:{port}"], "backend": {"backend_id": "group"}}]},
             }
         )
         self.edge.start()
-        self.reconnecting(f"0:127.0.0.1:{called.port}", command="label --label app=echo")
+        self.reconnecting(f"0:127.0.0.1:{called.port}", command="tunnel --label app=echo")
         calling = Calling(port)
         for _ in range(2):
             time.sleep(0.3)
@@ -422,3 +441,171 @@ class ProcessTests(RestartCase):
         visiting.end()
         self.eventually(lambda: self.edge.log().count("configuration reloaded") == 3, "reload")
         self.assertLessEqual(before, listening())
+
+
+class LaunchTests(RestartCase):
+    """Other ways to start it."""
+
+    def shared_edge(self) -> Edge:
+        """Not started: each test does it in its own way."""
+        edge = self.make_edge()
+        self.addCleanup(edge.remove)
+        return edge
+
+    def run_with(self, *words: str, **arguments: Any) -> subprocess.Popen[bytes]:
+        """Start a process beside the edge's files, and let it be the edge's."""
+        with self.edge.log_path.open("ab") as log:
+            self.edge.process = subprocess.Popen(
+                words, cwd=self.edge.directory, env=self.edge.environment, stdout=log, stderr=log, **arguments
+            )
+        return self.edge.process
+
+    def serves(self) -> bool:
+        """Whether a visitor gets an answer."""
+        return self.get(f"https://{full_name('nobody')}/").status == 404
+
+    def test_daemon(self) -> None:
+        """A daemon stays one, with its id, its pidfile, its log file and its working directory."""
+        directory = self.edge.directory
+        log, pidfile = directory / "twistd.log", directory / "edge.pid"
+        work = directory / "work"
+        work.mkdir()
+        self.run_with(twistd(), f"--rundir={work}", "--pidfile=edge.pid", "ngrok", "-c", "config.yaml")
+        assert self.edge.process is not None
+        self.assertEqual(self.edge.process.wait(RESTART), 0)
+        pid = int(pidfile.read_text())
+        self.addCleanup(end, pid)
+        self.eventually(lambda: log.read_text().count("#info] ready") == 1, "ready daemon", RESTART)
+        for times in (2, 3):
+            visiting = Visiting(self.edge, full_name("nobody"), status=404)
+            os.kill(pid, signal.SIGUSR2)
+            self.eventually(lambda: log.read_text().count("#info] ready") == times, "restart", RESTART)
+            visiting.end()
+            self.assertEqual(int(pidfile.read_text()), pid)
+            self.assertEqual(os.readlink(f"/proc/{pid}/cwd"), str(work))
+            self.assertEqual(os.readlink(f"/proc/{pid}/fd/0"), "/dev/null")
+        os.kill(pid, signal.SIGHUP)
+        self.eventually(lambda: "configuration reloaded" in log.read_text(), "reload")
+        os.kill(pid, signal.SIGTERM)
+        self.eventually(lambda: not alive(pid), "end of the daemon", RESTART)
+        self.assertFalse(pidfile.exists())
+        self.assertNotIn("Traceback", log.read_text())
+
+    def test_privileges(self) -> None:
+        """A port that only root may open is kept by a server that is not root any more."""
+        require(os.getuid() == 0, "root, who may open low ports,")
+        nobody = pwd.getpwnam("nobody")
+        self.edge.https = next(port for port in range(600, 1024) if is_free(port))
+        self.edge.configure({})
+        for path in (self.edge.directory, *self.edge.directory.iterdir()):
+            os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        self.run_with(twistd(), "-n", "--pidfile=", "--uid=nobody", "ngrok", "-c", "config.yaml")
+        self.wait_ready(1)
+        for _ in range(2):
+            visiting = Visiting(self.edge, full_name("nobody"), status=404)
+            self.restart()
+            visiting.end()
+            assert self.edge.process is not None
+            self.assertEqual(os.stat(f"/proc/{self.edge.process.pid}").st_uid, nobody.pw_uid)
+        self.edge.configure({"listen": {"https": f"tcp:{self.edge.https + 1}:interface=127.0.0.1"}})
+        self.signal(signal.SIGUSR2)
+        self.eventually(lambda: "cannot be opened: Permission denied" in self.edge.log(), "refusal")
+        self.assertEqual(self.edge.stop(), 0)
+
+    def test_module(self) -> None:
+        """``python -m twisted`` runs it, too, and so it does after a restart."""
+        self.run_with(sys.executable, "-X", "dev", "-m", "twisted", "ngrok", "-c", "config.yaml")
+        self.wait_ready(1)
+        assert self.edge.process is not None
+        command = Path(f"/proc/{self.edge.process.pid}/cmdline").read_bytes()
+        for _ in range(2):
+            visiting = Visiting(self.edge, full_name("nobody"), status=404)
+            self.restart()
+            visiting.end()
+            self.assertEqual(Path(f"/proc/{self.edge.process.pid}/cmdline").read_bytes(), command)
+        self.edge.stop()
+
+
+class ActivationTests(RestartCase):
+    """Sockets that systemd opened, and passes on."""
+
+    def shared_edge(self) -> Edge:
+        """Not started: each test does it in its own way. Its https listener is the socket ``held``."""
+        edge = self.make_edge()
+        self.addCleanup(edge.remove)
+        self.held = socket.create_server(("127.0.0.1", edge.https), backlog=512)
+        self.addCleanup(self.held.close)
+        return edge
+
+    def launch(self, names: str = "other:https") -> None:
+        """Start the process as systemd does: with a socket nobody uses, and then the one of the https listener."""
+        other = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(other.close)
+        # The id is known only in the process itself.
+        script = f'export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES={names}; exec "$@" 3<&{other.fileno()} 4<&{self.held.fileno()}'
+        with self.edge.log_path.open("ab") as log:
+            self.edge.process = subprocess.Popen(
+                ["/bin/sh", "-c", script, "sh", twistd(), "-n", "--pidfile=", "ngrok", "-c", "config.yaml"],
+                cwd=self.edge.directory,
+                env=self.edge.environment,
+                stdout=log,
+                stderr=log,
+                pass_fds=(other.fileno(), self.held.fileno()),
+            )
+
+    def listen(self, text: str) -> None:
+        """Configure the https listener."""
+        local = "interface=127.0.0.1"
+        self.edge.configure({"listen": {"https": text, "ssh": f"tcp:{self.edge.ssh}:{local}"}})
+
+    def test_by_index(self) -> None:
+        """A socket by its number; nobody is refused over stops and starts, and everyone is served."""
+        self.listen("systemd:domain=INET:index=1")
+        self.launch()
+        self.wait_ready(1)
+        visiting = Visiting(self.edge, full_name("nobody"), status=404)
+        for _ in range(2):
+            time.sleep(0.3)
+            self.assertEqual(self.edge.stop(), 0)
+            time.sleep(0.3)
+            self.launch()
+            self.wait_ready(self.ready() + 1)
+        visiting.end()
+
+    def test_by_name(self) -> None:
+        """A socket by its name, over restarts in place, too."""
+        self.listen("systemd:domain=INET:name=https")
+        self.launch()
+        self.wait_ready(1)
+        agent_name = self.new_name()
+        self.reconnecting(f"{agent_name}:443:127.0.0.1:{self.web().port}", command="http")
+        visiting = Visiting(self.edge, agent_name)
+        for _ in range(2):
+            self.restart()
+        visiting.end()
+
+    def test_changed(self) -> None:
+        """A restart in place may go from a socket of systemd's to another listener, and back."""
+        self.listen("systemd:domain=INET:index=1")
+        self.launch()
+        self.wait_ready(1)
+        again, self.edge.https = self.edge.https, free_range(1)[0]
+        self.listen(f"tcp:{self.edge.https}:interface=127.0.0.1")
+        self.restart()
+        self.assertEqual(self.get(f"https://{full_name('nobody')}/").status, 404)
+        self.edge.https = again
+        self.listen("systemd:domain=INET:name=https")
+        self.restart()
+        self.assertEqual(self.get(f"https://{full_name('nobody')}/").status, 404)
+
+    def test_missing(self) -> None:
+        """A socket that systemd did not give is named in the sentence with which the start is given up."""
+        self.listen("systemd:domain=INET:name=htps")
+        self.launch()
+        assert self.edge.process is not None
+        self.assertEqual(self.edge.process.wait(RESTART), 1)
+        self.assertIn(
+            "listen.https (systemd:domain=INET:name=htps): systemd gave this process 2 sockets (other, https), and this "
+            "is none of them",
+            self.edge.log(),
+        )

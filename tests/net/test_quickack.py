@@ -111,6 +111,8 @@ class TLSTests(SynchronousTestCase):
 class Answering(Recorder):
     """Acknowledges at once, and answers a word and what follows it with one byte."""
 
+    transport: Any
+
     def connectionMade(self) -> None:
         self.acknowledge = acknowledger(self.transport)
 

@@ -83,6 +83,15 @@ class PoolTests(SynchronousTestCase):
         self.pool.forget("t")
         self.assertEqual((gone.closed, other.closed, len(self.pool)), (True, False, 1))
 
+    def test_spare(self) -> None:
+        """Where room is short, the one goes that has waited longest, of that target alone."""
+        first, second, other = (self.put(Connection(target)) for target in ("t", "t", "other"))
+        self.assertTrue(self.pool.spare("t"))
+        self.assertEqual([one.closed for one in (first, second, other)], [True, False, False])
+        self.assertTrue(self.pool.spare("t"))
+        self.assertFalse(self.pool.spare("t"))
+        self.assertEqual(len(self.pool), 1)
+
     def test_close(self) -> None:
         """A pool that is closed closes all it has, and no timer stays."""
         connection = self.put(Connection())

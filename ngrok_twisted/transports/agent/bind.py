@@ -1,9 +1,9 @@
 """
-What a bind asks for: its names or address, the modules before its service and all the rest make a claim, or a refusal that
-says what does not fit.
+What a bind asks for: its names or address, the modules before its service and all the rest make a claim, or a refusal
+that says what does not fit.
 
-A name can be given in four ways, and after a reconnect the agent gives it in one more: as what it was assigned. All that are
-given must mean the same.
+A name can be given in four ways, and after a reconnect the agent gives it in one more: as what it was assigned. All
+that are given must mean the same.
 
 Pure. Whether the account may have the name, and whether it is free, is for the reservations to say.
 
@@ -27,8 +27,8 @@ from ngrok_twisted.transports.agent.messages import BAD_BIND, Bind, PatchTunnelS
 from ngrok_twisted.transports.agent.options import Options, read_options
 from ngrok_twisted.transports.agent.settings import AgentSettings
 
-#: ngrok's numbers: a protocol that there is not, neither protocol nor labels, names that differ, a scheme that does not go
-#: with the protocol, a protocol that no service speaks, a binding that there is not or that is one too many, a policy.
+#: ngrok's numbers: a protocol that there is not, neither protocol nor labels, names that differ, a scheme that does not
+#: go with the protocol, one that no service speaks, a binding that there is not or that is one too many, a policy.
 UNKNOWN_PROTO, NOTHING, SEVERAL_NAMES, WRONG_SCHEME = 332, 394, 9021, 9036
 UNKNOWN_UPSTREAM, UNKNOWN_BINDING, SEVERAL_BINDINGS, BAD_POLICY = 15003, 15005, 15006, 9026
 

@@ -8,7 +8,7 @@ the agent protocol, section 7.2).
 
 from __future__ import annotations
 
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 from twisted.logger import Logger
 
@@ -45,12 +45,14 @@ class Clients:
         tunnels: Any,
         sessions: Any,
         seals: Seals,
+        spare: Callable[[Any], bool],
         clock: Any,
     ) -> None:
         """
         :param config: see `ngrok_twisted.transports.agent.kind.Config`.
         :param sessions: the `ngrok_twisted.iam.sessions.Sessions`, or ``None``: says who may not come in, and is told of every
             session.
+        :param spare: see `AgentSession`.
         """
         self._config = config
         self._settings = settings
@@ -58,6 +60,7 @@ class Clients:
         self._tunnels = tunnels
         self._sessions = sessions
         self._seals = seals
+        self._spare = spare
         self._clock = clock
         self._by_id: dict[str, AgentSession] = {}
         self._forget: dict[str, Any] = {}
@@ -136,6 +139,7 @@ class Clients:
             legs=Legs(self._clock, self._config.max_waiting_streams, self._config.stream_wait_seconds),
             make_endpoints=self._make_endpoints,
             when_over=self._over,
+            spare=self._spare,
             clock=self._clock,
         )
         self._by_id[id] = session

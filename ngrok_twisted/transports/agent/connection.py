@@ -13,13 +13,13 @@ from typing import Protocol as Shape
 from zope.interface import implementer
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IProtocolFactory, IPushProducer
+from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocolFactory, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ngrok_twisted.errors import EdgeError, Overloaded, Refused, TunnelLost
-from ngrok_twisted.interfaces import IBatchReceiver, IBatchTransport
+from ngrok_twisted.interfaces import IBatchReceiver
 from ngrok_twisted.net.timeouts import IdleWatch
 from ngrok_twisted.net.tls_connection import TLSConnection
 from ngrok_twisted.transports.agent.commands import Command, Notice
@@ -27,6 +27,7 @@ from ngrok_twisted.transports.agent.frames import ErrorCode, MuxError
 from ngrok_twisted.transports.agent.heartbeats import Echo, Probes
 from ngrok_twisted.transports.agent.limits import AgentLimits
 from ngrok_twisted.transports.agent.mux import Mux, StreamRefused
+from ngrok_twisted.transports.agent.output import FrameOutput
 from ngrok_twisted.transports.agent.proxied import LateFinStream, ProxyStream
 from ngrok_twisted.transports.agent.requests import Reply, Request
 from ngrok_twisted.transports.agent.streams import Stream
@@ -34,10 +35,6 @@ from ngrok_twisted.transports.agent.typed import REQUESTS, ControlStream, Conver
 
 if TYPE_CHECKING:
     from ngrok_twisted.transports.agent.factory import AgentConnectionFactory
-
-# Frames up to this many bytes leave together with others: at the end of the read that they answer, or of the reactor's turn.
-# Larger ones leave at once.
-SMALL = 8 * 1024
 
 # Heartbeat streams that an agent may have open; every agent that is known opens one.
 MOST_HEARTBEATS = 4
@@ -68,7 +65,7 @@ class Owner(Shape):
         """The connection is gone. Called once, last of all."""
 
 
-@implementer(IBatchReceiver, IPushProducer)
+@implementer(IBatchReceiver, IHalfCloseableProtocol, IPushProducer)
 class AgentConnection(Protocol):
     """
     One connection. It is a producer to its own transport: while the socket is full, streams hold their bytes back.
@@ -80,6 +77,7 @@ class AgentConnection(Protocol):
     :ivar clock: an `IReactorTime`.
     :ivar later: see `Turn.later`.
     :ivar held: bytes of unfinished requests and unread replies.
+    :ivar write_frames: see `ngrok_twisted.transports.agent.mux.Output`.
     """
 
     _log = Logger()
@@ -87,6 +85,8 @@ class AgentConnection(Protocol):
     peer_host = ""
     peer_port = 0
     mux: Mux
+    write_frames: Callable[[Sequence[Any]], None]
+    _output: FrameOutput
 
     def __init__(self, factory: AgentConnectionFactory) -> None:
         self.factory: Any = factory
@@ -95,11 +95,9 @@ class AgentConnection(Protocol):
         self.later: Callable[[Callable[[], object]], None] = factory.turn.later
         self.held = 0
         self._owner: Owner | None = None
-        self._known = self._closing = self._reading = self._due = self._full = False
-        self._asked = self._unread = 0
+        self._known = self._closing = False
+        self._asked = 0
         self._beating: list[ControlStream] = []
-        self._queue: list[bytes] = []
-        self._queued = 0
         self._kind: type[ProxyStream] = ProxyStream
         self._probes: tuple[ControlStream, Probes] | None = None
         self._lingering: Any = None
@@ -196,7 +194,8 @@ class AgentConnection(Protocol):
         self.mux.go_away(code, reason)
         if self._closing:  # there was too much to say
             return
-        self._flush()
+        self._output.flush()
+        self._output.close()
         self._closing = True
         transport: Any = self.transport
         # A producer that is paused would keep the socket from closing.
@@ -207,9 +206,10 @@ class AgentConnection(Protocol):
     def abort(self) -> None:
         """End the connection at once."""
         self._closing = True
-        self._queue.clear()
+        self._output.close()
         transport: Any = self.transport
-        transport.abortConnection()
+        if transport is not None:
+            transport.abortConnection()
 
     def _lingered(self) -> None:
         self._lingering = None
@@ -224,20 +224,24 @@ class AgentConnection(Protocol):
         self.peer_host, self.peer_port = getattr(peer, "host", ""), getattr(peer, "port", 0)
         if isinstance(transport, TLSConnection):
             transport.acknowledge_at_once()  # spec 2.1
-        self._write: Callable[[Sequence[Any]], object]
-        if IBatchTransport.providedBy(transport):
-            self._write = transport.writeBatch
-        else:
-            self._write = lambda buffers: transport.write(b"".join(buffers))
+        self._output = FrameOutput(transport, self.later, self.limits.max_unread, self._unread)
+        self.write_frames = self._output.write
         self.mux = Mux(self, self._accept, self.limits)
         self._watch = IdleWatch(self.clock, self.limits.login_grace, self._silent)
         transport.registerProducer(self, True)
         self._owner = self.factory.make_owner(self)
 
+    def readConnectionLost(self) -> None:
+        """`IHalfCloseableProtocol`: an agent that ends TLS has ended the session (spec 2)."""
+        self.close("the agent has left")
+
+    def writeConnectionLost(self) -> None:
+        """`IHalfCloseableProtocol`: we do not end our side alone."""
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """`IProtocol`."""
         self._closing = True
-        self._queue.clear()
+        self._output.close()
         self._watch.stop()
         lingering, self._lingering = self._lingering, None
         if lingering is not None:
@@ -247,6 +251,8 @@ class AgentConnection(Protocol):
         owner, self._owner = self._owner, None
         if owner is not None:
             owner.lost(reason)
+        # The mux and its output know each other. What stands below need not stay until the garbage collector comes by.
+        self.transport = None
 
     def _silent(self) -> None:
         if self._known:
@@ -271,7 +277,7 @@ class AgentConnection(Protocol):
         """`IBatchReceiver`."""
         if self._closing:
             return
-        self._reading = True
+        self._output.held = True
         try:
             self.mux.receive_batch(buffers)
         except MuxError as error:
@@ -281,8 +287,8 @@ class AgentConnection(Protocol):
             self._log.failure("agent {peer}: what it sent could not be served", peer=self.peer_host)
             self.close("internal error", ErrorCode.INTERNAL_ERROR)
         finally:
-            self._reading = False
-            self._flush()
+            self._output.held = False
+            self._output.flush()
 
     def gone_away(self, code: int, text: str) -> None:
         """`ngrok_twisted.transports.agent.mux.Output`."""
@@ -291,47 +297,18 @@ class AgentConnection(Protocol):
 
     # -- frames out ----------------------------------------------------------------------------------------------------
 
-    def write_frames(self, buffers: Sequence[Any]) -> None:
-        """`ngrok_twisted.transports.agent.mux.Output`. An agent that lets what is sent to it pile up is dropped."""
-        if self._closing:
-            return
-        size = sum(map(len, buffers))
-        if self._full:
-            self._unread += size
-            if self._unread > self.limits.max_unread:
-                self._log.warn("agent {peer}: it does not read", peer=self.peer_host)
-                self.abort()
-                return
-        queue = self._queue
-        if size > SMALL or self._queued > SMALL:
-            self._queue, self._queued = [], 0
-            self._write([*queue, *buffers])
-            return
-        queue.append(b"".join(buffers))
-        self._queued += size
-        if not self._reading and not self._due:
-            self._due = True
-            self.later(self._end_of_turn)
-
-    def _end_of_turn(self) -> None:
-        self._due = False
-        self._flush()
-
-    def _flush(self) -> None:
-        queue = self._queue
-        if queue and not self._closing:
-            self._queue, self._queued = [], 0
-            self._write(queue)
+    def _unread(self) -> None:
+        self._log.warn("agent {peer}: it does not read", peer=self.peer_host)
+        self.abort()
 
     def pauseProducing(self) -> None:
         """`IPushProducer`: the socket is full."""
-        self._full = True
+        self._output.full = True
         self.mux.block()
 
     def resumeProducing(self) -> None:
         """`IPushProducer`: the socket has drained."""
-        self._full = False
-        self._unread = 0
+        self._output.drained()
         self.mux.unblock()
 
     def stopProducing(self) -> None:

@@ -5,7 +5,7 @@ The agent transport: ngrok's own agents and SDKs connect unmodified, and publish
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Iterator
+from typing import Annotated, Any, Callable, Iterator
 
 from zope.interface import implementer
 
@@ -117,6 +117,7 @@ class AgentKind:
         settings: AgentSettings | None = None,
         sessions: Any = None,
         seals: Seals | None = None,
+        spare: Callable[[Any], bool] = lambda tunnel: False,
     ) -> AgentService:
         """
         ITransportKind.
@@ -124,6 +125,8 @@ class AgentKind:
         :param settings: what the rest of the configuration says that agents need to know.
         :param sessions: the `ngrok_twisted.iam.sessions.Sessions`: says who may not come in, and is told of every session.
         :param seals: prove what agents had when they come back; without any, nothing is proven.
+        :param spare: called with a tunnel whose agent has no room for another stream: ends one that only waits for later use,
+            and tells whether there was one.
         """
         return AgentService(
             config=config,
@@ -134,6 +137,7 @@ class AgentKind:
             sessions=sessions,
             runtime=runtime,
             seals=seals or Seals(_NoKeys()),
+            spare=spare,
         )
 
 
@@ -150,11 +154,22 @@ def agent_service(
     sessions: Any,
     runtime: Any,
     seals: Seals,
+    spare: Callable[[Any], bool] = lambda tunnel: False,
 ) -> AgentService:
     """
     The transport with all that it can be told, see `AgentKind`.
     """
-    return agent(config, portal, reservations, tunnels, runtime, settings=settings, sessions=sessions, seals=seals)
+    return agent(
+        config,
+        portal,
+        reservations,
+        tunnels,
+        runtime,
+        settings=settings,
+        sessions=sessions,
+        seals=seals,
+        spare=spare,
+    )
 
 
 class AgentService(Service):
@@ -177,6 +192,7 @@ class AgentService(Service):
         sessions: Any,
         runtime: Any,
         seals: Seals,
+        spare: Callable[[Any], bool],
     ) -> None:
         super().__init__()
         self._settings = settings
@@ -190,6 +206,7 @@ class AgentService(Service):
             tunnels=tunnels,
             sessions=sessions,
             seals=seals,
+            spare=spare,
             clock=runtime.reactor,
         )
         self._gateways: set[Gateway] = set()

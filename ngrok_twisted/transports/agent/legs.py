@@ -44,6 +44,8 @@ class Leg:
 class Legs:
     """
     Those of one session.
+
+    :ivar when_full: called when somebody begins to wait: whoever can do without a stream may end it.
     """
 
     def __init__(self, clock: Any, max_waiting: int, wait_seconds: float) -> None:
@@ -57,6 +59,7 @@ class Legs:
         self._wait_seconds = wait_seconds
         self._all: dict[int, Leg] = {}
         self._waiting: dict[_Waiting, None] = {}
+        self.when_full: Callable[[], object] = lambda: None
 
     def __iter__(self) -> Iterator[Leg]:
         return iter(tuple(self._all.values()))
@@ -99,6 +102,7 @@ class Legs:
         waiting = _Waiting(tunnel, header, factory, self._leave)
         waiting.call = self._clock.callLater(self._wait_seconds, waiting.fail, Overloaded(_FULL))
         self._waiting[waiting] = None
+        self.when_full()
         return waiting.opened
 
     def room_made(self) -> None:

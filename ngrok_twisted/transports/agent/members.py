@@ -1,8 +1,8 @@
 """
 `Members`: the object that a request carries, read member by member.
 
-Agents spell names in different ways (``Authtoken`` of the Go family is ``AuthToken`` of the Rust SDKs), so names are looked
-up whatever their case. ``null`` is the same as leaving a member out; what nobody asks for is passed over.
+Agents spell names in different ways (``Authtoken`` of the Go family is ``AuthToken`` of the Rust SDKs), so names are
+looked up whatever their case. ``null`` is the same as leaving a member out; what nobody asks for is passed over.
 
 Source: specification of the agent protocol, section 4.1.
 """

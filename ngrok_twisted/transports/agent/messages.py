@@ -1,6 +1,6 @@
 """
-What agents ask for: the JSON requests as values. Each reader takes the object that was read from the stream, and gives a
-value whose members all have the right shape, or refuses.
+What agents ask for: the JSON requests as values. Each reader takes the object that was read from the stream, and gives
+a value whose members all have the right shape, or refuses.
 
 What a bind asks for in its ``Opts`` is read by `ngrok_twisted.transports.agent.options`.
 

@@ -1,8 +1,8 @@
 """
 What a bind says in its ``Opts``: the modules that are to stand before the service, and the rest by name.
 
-Each kind of module is one line of a table: what it is called, ngrok's number for a server that has no such kind, the members
-that ask for it, and how they become its config.
+Each kind of module is one line of a table: what it is called, ngrok's number for a server that has no such kind, the
+members that ask for it, and how they become its config.
 
 Source: specification of the agent protocol, section 6.3.
 """
@@ -55,8 +55,8 @@ def read_options(bind: Bind, kinds: Mapping[str, Any]) -> Options:
     """
     :param bind: whose protocol is one that there is.
     :param kinds: the module kinds of this server, by name.
-    :raises Refused: a member has the wrong shape, a module cannot be had, or its settings cannot be used. The message never
-        repeats a secret.
+    :raises Refused: a member has the wrong shape, a module cannot be had, or its settings cannot be used. The message
+        never repeats a secret.
     """
     opts = Members(bind.opts, BAD_BIND, "Opts")
     proxy_protocol = opts.whole("ProxyProto")

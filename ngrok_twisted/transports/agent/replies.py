@@ -1,8 +1,8 @@
 """
 What agents are answered: the replies to their requests, and the text of a refusal.
 
-Names of members are spelled as here by all agents, and some agents read them only so. A reply leaves out nothing that any of
-them needs.
+Names of members are spelled as here by all agents, and some agents read them only so. A reply leaves out nothing that
+any of them needs.
 
 Source: specification of the agent protocol, sections 4.1, 6 and 9.
 """
@@ -40,8 +40,8 @@ def auth_reply(
 
     :param client_id: what the agent is to call itself when it comes back: the session's id.
     :param cookie: proves it then.
-    :param addresses: where the agent may open further connections of the session: pairs of a region and of a host and port,
-        the first being where it is.
+    :param addresses: where the agent may open further connections of the session: pairs of a region and of a host and
+        port, the first being where it is.
     """
     return {
         "Version": auth.protocol,
@@ -64,8 +64,8 @@ def auth_reply(
 
 def reply_of(bind: Bind, grant: Grant | None, token: str, id: str, url: str) -> dict[str, Any]:
     """
-    The reply to a bind. The agent keeps its options and asks with them when it comes back, so that they have the name that it
-    was given.
+    The reply to a bind. The agent keeps its options and asks with them when it comes back, so that they have the name
+    that it was given.
 
     :param grant: what it was given; ``None`` if the agent is to believe that it still has what it asks for.
     :param token: proves what it had when it comes back.
@@ -95,14 +95,15 @@ def label_reply(id: str) -> dict[str, Any]:
 
 def error_text(refused: Refused) -> str:
     """
-    What agents take apart again: the message, and the code in a line of its own, which nothing in the message resembles.
+    What agents take apart again: the message, and the code in a line of its own, which nothing in the message
+    resembles.
     """
     message = one_line(refused.message).replace("ERR_NGROK_", "error ")
     return message if refused.code is None else f"{message}\n\nERR_NGROK_{agents_code(refused.code)}"
 
 
 def _opts(bind: Bind, grant: Grant | None) -> dict[str, Any]:
-    """All that the bind said, and the assigned name. Agents that write a member's name in another case read it in any."""
+    """All that the bind said, and the assigned name. Agents that spell a member in another case read it in any."""
     given = {name.lower(): value for name, value in bind.opts.items() if value is not None}
     needed = {name: given.get(name.lower(), absent) for name, absent in _NEEDED.get(bind.proto, {}).items()}
     if grant is not None and grant.endpoint is not None:

@@ -1,9 +1,9 @@
 """
 `Seals`: what an agent keeps for the server, and shows when it comes back.
 
-An agent supplies the ids that it wants to have again, so each of them is a claim. The ``Token`` of a bind's reply and the
-``Cookie`` of a login's reply prove such claims: they are sealed with a key of the server's own, and tell whoever sees them
-nothing. A server that has lost its state, but not its key, can give back what the agents had.
+An agent supplies the ids that it wants to have again, so each of them is a claim. The ``Token`` of a bind's reply and
+the ``Cookie`` of a login's reply prove such claims: they are sealed with a key of the server's own, and tell whoever
+sees them nothing. A server that has lost its state, but not its key, can give back what the agents had.
 
 Source: specification of the agent protocol, sections 6.1, 6.2 and 7.2.
 """

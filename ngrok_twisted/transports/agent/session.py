@@ -43,10 +43,12 @@ class AgentSession:
         legs: Legs,
         make_endpoints: Callable[[AgentSession], Endpoints],
         when_over: Callable[[AgentSession], None],
+        spare: Callable[[Any], bool],
         clock: Any,
     ) -> None:
         """
         :param auth: how the agent introduced itself.
+        :param spare: called with a tunnel, ends a stream that only waits for later use; tells whether there was one.
         :param when_over: called once, when its last connection is gone or it was closed.
         """
         self.id = id
@@ -58,6 +60,7 @@ class AgentSession:
         self.metadata = auth.metadata
         self.started_at: float = clock.seconds()
         self.legs = legs
+        self.legs.when_full = lambda: any(map(spare, self.endpoints))
         self.endpoints = make_endpoints(self)
         self._auth = auth
         self._when_over = when_over

@@ -14,18 +14,12 @@ class AgentSettings:
     :ivar base_domain: random names and short names are made under it.
     :ivar region: what agents are told of where the server is.
     :ivar version: of this server, told to agents.
-    :ivar public_ports: scheme to the port that URLs show, where it is not the usual one.
     :ivar tcp_host: the host of public TCP addresses.
-    :ivar tcp_ports: the first and the last port of the TCP pool.
-    :ivar allow_requested_ports: agents may ask for a free port of the pool without a reservation.
     :ivar module_kinds: the module kinds of the edge by name. Options that need others are refused.
     """
 
     base_domain: str = "ngrok.localhost"
     region: str = "us"
     version: str = ""
-    public_ports: Mapping[str, int] = field(default_factory=dict)
     tcp_host: str = "localhost"
-    tcp_ports: tuple[int, int] = (20000, 29999)
-    allow_requested_ports: bool = False
     module_kinds: Mapping[str, Any] = field(default_factory=dict)

@@ -141,9 +141,9 @@ _UPSTREAM = (
         name="upstream-protocol",
         on=(HTTP, TUNNEL),
         aliases=("app-protocol",),
-        value="http1",
+        value="http1|http2",
         read=values.http_version,
-        help="how to speak HTTP to your service",
+        help="how to speak HTTP to your service; gRPC wants http2",
     ),
     Flag(
         name="upstream-proxy-protocol",

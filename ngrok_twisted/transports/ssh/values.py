@@ -102,13 +102,12 @@ def http_version(text: str) -> str:
     """
     How to speak to the local service.
 
-    :raises Refused: 1109 for ``http2``.
+    :raises Refused: 15003.
     """
-    if text.lower() == "http2":
-        raise Refused(
-            1109, "HTTP/2 to the local service is not built into this server yet. Leave the flag out to use HTTP/1.1."
-        )
-    return str(choice("http1")(text))
+    folded = text.lower()
+    if folded not in ("http1", "http2"):
+        raise Refused(15003, "This is not a protocol to speak to your service. The protocols are http1 and http2.")
+    return folded
 
 
 def proxy_version(text: str) -> int:

@@ -134,6 +134,32 @@ OPTS_V2: dict[str, Any] = {
     "LocalURLScheme": "http",
 }
 
+#: Of ngrok-go, which asks by URL.
+OPTS_GO: dict[str, Any] = {
+    "URL": "https://",
+    "Domain": "",
+    "Hostname": "",
+    "Subdomain": "",
+    "Auth": "",
+    "HostHeaderRewrite": False,
+    "LocalURLScheme": "",
+    "ProxyProto": 0,
+    "Compression": None,
+    "CircuitBreaker": None,
+    "IPRestriction": None,
+    "BasicAuth": None,
+    "OAuth": None,
+    "OIDC": None,
+    "WebhookVerification": None,
+    "MutualTLSCA": None,
+    "RequestHeaders": None,
+    "ResponseHeaders": None,
+    "WebsocketTCPConverter": None,
+    "UserAgentFilter": None,
+    "Policy": None,
+    "TrafficPolicy": "",
+}
+
 OPTS_TCP: dict[str, Any] = {"Addr": "", "ProxyProto": 0, "IPRestriction": None, "TrafficPolicy": None}
 
 OPTS_TLS: dict[str, Any] = {

@@ -19,6 +19,7 @@ from ngrok_twisted.transports.agent.bind import amended_claim, claim_of, labelle
 from ngrok_twisted.transports.agent.messages import PatchTunnelState, StartTunnelWithLabel, read_bind, read_labelled
 from ngrok_twisted.transports.agent.settings import AgentSettings
 from tests.transports.agent.said import (
+    OPTS_GO,
     OPTS_RUST_14,
     OPTS_RUST_17,
     OPTS_TCP,
@@ -57,6 +58,7 @@ class RealTests(SynchronousTestCase):
         """Any name or address, where none is given."""
         for proto, opts in (
             ("https", OPTS_RUST_17),
+            ("https", OPTS_GO),
             ("http", OPTS_RUST_14),
             ("tls", OPTS_TLS),
             ("tcp", OPTS_TCP),

@@ -13,18 +13,20 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from ngrok_twisted.errors import Overloaded, TunnelLost
-from ngrok_twisted.interfaces import IBatchReceiver, IBatchTransport
-from ngrok_twisted.transports.agent.connection import SMALL
+from ngrok_twisted.interfaces import IBatchReceiver
+from ngrok_twisted.net.tls import TLSConnection, TLSServer
 from ngrok_twisted.transports.agent.factory import AgentConnectionFactory
 from ngrok_twisted.transports.agent.frames import DATA, WINDOW, ErrorCode, pack_header
 from ngrok_twisted.transports.agent.limits import AgentLimits
 from ngrok_twisted.transports.agent.requests import Reply
 from ngrok_twisted.transports.agent.typed import ControlStream, Conversation, StreamType
-from tests.transports.agent.client import FakeAgent, Meeting, NotingOwner, Wire
+from tests.net.certificates import NAME, client_context, server_context
+from tests.net.loop import Recorder
+from tests.net.wire import Wire as TLSWire
+from tests.transports.agent.client import FakeAgent, Meeting, NotingOwner
 
 HEARTBEAT, BIND = StreamType.HEARTBEAT, StreamType.BIND
 
@@ -87,58 +89,6 @@ class WritingTests(Case):
         self.assertEqual(len(self.wire.writes), 1)
         self.agent.turn()
         self.assertEqual([self.agent.seen[id].data for id in (3, 5, 7)], [b"abcd", b"{}", b"{}"])
-
-    def test_turn(self) -> None:
-        """What is sent otherwise leaves in one write at the end of the turn."""
-        for _ in range(3):
-            self.connection.tell(StreamType.STOP_TUNNEL, {})
-        self.assertEqual(self.wire.writes, [])
-        self.agent.turn()
-        self.assertEqual(len(self.wire.writes), 1)
-        self.assertEqual(len(self.agent.opened), 3)
-
-    def test_large(self) -> None:
-        """Much leaves at once, behind what was sent before."""
-        stream = self.control()
-        stream.send((b"first",))
-        stream.send((b"x" * SMALL,))
-        self.assertEqual(len(self.wire.writes), 1)
-        stream.send((b"last",))
-        self.agent.turn()
-        self.assertEqual(self.agent.seen[2].data, b"first" + b"x" * SMALL + b"last")
-        self.assertEqual(len(self.wire.writes), 2)
-
-    def test_many_small(self) -> None:
-        """Small frames that add up do not wait either."""
-        stream = self.control()
-        for _ in range(50):
-            stream.send((b"x" * 1000,))
-        self.assertGreater(sum(self.wire.writes), 40_000)
-        self.agent.turn()
-        self.assertEqual(len(self.agent.seen[2].data), 50_000)
-
-    def test_buffers(self) -> None:
-        """Buffers are free when the call returns, and go to a transport that takes several without being joined."""
-
-        @implementer(IBatchTransport)
-        class BatchWire(Wire):
-            def writeBatch(self, buffers: Any) -> None:
-                batches.append(len(buffers))
-                self.write(b"".join(buffers))
-
-        batches: list[int] = []
-        self.connection.connectionLost()
-        self.agent.wire = self.wire = BatchWire()
-        self.agent.connection = self.connection = self.meeting.factory.buildProtocol(None)  # type: ignore[assignment]
-        self.connection.makeConnection(self.wire)
-        stream = self.control()
-        buffer = bytearray(2 * SMALL)
-        for letter, size in ((b"a", 10), (b"b", 2 * SMALL), (b"c", 10)):
-            buffer[:size] = letter * size
-            stream.send((memoryview(buffer)[:size],))
-        self.agent.turn()
-        self.assertEqual(self.agent.seen[2].data, b"a" * 10 + b"b" * 2 * SMALL + b"c" * 10)
-        self.assertEqual(batches, [3, 1])
 
     def test_full(self) -> None:
         """While the socket is full, streams for visitors hold their bytes back; they go on when it has drained."""
@@ -405,3 +355,70 @@ class LoginTests(Case):
         self.agent.turn()
         self.assertLessEqual(self.connection.held, 4 * 1000)
         self.assertEqual({self.agent.seen[id].reset for id in ids}, {ErrorCode.FLOW_CONTROL_ERROR})
+
+
+class TLSTests(SynchronousTestCase):
+    """Inside TLS, as it is served."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.owners: list[NotingOwner] = []
+        factory = AgentConnectionFactory(self.own, self.clock, AgentLimits())
+        self.server = TLSServer(server_context(), lambda transport: factory.buildProtocol(None), clock=self.clock)
+        self.client = TLSConnection(
+            client_context(), Recorder(), clock=self.clock, server_side=False, server_hostname=NAME
+        )
+        self.wire = TLSWire(self.client, self.server)
+        self.wire.run()
+
+    def own(self, connection: Any) -> NotingOwner:
+        """Note the connection."""
+        self.owners.append(NotingOwner(connection))
+        return self.owners[0]
+
+    def test_request(self) -> None:
+        """Requests come in, and replies go out in one write of the socket, without a turn of the reactor between."""
+        before = len(self.wire.server.writes)
+        self.client.write(pack_header(6 << 8 | DATA | 2, 3) + StreamType.SRV_INFO.word + b"{}")
+        self.wire.run()
+        self.assertEqual(bytes(self.client.protocol.received), pack_header(2 << 8 | DATA | 1, 3) + b"{}")
+        self.assertEqual(len(self.wire.server.writes), before + 1)
+
+    def test_acknowledged(self) -> None:
+        """Each read of the socket is acknowledged at once (spec 2.1)."""
+        calls: list[int] = []
+        self.assertIsNotNone(self.server._acknowledge)
+        self.server._acknowledge = lambda: calls.append(1)
+        self.client.write(b"x")
+        self.wire.run()
+        self.assertEqual(len(calls), 1)
+
+    def test_end_of_tls(self) -> None:
+        """An agent that ends TLS has ended the session."""
+        self.client.loseConnection()
+        self.wire.run()
+        self.assertEqual(len(self.owners[0].reasons), 1)
+
+    def test_full_socket(self) -> None:
+        """A socket that takes no more holds visitors' bytes back, and a farewell does not wait for it."""
+        connection = self.owners[0].connection
+        connection.logged_in(10, 15)
+        self.wire.server.stuck = True
+        visitors = [connection.open_proxied(b"HEADER", VISITORS) for _ in range(4)]
+        for visitor in visitors:
+            visitor.transport.write(b"x" * 60_000)
+        self.assertTrue(connection.mux.blocked)
+        self.assertLess(len(self.wire.server.outbox), 130_000)
+        self.wire.server.stuck = False
+        self.wire.run()
+        self.assertFalse(connection.mux.blocked)
+        self.assertGreater(len(self.client.protocol.received), 240_000)
+        self.wire.server.stuck = True
+        for visitor in visitors:
+            visitor.transport.write(b"x" * 60_000)
+        connection.close("enough")
+        self.wire.run()
+        self.clock.advance(1)
+        self.wire.run()
+        self.assertTrue(all(visitor.lost for visitor in visitors))
+        self.assertEqual(len(self.owners[0].reasons), 1)

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -13,9 +16,20 @@ from ngrok_twisted.errors import Refused
 from ngrok_twisted.transports.agent.endpoints import ID_MAX
 from ngrok_twisted.transports.agent.requests import Reply
 from ngrok_twisted.transports.agent.typed import StreamType
-from tests.transports.agent.world import OTHER_TOKEN, World, again, bind
+from tests.transports.agent.world import OTHER_TOKEN, Agent, World, again, bind
 
 APP = {"Hostname": "app.base.example"}
+
+#: What agents of `Life` want, and which of several.
+WISHES: list[dict[str, Any]] = [
+    {},
+    {"proto": "tcp"},
+    {"proto": "http", "opts": APP},
+    {"opts": APP},
+    {"opts": APP, "PoolingEnabled": True},
+    {"proto": "gopher"},
+]
+PICK = st.integers(0, 99)
 
 
 class Case(SynchronousTestCase):
@@ -356,3 +370,163 @@ class ChangeTests(Case):
         assert grant is not None
         self.world.reservations.revoke(grant, "because")
         self.assertEqual(self.urls(), [])
+
+
+class Life(RuleBasedStateMachine):
+    """
+    Agents that come, go, come back, ask for this and that, and are taken things away from, in any order; the edge is as slow
+    as it likes. Whatever happens, what the edge serves and what is online belong to agents that are there.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World(max_endpoints_per_session=4, max_sessions_per_credential=99)
+        self.agents: list[Agent] = []
+        self.left: list[Agent] = []
+        self.unread: list[Reply] = []
+        self.answers: list[tuple[str, dict[str, Any]]] = []
+
+    @rule()
+    def come(self) -> None:
+        """A new agent."""
+        self.agents.append(self.world.agent())
+
+    @precondition(lambda self: self.agents)
+    @rule(pick=PICK, leg=st.integers(0, 1))
+    def come_back(self, pick: int, leg: int) -> None:
+        """An agent comes again, on the same leg or another; its connection may be lost by then."""
+        known = self.agents + self.left
+        self.agents.append(known[pick % len(known)].back(leg=leg))
+
+    @precondition(lambda self: self.agents)
+    @rule(pick=PICK)
+    def lose(self, pick: int) -> None:
+        """A connection is lost."""
+        agent = self.agents.pop(pick % len(self.agents))
+        agent.lose()
+        self.left.append(agent)
+
+    @precondition(lambda self: self.agents)
+    @rule(pick=PICK, wish=st.sampled_from(WISHES))
+    def bind(self, pick: int, wish: dict[str, Any]) -> None:
+        """An agent wants an endpoint."""
+        self.ask(pick, StreamType.BIND, bind(**wish))
+
+    @precondition(lambda self: self.agents and self.answers)
+    @rule(pick=PICK, which=PICK, keep=st.booleans())
+    def bind_again(self, pick: int, which: int, keep: bool) -> None:
+        """An agent wants what an agent had, with its token or without."""
+        wish = again(self.answers[which % len(self.answers)][1])
+        self.ask(pick, StreamType.BIND, bind(**(wish if keep else {**wish, "token": ""})))
+
+    @precondition(lambda self: self.agents)
+    @rule(pick=PICK, metadata=st.sampled_from(["", "x"]))
+    def label(self, pick: int, metadata: str) -> None:
+        """An agent wants a labelled tunnel."""
+        self.ask(pick, StreamType.START_TUNNEL_WITH_LABEL, {"Labels": {"a": "b"}, "Metadata": metadata})
+
+    @precondition(lambda self: self.agents and self.answers)
+    @rule(pick=PICK, which=PICK)
+    def unbind(self, pick: int, which: int) -> None:
+        """An agent gives something up."""
+        self.ask(pick, StreamType.UNBIND, {"Id": self.answers[which % len(self.answers)][0]})
+
+    @precondition(lambda self: self.agents and self.answers)
+    @rule(pick=PICK, which=PICK, pooling=st.booleans())
+    def patch(self, pick: int, which: int, pooling: bool) -> None:
+        """An agent changes something."""
+        message = {"TunnelId": self.answers[which % len(self.answers)][0], "PoolingEnabled": pooling, "Metadata": "new"}
+        self.ask(pick, StreamType.PATCH_TUNNEL_STATE, message)
+
+    @precondition(lambda self: len(self.world.tunnels))
+    @rule(pick=PICK)
+    def revoke(self, pick: int) -> None:
+        """Something is taken away."""
+        tunnel = list(self.world.tunnels)[pick % len(self.world.tunnels)]
+        self.world.reservations.revoke(tunnel.grant, "because")
+
+    @precondition(lambda self: len(self.world.clients))
+    @rule(pick=PICK)
+    def close(self, pick: int) -> None:
+        """A session is closed."""
+        list(self.world.clients)[pick % len(self.world.clients)].close("enough")
+
+    @precondition(lambda self: self.unread)
+    @rule(pick=PICK)
+    def read(self, pick: int) -> None:
+        """An agent has read a reply."""
+        reply = self.unread.pop(pick % len(self.unread))
+        if reply.when_read is not None:
+            reply.when_read()
+
+    @rule(slow=st.booleans())
+    def edge(self, slow: bool) -> None:
+        """The edge serves what waits, and is slow from now on or not."""
+        self.world.edge.turn()
+        self.world.edge.slow = slow
+        self.world.clock.advance(0)
+
+    @rule(alive=st.booleans())
+    def answer(self, alive: bool) -> None:
+        """Agents show signs of life, or do not, and time passes."""
+        for agent in self.agents:
+            agent.connection.alive = alive
+        self.world.clock.advance(4)
+
+    def ask(self, pick: int, kind: StreamType, message: dict[str, Any]) -> None:
+        """An agent that is still there asks, and may be refused."""
+        agent = self.agents[pick % len(self.agents)]
+        if agent.connection.closed is not None:
+            return
+        answer: Any = agent.ask(kind, message)
+        answer.addCallbacks(self.answered, lambda failure: failure.trap(Refused))
+
+    def answered(self, reply: Reply) -> None:
+        """There is a reply."""
+        if reply.when_read is not None:
+            self.unread.append(reply)
+        if "Opts" in reply.message:
+            self.answers.append((str(reply.message["Id"]), dict(reply.message)))
+
+    @invariant()
+    def nothing_strange(self) -> None:
+        """What is online belongs to a session that is there, on legs that are there."""
+        sessions = {session.id: session for session in self.world.clients}
+        for tunnel in self.world.tunnels:
+            session = sessions[tunnel.session_id]
+            assert tunnel in tuple(session.endpoints)
+            assert tunnel.bound and tunnel.bound <= set(session.legs)
+            assert set(tunnel.ready) <= tunnel.bound
+        for session in sessions.values():
+            assert len(session.legs) and len(session.endpoints) <= 4
+        assert len(self.world.sessions) == len(sessions)
+
+    @invariant()
+    def nothing_lost(self) -> None:
+        """While nothing is under way, the edge serves exactly what agents have."""
+        if self.world.edge.slow or any(agent.leg.work for agent in self.connected()):
+            return
+        held = {tunnel.endpoint_id for session in self.world.clients for tunnel in session.endpoints} - {None}
+        assert held == set(self.world.edge.live), (held, self.world.edge.live)
+
+    def connected(self) -> list[Agent]:
+        """Agents whose connection counts."""
+        return [agent for agent in self.agents if agent.connection.closed is None]
+
+    def teardown(self) -> None:
+        """When all have left nothing is left."""
+        for agent in self.agents:
+            agent.lose()
+        self.world.edge.slow = False
+        self.world.edge.turn()
+        self.world.clock.advance(60)
+        self.world.edge.turn()
+        assert (self.world.edge.live, list(self.world.tunnels), len(self.world.clients)) == ({}, [], 0)
+
+
+class LifeTests(SynchronousTestCase):
+    """`Life`."""
+
+    def test_any_life(self) -> None:
+        """See there."""
+        run_state_machine_as_test(Life, settings=settings(max_examples=60, stateful_step_count=40, deadline=None))

@@ -185,7 +185,8 @@ class BindTests(MessagesCase):
 
     def test_go(self) -> None:
         """What only ngrok-go says."""
-        found = read_bind({"Proto": "TLS", "ForwardsProto": "http2", "Extra": {"Name": "n", "Description": "d"}})
+        extra = {"Name": "n", "Description": "d", "Bindings": None}
+        found = read_bind({"Proto": "TLS", "ForwardsProto": "http2", "Extra": extra})
         self.assertEqual(found, Bind(proto="tls", forwards_proto="http2", name="n", description="d"))
 
     def test_secrets(self) -> None:

@@ -17,7 +17,16 @@ from ngrok_twisted.interfaces import IModuleKind
 from ngrok_twisted.transports.agent.messages import Bind
 from ngrok_twisted.transports.agent.options import Options, read_options
 from tests.tls.authority import Made
-from tests.transports.agent.said import OPTS_RUST_14, OPTS_RUST_17, OPTS_TCP, OPTS_TLS, OPTS_V2, anything, objects
+from tests.transports.agent.said import (
+    OPTS_GO,
+    OPTS_RUST_14,
+    OPTS_RUST_17,
+    OPTS_TCP,
+    OPTS_TLS,
+    OPTS_V2,
+    anything,
+    objects,
+)
 
 KINDS = kinds.discover("ngrok_twisted.modules", IModuleKind)
 
@@ -52,6 +61,7 @@ class PlainTests(SynchronousTestCase):
             ("https", {}),
         ):
             self.assertEqual(options(proto, opts), Options())
+        self.assertEqual(options("https", OPTS_GO), Options(url="https://"))
 
     def test_names(self) -> None:
         """Names and addresses, by the protocol."""

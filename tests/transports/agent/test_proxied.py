@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IConsumer, IPushProducer, ITCPTransport
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IConsumer, IPushProducer, IStreamClientEndpoint, ITCPTransport
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from ngrok_twisted.errors import Overloaded, TunnelLost
@@ -18,6 +20,8 @@ from ngrok_twisted.interfaces import IBatchTransport
 from ngrok_twisted.transports.agent.frames import MAX_BODY, WINDOW
 from ngrok_twisted.transports.agent.proxied import SILENCE_BEFORE_FIN, LateFinStream, ProxyStream
 from ngrok_twisted.transports.agent.streams import CREDIT
+from ngrok_twisted.upstream.forward import Forward
+from tests.edge.wire import Backend, Visitor
 from tests.net.substreams import BatchService, HalfService, Service, Source
 from tests.transports.agent.test_streams import MuxTestCase
 from tests.transports.agent.wire import FIN, SYN, Frame, data, rst, wndinc
@@ -371,6 +375,67 @@ class ToTheAgentTests(ProxyTestCase):
                 self.assertLessEqual(len(got[id]), allowed[id])
         for id in ids:
             self.assertEqual(len(got[id]), min(len(written[id]), allowed[id]))
+
+
+@implementer(IStreamClientEndpoint)
+class Way:
+    """A tunnel's way to the agent."""
+
+    def __init__(self, mux: Any) -> None:
+        self.mux = mux
+
+    def connect(self, factory: Any) -> Deferred[Any]:
+        """`IStreamClientEndpoint`."""
+        return maybeDeferred(ProxyStream.open, self.mux, HEADER, factory)
+
+
+class RequestTests(MuxTestCase):
+    """A visitor's requests, through the edge's own client."""
+
+    def visit(self) -> Visitor:
+        """A visitor who has asked."""
+        visitor = Visitor(Forward(Backend(Way(self.mux)), self.wire.clock), clock=self.wire.clock)
+        visitor.send(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        return visitor
+
+    def test_answer(self) -> None:
+        """Header and request leave in one frame; the stream serves the next request too."""
+        visitor = self.visit()
+        (sent,) = self.wire.take()
+        self.assertEqual((sent.flags, sent.body[: len(HEADER) + 14]), (SYN, HEADER + b"GET / HTTP/1.1"))
+        answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        self.say(data(2, answer))
+        self.assertEqual(visitor.take(), answer)
+        visitor.send(b"GET /next HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        (sent,) = self.wire.take()
+        self.assertEqual((sent.id, sent.flags, sent.body[:9]), (2, 0, b"GET /next"))
+
+    def test_no_answer(self) -> None:
+        """However a stream ends without a byte, the visitor gets the edge's own page, and the place is free again."""
+        for end in (data(2, b"", FIN), rst(2, 9), None):
+            self.build()
+            visitor = self.visit()
+            if end is None:
+                self.mux.lost(Failure(ConnectionLost()))
+            else:
+                self.say(end)
+            answer = visitor.take()
+            self.assertTrue(answer.startswith(b"HTTP/1.1 502 "), answer)
+            self.assertIn(b"ERR_NGROK_3209", answer)
+            self.wire.turn()
+            self.assertEqual(self.mux.streams, {})
+
+    def test_no_room(self) -> None:
+        """A visitor for whom there is no room is told that the gateway is busy."""
+        self.build(max_streams=0)
+        self.assertTrue(self.visit().take().startswith(b"HTTP/1.1 503 "))
+
+    def test_visitor_leaves(self) -> None:
+        """The agent hears of it when a visitor does not wait for the answer."""
+        visitor = self.visit()
+        self.wire.take()
+        visitor.leave()
+        self.assertEqual([(one.kind, one.flags) for one in self.wire.take()], [(DATA, FIN), (RST, 0)])
 
 
 class EndTests(ProxyTestCase):

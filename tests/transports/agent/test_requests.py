@@ -224,9 +224,14 @@ class AnsweringTests(RequestCase):
     def test_no_answer(self) -> None:
         """An answer that does not come in time is cancelled, and the agent told; one that comes later is not sent."""
         agent = self.meet(answer_timeout=60.0)
-        cancelled: list[Any] = []
-        for late in (lambda deferred: None, lambda deferred: deferred.callback(Reply(message={}))):
-            self.owner.answer = lambda kind, message: Deferred(lambda d: (cancelled.append(d), late(d)))
+        cancelled: list[Deferred[Reply]] = []
+
+        def answers_after_all(deferred: Deferred[Reply]) -> None:
+            cancelled.append(deferred)
+            deferred.callback(Reply(message={}))
+
+        for cancel in (cancelled.append, answers_after_all):
+            self.owner.answer = lambda kind, message: Deferred(cancel)
             id = agent.request(BIND, {})
             agent.turn(59)
             self.assertIsNone(agent.reply(id))

@@ -10,7 +10,7 @@ from zope.interface.verify import verifyObject
 
 from ngrok_twisted.errors import TunnelLost
 from ngrok_twisted.interfaces import IAgentSession
-from tests.transports.agent.world import GONE, NOW, TOKEN, World
+from tests.transports.agent.world import GONE, NOW, TOKEN, World, visit
 
 
 class SessionTests(SynchronousTestCase):
@@ -87,6 +87,15 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual([tunnel.url for tunnel in self.world.tunnels], [kept["URL"]])
         ((kind, message),) = self.agent.connection.told
         self.assertEqual((kind, message["Id"], message["Message"]), (9, lost["Id"], "not yours any more"))
+
+    def test_full(self) -> None:
+        """Where there is no room for a visitor, a stream that is only kept for later goes, of whatever tunnel."""
+        self.agent.bind()
+        self.agent.bind()
+        first, second = self.world.tunnels
+        self.agent.connection.room = 0
+        self.assertNoResult(second.connect(visit()))
+        self.assertEqual(self.world.spared, [first])
 
     def test_last_connection(self) -> None:
         """It lasts as long as one of its connections."""

@@ -114,6 +114,11 @@ class ControlStreamTests(SynchronousTestCase):
         self.agent.lose()
         self.assertEqual(self.notes.notes, [error])
 
+    def both_end(self, stream: ControlStream) -> None:
+        """Both sides say that they are done."""
+        stream.send((), fin=True)
+        self.agent.fin(stream.id)
+
     def test_waiting(self) -> None:
         """A wait replaces the one before, and ends with the stream, however that ends."""
         done: list[str] = []
@@ -121,7 +126,7 @@ class ControlStreamTests(SynchronousTestCase):
             lambda stream: stream.relax(),
             lambda stream: self.agent.drop(stream.id),
             lambda stream: stream.give_up(),
-            lambda stream: (stream.send((), fin=True), self.agent.fin(stream.id)),
+            self.both_end,
         ):
             stream = self.ours()
             stream.send((b"x",))

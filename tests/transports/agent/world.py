@@ -127,6 +127,7 @@ class World:
 
     :ivar edge: what the edge serves.
     :ivar records: what is configured.
+    :ivar spared: the tunnels of which a stream was to be ended.
     """
 
     def __init__(self, settings: ReservationSettings = SETTINGS, **config: Any) -> None:
@@ -152,6 +153,7 @@ class World:
             base_domain="base.example", tcp_host="tcp.base.example", version="1.2", region="us"
         )
         self.config = Config(**config)
+        self.spared: list[Any] = []
         self.restart(settings)
 
     def restart(self, settings: ReservationSettings = SETTINGS) -> None:
@@ -168,9 +170,15 @@ class World:
             tunnels=self.tunnels,
             sessions=self.sessions,
             seals=self.seals,
+            spare=self.spare,
             clock=self.clock,
         )
         self.portal = Portal(Realm(lambda: self.records), [AuthtokenChecker(lambda: self.records)])
+
+    def spare(self, tunnel: Any) -> bool:
+        """There is no room for another stream to an agent."""
+        self.spared.append(tunnel)
+        return True
 
     def agent(self, *, connect: bool = True, **login: Any) -> Agent:
         """An agent that is connected and, if it is to be, logged in."""

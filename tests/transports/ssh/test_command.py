@@ -70,6 +70,7 @@ class FlagTests(SynchronousTestCase):
         ("host-header", "http", "app.local:3000", "app.local:3000"),
         ("host-header", "http", "preserve", ""),
         ("upstream-protocol", "http", "http1", "http1"),
+        ("upstream-protocol", "http", "HTTP2", "http2"),
         ("app-protocol", "http", "HTTP1", "http1"),
         ("upstream-proxy-protocol", "tcp", "2", 2),
         ("proxy-proto", "http", "1", 1),
@@ -178,7 +179,6 @@ class FlagTests(SynchronousTestCase):
             "http --mutual-tls-cas ./ca.pem",
             "tls --terminate-at agent",
             "http --binding kubernetes",
-            "http --upstream-protocol http2",
         ]:
             self.assertEqual(self.code(command), 1109, command)
 
@@ -189,7 +189,7 @@ class FlagTests(SynchronousTestCase):
             ("http --schemes http,https", 1110),
             ("http --binding moon", 15005),
             ("http --upstream-proxy-protocol 3", 1123),
-            ("http --upstream-protocol spdy", 1110),
+            ("http --upstream-protocol spdy", 15003),
             (f"http --metadata {'x' * 4097}", 100),
             (f"http --description {'x' * 256}", 1110),
             ("http --circuit-breaker x", 1110),

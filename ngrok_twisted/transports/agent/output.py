@@ -1,0 +1,112 @@
+"""
+`FrameOutput`: frames on their way out of a connection, small ones together and large ones at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Sequence
+
+from ngrok_twisted.interfaces import IBatchTransport
+
+# Frames up to this many bytes leave together with others: at the end of the read that they answer, or of the reactor's turn.
+# Larger ones leave at once.
+SMALL = 8 * 1024
+
+
+class FrameOutput:
+    """
+    What is between a mux and its transport.
+
+    :ivar held: a read is being worked on; who sets this calls `flush` at its end.
+    :ivar full: the transport takes no more for now. What is sent all the same is counted.
+    """
+
+    __slots__ = (
+        "held",
+        "full",
+        "_write",
+        "_later",
+        "_most_unread",
+        "_overflow",
+        "_queue",
+        "_queued",
+        "_due",
+        "_unread",
+    )
+
+    def __init__(
+        self,
+        transport: Any,
+        later: Callable[[Callable[[], object]], None],
+        most_unread: int,
+        overflow: Callable[[], object],
+    ) -> None:
+        """
+        :param transport: an `ITransport`; an `IBatchTransport` saves a copy.
+        :param later: see `ngrok_twisted.net.turn.Turn.later`.
+        :param most_unread: bytes that may be sent while the transport is full.
+        :param overflow: called when there are more, instead of sending them.
+        """
+        self.held = False
+        self.full = False
+        self._write: Callable[[Sequence[Any]], object] | None
+        if IBatchTransport.providedBy(transport):
+            self._write = transport.writeBatch
+        else:
+            self._write = lambda buffers: transport.write(b"".join(buffers))
+        self._later = later
+        self._most_unread = most_unread
+        self._overflow = overflow
+        self._queue: list[bytes] = []
+        self._queued = 0
+        self._due = False
+        self._unread = 0
+
+    def write(self, buffers: Sequence[Any]) -> None:
+        """
+        Send whole frames.
+
+        :param buffers: bytes-like objects; they are free when this returns.
+        """
+        write = self._write
+        if write is None:
+            return
+        size = 0
+        for buffer in buffers:
+            size += len(buffer)
+        if self.full:
+            self._unread += size
+            if self._unread > self._most_unread:
+                self._overflow()
+                return
+        queue = self._queue
+        if size > SMALL or self._queued > SMALL:
+            self._queue, self._queued = [], 0
+            write([*queue, *buffers])
+            return
+        queue.append(b"".join(buffers))
+        self._queued += size
+        if not self.held and not self._due:
+            self._due = True
+            self._later(self._end_of_turn)
+
+    def drained(self) -> None:
+        """The transport takes bytes again."""
+        self.full = False
+        self._unread = 0
+
+    def flush(self) -> None:
+        """Send what waits for company."""
+        queue, write = self._queue, self._write
+        if queue and write is not None:
+            self._queue, self._queued = [], 0
+            write(queue)
+
+    def close(self) -> None:
+        """Forget what waits, send nothing more, and let go of the transport."""
+        self._queue.clear()
+        self._write = None
+
+    def _end_of_turn(self) -> None:
+        self._due = False
+        self.flush()
