@@ -96,7 +96,7 @@ class Server(MultiService):
         self._restart_return = restart_return
         self._since = since
         self._stopping: list[Deferred[None]] | None = None
-        self._is_shut = False
+        self._is_bound = self._is_shut = False
         self._accepts = self._restart_wanted = self._trying = False
         for part in (*parts, plane, *transports):
             part.setServiceParent(self)
@@ -117,9 +117,16 @@ class Server(MultiService):
         except CannotListen as error:
             _give_up(str(error))
         super().privilegedStartService()
+        self._is_bound = True
 
     def startService(self) -> None:
-        """Open the store, then accept."""
+        """
+        Open the store, then accept.
+
+        :raises SystemExit: as `privilegedStartService`, which ``python -m twisted`` leaves out.
+        """
+        if not self._is_bound:
+            self.privilegedStartService()
         super().startService()
         # Not before the reactor runs: until then Ctrl-C is Python's, and would break in anywhere.
         self._reactor.callWhenRunning(self._begin)

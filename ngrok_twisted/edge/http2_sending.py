@@ -167,11 +167,11 @@ class StreamWriter:
         self._queue.append(bytes(buffers[0]) if len(buffers) == 1 else b"".join(buffers))
         self._queued += size
         self.waits()
+        self.window_opened()
+        self._output.run()
         if self._queued > QUEUE_BYTES and not self._choked and self.request is not None:
             self._choked = True
             self.request.choke()
-        self.window_opened()
-        self._output.run()
 
     def window_opened(self) -> None:
         """There may be room for what waits."""

@@ -130,6 +130,7 @@ class HTTP2Stream(StreamBody, ConnectionFacts):
         transport = StreamTransport(self, protocol)
         if fields is None:
             self._not_switched(request)
+            self.request = transport
             protocol.makeConnection(transport)
             return
         self.request = self._raw = transport

@@ -214,9 +214,9 @@ class _Group:
         connections, self.connections = self.connections, []
         for connection in connections:
             connection.retire()
+        self._fail_all(Failure(TunnelLost()))
         for dialling in tuple(self._dialling):
             dialling.cancel()
-        self._fail_all(Failure(TunnelLost()))
 
     def _dissolve_if_empty(self) -> None:
         if not (self.connections or self._waiting or self._dialling):

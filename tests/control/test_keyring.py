@@ -62,6 +62,13 @@ class OpenTests(SynchronousTestCase):
         self.assertEqual(stat.S_IMODE(os.stat(self.state.child("keyring").path).st_mode), 0o600)
         self.assertEqual([file.basename() for file in self.state.children()], ["keyring"])
 
+    def test_another(self) -> None:
+        """There may be others beside that of the database; what one has sealed another does not open."""
+        sealed = open_keyring(self.state, name="other").seal("a", "p")
+        self.assertEqual([file.basename() for file in self.state.children()], ["other"])
+        self.assertEqual(open_keyring(self.state, name="other").open(sealed, "p"), "a")
+        self.assertRaises(StoreUnusable, open_keyring(self.state).open, sealed, "p")
+
     def test_not_made(self) -> None:
         """Where none may be made, a missing one is an error."""
         self.assertRaises(StoreUnusable, open_keyring, self.state, create=False)

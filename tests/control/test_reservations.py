@@ -673,7 +673,8 @@ class FormerTests(Case):
             self.restart()
             again = self.granted(self.b, claim, former=self.former(before, random))
             self.assertEqual(self.place(again), self.place(before))
-            self.assertEqual(again.url, before.url)
+            self.assertEqual((again.url, again.random), (before.url, random))
+            self.assertEqual(before.random, random)
             self.restart()
 
     def test_named(self) -> None:
@@ -728,6 +729,7 @@ class FormerTests(Case):
             again = self.granted(self.a, Claim(proto=proto, former=self.former(before)), takeover="always")
             self.assertEqual(self.place(again)[0], self.place(before)[0])
             self.assertNotEqual(again.url, before.url)
+            self.assertTrue(again.random)
             self.assertEqual(theirs.url, before.url)
             self.assertEqual(self.stranger.revoked, [])
             self.restart()

@@ -26,7 +26,7 @@ GET: Fields = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"a
 POST: Fields = [(b":method", b"POST"), *GET[1:]]
 
 #: An acknowledged, empty exchange of settings, for visitors that write their own frames.
-HELLO = h2.PREFACE + h2.frame_head(h2.SETTINGS, 0, 0, 0)
+HELLO = h2.PREFACE + h2.frame_head(h2.SETTINGS, 0, 0, 0) + h2.SETTINGS_ACK
 
 
 def get(path: str = "/", *fields: tuple[bytes, bytes], host: str = "a.example") -> Fields:

@@ -23,11 +23,14 @@ from tests.functional.ports import free_range, is_free
 from tests.functional.service import Service
 from tests.functional.steady import Steady
 from tests.functional.test_life import OwnEdgeTestCase
-from tests.functional.tools import require
+from tests.functional.tools import ROOT, require
 from tests.functional.waiting import wait_until
 
 #: Seconds: a restart on a machine that is busy with other tests.
 RESTART = 40
+
+#: What this Python imports from, for another one.
+PATH = os.pathsep.join([str(ROOT), *(path for path in sys.path if "site-packages" in path)])
 
 
 class Reconnecting(threading.Thread):
@@ -118,6 +121,19 @@ def keep_open_on(edge: Edge, name: str, connection: socket.socket) -> http.clien
     kept = http.client.HTTPConnection(name, edge.https, timeout=20)
     kept.sock = tls_context(edge).wrap_socket(connection, server_hostname=name)
     return kept
+
+
+def python_of(user: str) -> str:
+    """An interpreter that a user of this machine may run, with all that the edge needs."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        command = [python, "-c", "import ngrok_twisted.tap"]
+        try:
+            subprocess.run(command, user=user, cwd="/", env={"PYTHONPATH": PATH}, check=True, stderr=subprocess.DEVNULL)
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        return python
+    require(False, f"a Python that {user} may run")
+    raise AssertionError
 
 
 def alive(pid: int) -> bool:
@@ -376,7 +392,7 @@ class ProcessTests(RestartCase):
         python.symlink_to(sys.executable)
         self.edge.stop()
         self.edge.command = (str(python), twistd())
-        self.edge.environment = {**self.edge.environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        self.edge.environment = {**self.edge.environment, "PYTHONPATH": PATH}
         self.edge.start()
         service = self.web()
         url = self.publish(service)
@@ -499,7 +515,9 @@ class LaunchTests(RestartCase):
         self.edge.configure({})
         for path in (self.edge.directory, *self.edge.directory.iterdir()):
             os.chown(path, nobody.pw_uid, nobody.pw_gid)
-        self.run_with(twistd(), "-n", "--pidfile=", "--uid=nobody", "ngrok", "-c", "config.yaml")
+        self.edge.environment = {**self.edge.environment, "PYTHONPATH": PATH}
+        python = python_of("nobody")
+        self.run_with(python, twistd(), "-n", "--pidfile=", "--uid=nobody", "ngrok", "-c", "config.yaml")
         self.wait_ready(1)
         for _ in range(2):
             visiting = Visiting(self.edge, full_name("nobody"), status=404)

@@ -92,9 +92,8 @@ class WriterTests(SynchronousTestCase):
 
     def test_code_names(self) -> None:
         """Codes have their names, and unknown ones their numbers."""
-        self.assertEqual([h2.code_name(code) for code in (0, 7, 8, 11, 99)][1:], [
-            "REFUSED_STREAM", "CANCEL", "ENHANCE_YOUR_CALM", "0x63",
-        ])  # fmt: skip
+        names = [h2.code_name(code) for code in (7, 8, 11, 99)]
+        self.assertEqual(names, ["REFUSED_STREAM", "CANCEL", "ENHANCE_YOUR_CALM", "0x63"])
 
 
 class PayloadTests(SynchronousTestCase):

@@ -19,7 +19,7 @@ import ngrok
 KINDS = {"http": "http_endpoint", "tcp": "tcp_endpoint", "tls": "tls_endpoint", "labeled": "labeled_listener"}
 
 # Arguments that the SDK wants as bytes.
-BYTES = {"ca_cert", "mutual_tlsca"}
+BYTES = {"ca_cert", "mutual_tlsca", "termination"}
 
 
 def tell(event, **fields):
@@ -36,9 +36,7 @@ def refused(error):
 def built(builder, options):
     """Call the builder's methods."""
     for name, *arguments in options:
-        if name == "termination":
-            arguments = [argument.encode() for argument in arguments]
-        elif name in BYTES:
+        if name in BYTES:
             arguments = [bytearray(argument, "utf-8") for argument in arguments]
         getattr(builder, name)(*arguments)
     return builder

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strconv"
 	"strings"
@@ -116,6 +117,7 @@ func main() {
 		ngrok.WithAgentConnectCAs(pool),
 		ngrok.WithAgentMetadata(follow.Metadata),
 		ngrok.WithMultiLeg(follow.MultiLeg),
+		ngrok.WithLogger(slog.New(slog.NewTextHandler(os.Stderr, nil))),
 		ngrok.WithEventHandler(func(event ngrok.Event) {
 			switch event.EventType() {
 			case ngrok.EventTypeAgentConnectSucceeded:
