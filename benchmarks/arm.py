@@ -31,7 +31,8 @@ class Arm:
 
     :cvar label: its name in tables, options and JSON.
     :cvar role: one clause for the reader: what exactly runs.
-    :cvar carries: the kinds of public side it can have, ``tcp`` and ``https``; and ``ssh``, if clients may come and go.
+    :cvar carries: the kinds of public side it can have, ``tcp`` and ``https``; ``ssh``, if clients may come and go; and
+        ``agent``, if it is a way for agents into the edge, which has both public sides.
     :cvar needs: the programs that must be on PATH, each with the way to get it.
     :ivar roots: the processes whose trees are under test.
     :ivar clients: the processes on the user's side, such as ``ssh``; reported, never charged to the arm.

@@ -33,10 +33,11 @@ class Options:
 
 def parse(arguments: Sequence[str], *, suites: Sequence[str], arms: Sequence[str]) -> Options:
     """
-    :param suites: the names there are.
+    :param suites: the names there are; one that several have counts once.
     :param arms: the labels there are.
     :raises SystemExit: the command line asks for help, or cannot be used.
     """
+    suites = tuple(dict.fromkeys(suites))
     parser = ArgumentParser(prog="python -m benchmarks", description="The edge beside its peers, on loopback only.")
     parser.add_argument("--suite", action="append", choices=suites, help="only this one; may be repeated")
     parser.add_argument("--arm", action="append", choices=arms, help="only this competitor; may be repeated")

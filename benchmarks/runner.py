@@ -25,7 +25,8 @@ def run_suite(kind: type[Suite], arms: Iterable[type[Arm]], rounds: int, seconds
     """
     with Workshop() as workshop:
         field = Field(kind(workshop, seconds), say)
-        field.admit(arm(workshop) for arm in arms if kind.carries in arm.carries)
+        fit = [arm for arm in arms if kind.carries in arm.carries]
+        field.admit(arm(workshop) for arm in sorted(fit, key=lambda arm: arm.label != kind.first))
         for number in range(rounds + 1):
             field.play(number)
         return field.outcome()

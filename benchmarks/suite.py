@@ -20,9 +20,11 @@ class Suite:
     """
     One kind of work, done by every arm that carries it.
 
-    :cvar name: its name in options and JSON.
+    :cvar name: its name in options and JSON. What belongs together and is counted in different units is several suites of
+        one name.
     :cvar title: a line for the reader.
-    :cvar carries: the kind of public side it needs, ``tcp`` or ``https``.
+    :cvar carries: the kind of arm it needs, see `benchmarks.arm.Arm`.
+    :cvar first: the label of the arm that the others are compared with.
     :cvar needs: the programs that its load needs, each with the way to get it.
     :cvar cells: the names of its kinds of work.
     :ivar seconds: how long one piece of work shall take, about.
@@ -31,6 +33,7 @@ class Suite:
     name: ClassVar[str]
     title: ClassVar[str]
     carries: ClassVar[str]
+    first: ClassVar[str] = "edge"
     unit: ClassVar[Unit]
     cells: ClassVar[Sequence[str]]
     needs: ClassVar[Mapping[str, str]] = {}

@@ -41,6 +41,8 @@ class GrantedTunnel:
 
     _log = Logger()
 
+    crowded = False
+
     def __init__(self, *, id: str, principal: Principal, grant: Grant, started_at: float) -> None:
         """
         :param principal: whose credential let the agent in.

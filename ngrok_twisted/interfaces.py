@@ -152,6 +152,7 @@ class ITunnel(ITarget, IStreamClientEndpoint):
     started_at = Attribute("``float``: seconds since the epoch.")
     metadata = Attribute("``str``: opaque, as its user gave it; at most 4096 bytes.")
     forwards_to = Attribute("``str``: what the agent says of the local service; may be empty.")
+    crowded = Attribute("``bool``: visitors wait until one of the agent's streams ends; none is kept for later.")
 
     def close(reason):
         """

@@ -43,6 +43,9 @@ PARTING = 2 * SECONDS
 _DRAIN_POLL = 0.05 * SECONDS
 _RESTART_POLL = 0.005 * SECONDS
 
+# Looking for those who were just let in goes through every connection.
+_GREETING_POLL = 0.02 * SECONDS
+
 
 class Server(MultiService):
     """
@@ -188,7 +191,8 @@ class Server(MultiService):
             await self._step(listener.close)
         for transport in self._transports:
             await self._step(transport.drain)
-        await self._step(lambda: self._drain(DRAIN_TIMEOUT, _DRAIN_POLL))
+        visitors = self._plane.visitors
+        await self._step(lambda: self._drain(lambda: not visitors, DRAIN_TIMEOUT, _DRAIN_POLL))
         await self._step(super().stopService)
         await self._step(self._control.close)
         await self._step(self._state.close)
@@ -209,12 +213,11 @@ class Server(MultiService):
         except Exception:
             self._log.failure("a part did not stop as it should")
 
-    def _drain(self, seconds: float, poll: float) -> Deferred[None]:
-        """Let visitors finish what is in flight, for so long."""
-        visitors = self._plane.visitors
-        visitors.drain()
-        gone = Deferred.fromCoroutine(self._until(lambda: not visitors, seconds, poll))
-        return gone.addCallback(lambda _: visitors.abort())
+    async def _drain(self, done: Callable[[], bool], seconds: float, poll: float) -> None:
+        """Let visitors finish what is in flight, for so long, and send the rest away."""
+        self._plane.visitors.drain()
+        await self._until(done, seconds, poll)
+        self._plane.visitors.abort()
 
     async def _until(self, true: Callable[[], bool], seconds: float, poll: float) -> None:
         deadline = self._reactor.seconds() + seconds
@@ -231,9 +234,7 @@ class Server(MultiService):
         self._restart_wanted = True
         if self._accepts and not self._trying and self._stopping is None and self._successor is not None:
             self._trying = True
-            Deferred.fromCoroutine(self._restart(self._successor)).addErrback(
-                lambda failure: self._log.failure("the restart failed", failure)
-            )
+            Deferred.fromCoroutine(self._restart(self._successor)).addErrback(self._not_replaced)
 
     async def _restart(self, successor: Successor) -> None:
         while self._restart_wanted and self._stopping is None:
@@ -255,7 +256,8 @@ class Server(MultiService):
         online = self._plane.online()
         sockets = (*self._sockets(), *(("", descriptor) for descriptor in self._plane.hand_over()))
         await self._step(self._greet)
-        await self._step(lambda: self._drain(self._restart_drain, _RESTART_POLL))
+        visitors = self._plane.visitors
+        await self._step(lambda: self._drain(lambda: not visitors.busy, self._restart_drain, _RESTART_POLL))
         for transport in self._transports:
             await self._step(transport.drain)
         await self._step(self._part)
@@ -270,10 +272,16 @@ class Server(MultiService):
         if waiting:
             self._shut()
             return
-        try:
-            successor.take_over(Handover(sockets=sockets, since=began, online=online))
-        except OSError as error:
-            print(f"ngrok_twisted is shut, and cannot be started again: {error}", file=sys.stderr, flush=True)
+        successor.take_over(Handover(sockets=sockets, since=began, online=online))
+
+    def _not_replaced(self, failure: Any) -> None:
+        """What is half shut serves nobody: end, so that whoever supervises the process starts it again."""
+        self._trying = False
+        if not failure.check(OSError):
+            self._log.failure("the restart failed", failure)
+        if self._stopping is not None:
+            print(f"ngrok_twisted cannot be started again: {failure.value}", file=sys.stderr, flush=True)
+            self._shut()
             self._end_with_error()
 
     def _sockets(self) -> tuple[tuple[str, int], ...]:
@@ -284,7 +292,7 @@ class Server(MultiService):
         """Let those who were let in last say what they want."""
         visitors = self._plane.visitors
         visitors.drain(patient=True)
-        await self._until(lambda: not (visitors.arriving or self._arriving()), GREETING, _RESTART_POLL)
+        await self._until(lambda: not (visitors.arriving or self._arriving()), GREETING, _GREETING_POLL)
 
     def _arriving(self) -> bool:
         """Whether a visitor is at the door who is not counted yet."""

@@ -18,7 +18,8 @@ from ngrok_twisted.edge.visitors import Visitors
 from ngrok_twisted.errors import InvalidConfig, StoreUnusable
 from ngrok_twisted.net.listening import CannotListen
 from ngrok_twisted.records.base import Problem
-from ngrok_twisted.server import DRAIN_TIMEOUT, Server
+from ngrok_twisted.restart import Handover
+from ngrok_twisted.server import DRAIN_TIMEOUT, GREETING, PARTING, Server
 
 
 class Reactor(MemoryReactorClock):
@@ -69,11 +70,21 @@ class Part(Service):
 
 
 class Plane(Part):
-    """With visitors."""
+    """With visitors, and a public port."""
 
     def __init__(self, events: list[str]) -> None:
         super().__init__("plane", events)
         self.visitors = Visitors()
+
+    def await_agents(self, seconds: float) -> None:
+        self.events.append(f"await agents for {seconds:g} s")
+
+    def online(self) -> dict[str, Any]:
+        return {"urls": ["app.example.com"]}
+
+    def hand_over(self) -> list[int]:
+        self.events.append("hand over ports")
+        return [9]
 
 
 class Control:
@@ -107,9 +118,21 @@ class State:
 class Listening:
     """A listener."""
 
+    description = "tcp:443"
+    descriptor: int | None = 8
+
     def __init__(self, events: list[str], trouble: str = "") -> None:
         self.events = events
         self.trouble = trouble
+
+    def adopt(self, inherited: Any) -> None:
+        self.events.append("adopt")
+
+    def rest(self) -> None:
+        self.events.append("rest")
+
+    def hand_over(self) -> int | None:
+        return self.descriptor
 
     def bind(self) -> None:
         if self.trouble:
@@ -124,6 +147,44 @@ class Listening:
         return succeed(None)
 
 
+class Inherited:
+    """Sockets from before."""
+
+    def __init__(self, events: list[str]) -> None:
+        self.events = events
+
+    def close_configured(self) -> None:
+        self.events.append("close what is left")
+
+
+class Next:
+    """What is started instead."""
+
+    def __init__(self, events: list[str]) -> None:
+        self.events = events
+        self.asked: list[Any] = []
+        self.trouble: Exception | None = None
+        self.handovers: list[Handover] = []
+
+    def objection(self, sockets: Any) -> Deferred[str]:
+        answer: Deferred[str] = Deferred()
+        self.asked.append((sockets, answer))
+        return answer
+
+    def answer(self, objection: str = "") -> None:
+        """Say whether it would start."""
+        self.asked[-1][1].callback(objection)
+
+    def hold_signals(self) -> None:
+        self.events.append("hold signals")
+
+    def take_over(self, handover: Handover) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.events.append("replaced")
+        self.handovers.append(handover)
+
+
 class ServerCase(SynchronousTestCase):
     """A server made of parts that note what is done with them."""
 
@@ -134,6 +195,7 @@ class ServerCase(SynchronousTestCase):
         self.plane = Plane(self.events)
         self.transport = Part("ssh", self.events)
         self.listener = Listening(self.events)
+        self.next = Next(self.events)
         self.server = Server(
             self.reactor,
             state=State(self.events),
@@ -143,6 +205,10 @@ class ServerCase(SynchronousTestCase):
             parts=[Part("log", self.events)],
             listeners=[self.listener],
             ready=lambda: self.events.append("ready"),
+            inherited=Inherited(self.events),  # type: ignore[arg-type]
+            successor=self.next,  # type: ignore[arg-type]
+            restart_drain=3,
+            restart_return=5,
         )
         self.error = io.StringIO()
         self.patch(sys, "stderr", self.error)
@@ -166,10 +232,17 @@ class StartTests(ServerCase):
     def test_order(self) -> None:
         """Addresses are taken first; nobody is let in before the store is open; then it says that it is ready."""
         self.start()
-        self.assertEqual(self.events, ["lock", "bind", "start log", "start plane", "start ssh", "open"])
+        first = ["lock", "adopt", "close what is left", "bind", "start log", "start plane", "start ssh", "open"]
+        self.assertEqual(self.events, first)
         self.control.opened.callback(None)
-        self.assertEqual(self.events[6:], ["accept", "ready"])
+        self.assertEqual(self.events[len(first) :], ["accept", "await agents for 5 s", "ready"])
         self.assertEqual(self.reactor.stopped, 0)
+
+    def test_without_privileges(self) -> None:
+        """Where nobody calls the privileged start, addresses are taken by the other one; and never twice."""
+        self.server.startService()
+        self.assertEqual(self.events[:4], ["lock", "adopt", "close what is left", "bind"])
+        self.assertEqual(self.events.count("bind"), 1)
 
     def test_cannot_bind(self) -> None:
         """An address that cannot be had is one sentence and the exit status 1, before anything else starts."""
@@ -179,7 +252,7 @@ class StartTests(ServerCase):
         self.assertEqual(
             self.error.getvalue(), "ngrok_twisted cannot start: listen.https (tcp:443): Permission denied\n"
         )
-        self.assertEqual(self.events, ["lock"])
+        self.assertEqual(self.events, ["lock", "adopt", "close what is left"])
 
     def assertGivenUp(self, sentence: str) -> None:
         """It has said why, stops, and the process will end with the status 1."""
@@ -311,3 +384,263 @@ class StopTests(ServerCase):
         self.successResultOf(self.server.stopService())
         self.assertEqual(self.events[-2:], ["close", "unlock"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class Reader:
+    """A connection, as the reactor knows it."""
+
+    def __init__(self, protocol: Any = None) -> None:
+        if protocol is not None:
+            self.protocol = protocol
+
+
+class Arriving:
+    """A protocol that does not know yet whose visitor it has."""
+
+    arriving = True
+
+
+class RestartTests(ServerCase):
+    """Another program in the same process."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.readers: list[Any] = [Reader(), Reader(object())]
+        self.reactor.getReaders = lambda: self.readers  # type: ignore[method-assign]
+        self.run_up()
+
+    def settle(self) -> None:
+        """A few turns of the reactor, without waiting."""
+        self.reactor.pump([0] * 10)
+
+    def test_order(self) -> None:
+        """First it is tried; then nobody new, visitors finish, agents are told, all is shut but for the sockets."""
+        self.server.restart()
+        self.assertEqual((self.events, self.next.asked[0][0]), ([], (("tcp:443", 8),)))
+        self.reactor.advance(100)
+        self.assertEqual(self.events, [])
+        began = self.reactor.seconds()
+        self.next.answer()
+        self.settle()
+        down = ["rest", "hand over ports", "drain ssh", "stop ssh", "stop plane", "stop log", "close", "unlock"]
+        self.assertEqual(self.events, [*down, "hold signals", "replaced"])
+        online = {"urls": ["app.example.com"]}
+        handover = Handover(sockets=(("tcp:443", 8), ("", 9)), since=began, online=online)
+        self.assertEqual(self.next.handovers, [handover])
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_refused(self) -> None:
+        """What would not start is not started: one line says why, nothing else happens, and it can be tried again."""
+        self.server.restart()
+        said: list[Any] = []
+        self.patch(self.server, "_log", Log(said))
+        self.next.answer("config.yaml:1: domian: is not a known key")
+        self.assertEqual(
+            said, ["not restarted, since it would not start again: config.yaml:1: domian: is not a known key"]
+        )
+        self.assertEqual((self.events, self.server._stopping), ([], None))
+        self.server.restart()
+        self.next.answer()
+        self.settle()
+        self.assertIn("replaced", self.events)
+
+    def test_twice(self) -> None:
+        """Whoever wants one while the first is tried gets another try if that fails, and nothing more if it does not."""
+        for _ in range(3):
+            self.server.restart()
+        self.assertEqual(len(self.next.asked), 1)
+        self.next.answer("no")
+        self.assertEqual(len(self.next.asked), 2)
+        self.server.restart()
+        self.next.answer()
+        self.server.restart()
+        self.settle()
+        self.assertEqual((len(self.next.asked), self.events.count("replaced")), (2, 1))
+
+    def test_too_early(self) -> None:
+        """Before it is ready it cannot be restarted; it is as soon as it is ready."""
+        super().setUp()
+        self.start()
+        self.server.restart()
+        self.assertEqual(self.next.asked, [])
+        self.control.opened.callback(None)
+        self.assertEqual(len(self.next.asked), 1)
+
+    def test_no_successor(self) -> None:
+        """Where it is not known how the process was started, nothing happens."""
+        self.server._successor = None
+        self.server.restart()
+        self.assertEqual(self.events, [])
+
+    def test_visitors(self) -> None:
+        """Visitors may finish, agents being there as long; then it goes on at once."""
+        visitor = Visiting(self.plane.visitors)
+        self.server.restart()
+        self.next.answer()
+        self.reactor.advance(1)
+        self.assertEqual((visitor.events, self.events), (["drain"] * 2, ["rest", "hand over ports"]))
+        self.plane.visitors.left(visitor)
+        self.reactor.advance(0.1)
+        self.settle()
+        self.assertIn("replaced", self.events)
+
+    def test_slow_visitors(self) -> None:
+        """Those who do not finish in time are sent away."""
+        visitor = Visiting(self.plane.visitors)
+        self.server.restart()
+        self.next.answer()
+        self.reactor.pump([0.5] * 6)
+        self.assertNotIn("drain ssh", self.events)
+        self.reactor.pump([0.5] * 2)
+        self.assertEqual((visitor.events[-1], self.events[-1]), ("abort", "replaced"))
+
+    def test_just_let_in(self) -> None:
+        """Who was let in and has not said what it wants gets a moment to say it, not more."""
+        for known in (False, True):
+            self.setUp()
+            newcomer = Arriving()
+            if known:
+                self.plane.visitors.arrived(newcomer, lambda: newcomer.__dict__.update(told=True))
+            else:
+                self.readers.append(Reader(newcomer))
+            self.server.restart()
+            self.next.answer()
+            self.reactor.advance(0.5)
+            self.assertNotIn("drain ssh", self.events)
+            self.assertFalse(hasattr(newcomer, "told"))
+            self.plane.visitors.left(newcomer)
+            self.readers.clear()
+            self.reactor.advance(0.1)
+            self.settle()
+            self.assertIn("replaced", self.events)
+        self.setUp()
+        self.readers.append(Reader(Arriving()))
+        self.server.restart()
+        self.next.answer()
+        self.reactor.pump([0.02] * round(GREETING / 0.02 + 5))
+        self.assertIn("replaced", self.events)
+
+    def test_slow_part(self) -> None:
+        """A part that does not stop is left behind after a while; the store is shut in any case."""
+        self.transport.stopping = Deferred()
+        self.server.restart()
+        self.next.answer()
+        self.reactor.pump([0.1] * round(PARTING / 0.1 - 1))
+        self.assertNotIn("close", self.events)
+        self.reactor.pump([0.1] * 3)
+        self.assertEqual(self.events[-4:], ["close", "unlock", "hold signals", "replaced"])
+
+    def test_broken_part(self) -> None:
+        """A part that fails to stop is logged, and the others stop all the same."""
+        self.transport.stopping = fail(ZeroDivisionError())
+        self.server.restart()
+        self.next.answer()
+        self.settle()
+        self.assertEqual(self.events[-1], "replaced")
+        self.flushLoggedErrors(ZeroDivisionError)
+
+    def test_other_listeners(self) -> None:
+        """A listener whose socket cannot be handed over is closed, so that it can be opened anew."""
+        self.listener.descriptor = None
+        self.server.restart()
+        self.next.answer()
+        self.settle()
+        self.assertIn("unbind", self.events)
+        self.assertEqual(self.next.handovers[0].sockets, (("", 9),))
+
+    def test_stopped_meanwhile(self) -> None:
+        """Who is told to stop meanwhile stops, at whatever moment; nothing is started again."""
+        for moment in ("trying", "visitors", "parts", "signals"):
+            self.setUp()
+            visitor = Visiting(self.plane.visitors)
+            self.server.restart()
+            if moment == "trying":
+                done = self.server.stopService()
+                self.plane.visitors.left(visitor)
+                self.next.answer()
+            elif moment == "visitors":
+                self.next.answer()
+                done = self.server.stopService()
+                self.plane.visitors.left(visitor)
+            elif moment == "parts":
+                self.plane.visitors.left(visitor)
+                self.transport.stopping = stopping = Deferred()
+                self.next.answer()
+                done = self.server.stopService()
+                self.assertNoResult(done)
+                stopping.callback(None)
+            else:
+                self.plane.visitors.left(visitor)
+                stops: list[Any] = []
+                self.patch(self.next, "hold_signals", lambda: stops.append(self.server.stopService()))
+                self.next.answer()
+                self.reactor.advance(0.1)
+                self.settle()
+                (done,) = stops
+            self.reactor.advance(0.1)
+            self.settle()
+            self.successResultOf(done)
+            self.assertNotIn("replaced", self.events, moment)
+            self.assertEqual(self.events.count("unlock"), 1)
+
+    def assertEnded(self, sentence: str) -> None:
+        """It has said why, and the process ends with the status 1."""
+        self.assertEqual(self.error.getvalue(), sentence)
+        self.assertEqual(self.reactor.stopped, 1)
+        self.successResultOf(self.server.stopService())
+        codes: list[int] = []
+        self.patch(os, "_exit", codes.append)
+        for trigger, args, kwargs in self.reactor.triggers["after"]["shutdown"]:
+            trigger(*args, **kwargs)
+        self.assertEqual(codes, [1])
+
+    def test_cannot_be_replaced(self) -> None:
+        """Where the other program cannot be run after all, the process ends with an error that says so."""
+        self.next.trouble = FileNotFoundError(2, "No such file or directory", "/opt/python")
+        self.server.restart()
+        self.next.answer()
+        self.settle()
+        self.assertEnded("ngrok_twisted cannot be started again: [Errno 2] No such file or directory: '/opt/python'\n")
+
+    def test_defect(self) -> None:
+        """So it does after a defect, whose traceback is logged."""
+
+        def broken() -> None:
+            raise ZeroDivisionError("oh")
+
+        self.plane.hand_over = broken  # type: ignore[method-assign, assignment]
+        self.server.restart()
+        self.next.answer()
+        self.settle()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEnded("ngrok_twisted cannot be started again: oh\n")
+
+    def test_defect_before(self) -> None:
+        """A defect before anything was stopped is logged, and it goes on."""
+        self.server.restart()
+        self.next.asked[-1][1].errback(ZeroDivisionError())
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual((self.error.getvalue(), self.reactor.stopped), ("", 0))
+        self.server.restart()
+        self.assertEqual(len(self.next.asked), 2)
+
+    def test_how_long(self) -> None:
+        """The program that follows says how long visitors had to wait."""
+        said: list[str] = []
+        self.setUp()
+        self.server._since = self.reactor.seconds() - 1.25 or -1.25
+        self.patch(self.server, "_log", Log(said))
+        Deferred.fromCoroutine(self.server._start())
+        self.assertIn("restarted in place: whoever connected meanwhile has waited 1.250 s at most", said)
+
+
+class Log:
+    """Keeps what is logged, as text."""
+
+    def __init__(self, said: list[str]) -> None:
+        self.said = said
+
+    def info(self, text: str, **fields: Any) -> None:
+        self.said.append(text.format(**fields))
+
+    error = warn = info

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import ClassVar
 
+from benchmarks.agents import AUTHTOKEN
 from benchmarks.arm import Address, Arm
 from benchmarks.openssh import CLIENT, client_command, find_url, public_keys, start_client
 from benchmarks.workshop import LOOPBACK, Unusable, free_port, free_ports, listening
@@ -24,8 +25,8 @@ class EdgeArm(Arm):
     """``twistd -n ngrok``, one process, with the defaults of the product but for ports and state."""
 
     label: ClassVar[str] = "edge"
-    role: ClassVar[str] = "twistd ngrok, one process"
-    carries = frozenset({"tcp", "https", "ssh"})
+    role: ClassVar[str] = "twistd ngrok, one process, entered by ssh -R"
+    carries = frozenset({"tcp", "https", "ssh", "agent"})
     needs = CLIENT
 
     def start_tcp(self, origin: int) -> Address:
@@ -40,17 +41,22 @@ class EdgeArm(Arm):
         """`Arm`."""
         return self._start()["ssh"]
 
+    @property
+    def state(self) -> Path:
+        """Where the edge keeps its CA and whatever else it makes."""
+        return self.workshop.folder(self.label) / "state"
+
     def _start(self) -> dict[str, int]:
         """
         :return: the loopback ports of its listeners.
         """
-        ports = {name: free_port() for name in ("https", "http", "ssh")}
+        ports = {name: free_port() for name in ("https", "http", "ssh", "agent")}
         config = self._write_config(ports)
         pidfile = config.parent / "twistd.pid"
         edge = self.workshop.start(
             f"{self.label}-twistd",
             *(*TWISTD, "-n", f"--pidfile={pidfile}", "ngrok", "-c", str(config)),
-            ready=lambda: listening(ports["ssh"]) and listening(ports["https"]),
+            ready=lambda: all(listening(ports[name]) for name in ("ssh", "https", "agent")),
         )
         self.roots.append(edge.pid)
         return ports
@@ -75,17 +81,17 @@ class EdgeArm(Arm):
 
     def _write_config(self, ports: dict[str, int]) -> Path:
         """Every YAML reader reads JSON."""
-        folder = self.workshop.folder(self.label)
         first = free_ports(TCP_PORTS)
         config = {
             "domain": DOMAIN,
             "listen": {name: f"tcp:{port}:interface={LOOPBACK}" for name, port in ports.items()},
             "tcp": {"interface": LOOPBACK, "ports": f"{first}-{first + TCP_PORTS - 1}"},
-            "state": str(folder / "state"),
+            "state": str(self.state),
             "store": "memory",
             "tls": {"issuer": "local"},
             "ssh_credentials": [{"public_key": line} for line in public_keys(self.workshop)],
+            "credentials": [{"name": "agents", "token": AUTHTOKEN}],
         }
-        path = folder / "config.yaml"
+        path = self.workshop.folder(self.label) / "config.yaml"
         path.write_text(json.dumps(config, indent=2), encoding="utf-8")
         return path

@@ -4,8 +4,9 @@ Requests: visitors with keep-alive connections → HTTPS edge → ``ssh -R`` →
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Mapping
 
 from benchmarks import load
 from benchmarks.arm import Address, Arm
@@ -14,22 +15,38 @@ from benchmarks.suite import Suite, billed
 from benchmarks.workshop import Unusable, free_port, listening, python_module, report_of
 
 VISITORS = 64
-"""Keep-alive connections at once, each with one request under way."""
+"""How many there are where nothing else is said."""
 WARM_UP_SECONDS = 1
-PATHS = {"small answers (121 B)": "/small", "100 KB answers": "/large"}
 SCRIPT = Path(load.__path__[0]) / "visitors.lua"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visits:
+    """
+    :ivar path: what is asked for, see `benchmarks.load.http_origin`.
+    :ivar visitors: keep-alive connections at once, each with one request under way.
+    """
+
+    path: str
+    visitors: int = VISITORS
 
 
 class HTTPSSuite(Suite):
     """
     The handshakes of the visitors are part of the bill, once each.
+
+    :cvar visits: what its kinds of work are, by their names.
     """
 
     name: ClassVar[str] = "https"
     title: ClassVar[str] = f"Requests over HTTPS and ssh -R, {VISITORS} keep-alive visitors, default OpenSSH client"
     carries: ClassVar[str] = "https"
     unit: ClassVar[Unit] = Unit(cost="µs/request", cost_scale=1e6, rate="req/s", rate_scale=1)
-    cells = tuple(PATHS)
+    visits: ClassVar[Mapping[str, Visits]] = {
+        "small answers (121 B)": Visits(path="/small"),
+        "100 KB answers": Visits(path="/large"),
+    }
+    cells = tuple(visits)
     needs = {"wrk": "apt-get install wrk"}
     _origin = 0
 
@@ -55,9 +72,9 @@ class HTTPSSuite(Suite):
         """
         :raises Unusable: a request failed; figures of an arm that fails are worth nothing.
         """
-        address = self.address(arm)
-        url = f"https://{address.host}:{address.port}{PATHS[cell]}"
-        command = ("wrk", "-t1", f"-c{VISITORS}", f"-d{seconds}", "--timeout", "5", "-s", str(SCRIPT), url)
+        address, visits = self.address(arm), self.visits[cell]
+        url = f"https://{address.host}:{address.port}{visits.path}"
+        command = ("wrk", "-t1", f"-c{visits.visitors}", f"-d{seconds}", "--timeout", "5", "-s", str(SCRIPT), url)
         with billed(arm) as bill:
             report = report_of(*command, timeout=seconds + 20)
         if report["failed"] or not report["requests"]:

@@ -79,6 +79,7 @@ class _Peek(Protocol):
     arriving = True
     _log = Logger()
     _timeout: IDelayedCall | None = None
+    _gone = False
 
     def __init__(self, front: TLSFront) -> None:
         self._front = front
@@ -106,7 +107,8 @@ class _Peek(Protocol):
                 self._find_owner(hello.server_name)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The visitor left before it said whom it wants."""
+        """The visitor left before anybody had it."""
+        self._gone = True
         self._stop()
 
     def hand_over(self, protocol: Any, data: bytes) -> None:
@@ -125,7 +127,7 @@ class _Peek(Protocol):
 
     def _go_on(self, server_name: str | None) -> None:
         transport: Any = self.transport
-        if transport.connected:
+        if not self._gone:
             transport.resumeProducing()
             self._find_owner(server_name)
 

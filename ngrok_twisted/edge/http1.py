@@ -197,6 +197,11 @@ class HTTPChannel(VisitorConnection):
         """Whether the first request is still to come."""
         return self._fresh and self._state == HEAD
 
+    @property
+    def lingering(self) -> bool:
+        """Whether all is answered, and nothing comes any more: only the visitor's end of the connection is waited for."""
+        return self._state == LINGER and self._body_left == self.site.limits.linger_bytes
+
     def shut_down(self) -> None:
         """
         The server is stopping: finish the request in flight, then close.

@@ -83,7 +83,7 @@ class HTTP2Connection(ConnectionLife):
         late = stream_id > self._last_stream
         if late or len(self.streams) >= self.site.limits.streams:
             if not late:
-                self._provoked()
+                self.provoked()
             self.engine.reset_stream(stream_id, h2.REFUSED_STREAM)
             return
         self._arrived()
@@ -104,11 +104,15 @@ class HTTP2Connection(ConnectionLife):
 
     def _malformed(self, stream_id: int, error: Exception) -> None:
         self._log.debug("malformed request from {peer}: {error}", peer=self.peer[0], error=str(error))
-        self._provoked()
+        self.provoked()
         self.engine.reset_stream(stream_id, h2.PROTOCOL_ERROR)
 
-    def _provoked(self) -> None:
-        """The visitor made us reset a stream."""
+    def provoked(self) -> None:
+        """
+        The visitor made us reset a stream.
+
+        :raises ConnectionBroken: once too often.
+        """
         if not self._patience.spend(RESET):
             raise ConnectionBroken(h2.ENHANCE_YOUR_CALM, "too many requests that come to nothing")
 
@@ -140,7 +144,7 @@ class HTTP2Connection(ConnectionLife):
                 raise MalformedMessage("too many trailers")
             trailers: Fields = parse_trailers(self.engine.blocks.fields)
         except MalformedMessage:
-            self._provoked()
+            self.provoked()
             stream.reset(h2.PROTOCOL_ERROR)
         else:
             stream.end_came(trailers)
@@ -153,7 +157,7 @@ class HTTP2Connection(ConnectionLife):
     def _reset_came(self, event: Any) -> None:
         """The visitor has reset a stream, or made h2 do it."""
         if not event.remote_reset:
-            self._provoked()
+            self.provoked()
         stream = self.streams.get(event.stream_id)
         if stream is not None:
             stream.lost(Failure(ConnectionDone()))

@@ -81,6 +81,11 @@ class ConnectionLife:
         self._settings_watch: Any = None
         self._drain_watch: Any = None
 
+    @property
+    def lingering(self) -> bool:
+        """Whether all is answered, and nothing comes any more: only the visitor's end of the connection is waited for."""
+        return self._state == LINGER and self._linger_left == self.site.limits.linger_bytes
+
     # -- the connection
 
     def makeConnection(self, transport: Any) -> None:

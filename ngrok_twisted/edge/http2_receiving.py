@@ -15,7 +15,6 @@ from twisted.python.failure import Failure
 from ngrok_twisted.edge.http2_engine import MEGABYTE, STREAM_WINDOW
 from ngrok_twisted.edge.http2_sending import StreamWriter
 from ngrok_twisted.errors import BadRequest, EdgeError
-from ngrok_twisted.upstream import http2_frames as h2
 from ngrok_twisted.upstream.syntax import Fields
 
 # How wide the window of one stream may get: 10 MB/s over 100 ms.
@@ -82,7 +81,7 @@ class StreamBody(StreamWriter):
         if self._left is not None:
             self._left -= len(data)
             if self._left < 0:
-                self.broken(h2.PROTOCOL_ERROR, BadRequest("The request's body is longer than it said."))
+                self.broken(BadRequest("The request's body is longer than it said."))
                 return
         if self.request is None:
             return  # answered, and of no interest any more
@@ -98,14 +97,13 @@ class StreamBody(StreamWriter):
         self.ended = True
         self._end_trailers = trailers
         if self._left:
-            self.broken(h2.PROTOCOL_ERROR, BadRequest("The request's body is shorter than it said."))
+            self.broken(BadRequest("The request's body is shorter than it said."))
         elif self.request is not None:
             self._go_on()
 
-    def broken(self, code: int, error: EdgeError) -> None:
+    def broken(self, error: EdgeError) -> None:
         """The visitor's message is none: tell whoever reads it, and reset the stream."""
-        self.fail_body(Failure(error))
-        self.reset(code)
+        raise NotImplementedError
 
     def fail_body(self, reason: Failure) -> None:
         """The rest of the body will not come."""
@@ -123,6 +121,7 @@ class StreamBody(StreamWriter):
         """IRequestChannel."""
         if request is self.request:
             self._go_on()
+            self._output.flush()  # whoever wants it may have been dialled meanwhile
 
     def pause_body(self, request: Any) -> None:
         """IRequestChannel."""

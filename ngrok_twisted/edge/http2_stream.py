@@ -146,7 +146,15 @@ class HTTP2Stream(StreamBody, ConnectionFacts):
         request.flow.status, request.flow.error = error.status, error
         self._key = b""
         super().write_head(request, head, (body,), True, ())
-        self.connection.site.clock.callLater(0, self.lost, Failure(ConnectionDone()))
+        self.connection.site.clock.callLater(0, self._let_go)
+
+    def _let_go(self) -> None:
+        """The visitor has its answer: whoever still sends another is stopped."""
+        request, self.request = self.request, None
+        if request is not None:
+            request.lost(Failure(ConnectionDone()))
+            if self.sent_all:
+                self._leave()
 
     def shut_down(self) -> None:
         """IRequestChannel."""
@@ -173,6 +181,12 @@ class HTTP2Stream(StreamBody, ConnectionFacts):
         super().end_came(trailers)
         if self.sent_all and self.request is None:
             self._gone()
+
+    def broken(self, error: EdgeError) -> None:
+        """StreamBody."""
+        self.fail_body(Failure(error))
+        self.reset(h2.PROTOCOL_ERROR)
+        self.connection.provoked()
 
     def leave(self) -> None:
         """Nobody speaks on the stream any more."""

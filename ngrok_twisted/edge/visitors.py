@@ -23,6 +23,17 @@ def _is_arriving(protocol: Any) -> bool:
     return bool(getattr(protocol, "arriving", False))
 
 
+def _is_busy(protocol: Any) -> bool:
+    return not getattr(protocol, "lingering", False) or _unsent(protocol.transport)
+
+
+def _unsent(transport: Any) -> bool:
+    """Whether the kernel has not taken everything that was written; a transport over another one leaves that to it."""
+    while transport is not None and not getattr(transport, "unsent", 0):
+        transport = getattr(transport, "transport", None)
+    return transport is not None
+
+
 class Visitors:
     """
     The open connections of visitors.
@@ -42,6 +53,11 @@ class Visitors:
     def arriving(self) -> bool:
         """Whether anyone is here who has not said yet what it wants."""
         return any(_is_arriving(protocol) for protocol in self._open)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anyone is here for whom there is still something to do."""
+        return any(_is_busy(protocol) for protocol in self._open)
 
     def arrived(self, protocol: Any, drain: Callable[[], None] = _let_be, proto: str = "") -> None:
         """
@@ -74,9 +90,10 @@ class Visitors:
                 drain()
 
     def abort(self) -> None:
-        """Send everyone away."""
+        """Send everyone away, but for those who may still be reading the last of what they asked for."""
         for protocol in tuple(self._open):
-            protocol.abort()
+            if _is_busy(protocol):
+                protocol.abort()
 
 
 class VisitorChannel(HTTPChannel):

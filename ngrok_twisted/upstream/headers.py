@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from typing import AbstractSet, Any, Iterable, Sequence
 
-from ngrok_twisted.errors import BadRequest
 from ngrok_twisted.upstream.memo import Memo, size_of
 from ngrok_twisted.upstream.syntax import TOKEN, Fields, MalformedMessage, tokens
 from ngrok_twisted.wrapper import HeadEdit
@@ -88,14 +87,14 @@ class _Lines(Passed):
 
     def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
         """
-        :raises BadRequest: a name or a value would be read as something else.
+        :raises MalformedMessage: a name or a value would be read as something else.
         """
         super().__init__(fields)
         kept, self.fields = self.fields, []
         self.block = b"".join([name + b": " + value + b"\r\n" for name, value in kept])
         self.ends = len(kept)
         if _FIELD_LINES.fullmatch(self.block) is None or self.block.count(b"\n") != self.ends:
-            raise BadRequest("The request has a header that HTTP/1.1 cannot carry.")
+            raise MalformedMessage("a field that HTTP/1.1 cannot carry")
 
 
 # Lines of fields, and nothing that somebody could read as more of them, or as other ones.
@@ -148,11 +147,11 @@ def request_head(
     :param length: of the body in bytes; ``None`` for chunked.
     :param upgrade: the protocol to upgrade to, or empty.
     :param edit: what modules change in all of it but the framing.
-    :raises BadRequest: a visitor who does not speak HTTP/1.1 sent what would be read as something else in it.
-    :raises MalformedMessage: a module put a line end into a field.
+    :raises MalformedMessage: a part of it would be read as something else. What visitors send was checked where it came in, for
+        whichever version they speak, so that it came from a module.
     """
     if b" " in target or TOKEN.fullmatch(method) is None:
-        raise BadRequest("The request line is not valid HTTP.")
+        raise MalformedMessage("a request line that HTTP/1.1 cannot carry")
     passed = _PASSED_WITHOUT[edit.removed, tuple(fields)] if edit is not None else _PASSED[tuple(fields)]
     forwarded_for, forwarded_proto = passed.forwarded_for, passed.forwarded_proto
     lines = [

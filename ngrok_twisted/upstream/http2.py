@@ -338,7 +338,7 @@ class HTTP2Exchange(RequestStream):
                 request.receiver = None
         return request
 
-    def _fail(self, error: EdgeError, code: int | None) -> None:
+    def _fail(self, error: Exception, code: int | None) -> None:
         request, websocket, raw = self.request, self._websocket, self._state == RAW
         self._stop(code)
         if request is not None:

@@ -81,10 +81,14 @@ class SharedConnection(Session):
 
     def owned_by(self, owner: Any) -> None:
         """
+        From now on it may be used. What it says at first leaves with the first request, if there is one.
+
         :param owner: its ``has_room(connection)`` is called when there may be room for more requests, its
             ``has_gone(connection)``, once, when there never will be.
         """
         self._owner = owner
+        owner.has_room(self)
+        self.flush()
         if self.going:
             self._leave_owner()
 
@@ -117,7 +121,6 @@ class SharedConnection(Session):
         self._batch = hasattr(transport, "writeBatch")
         self._pulse = Pulse(self._clock, self._linger, self._ask, self._dead, self._close)
         transport.registerProducer(self, True)
-        self.flush()
 
     def connectionMade(self) -> None:
         """IProtocol."""

@@ -8,7 +8,6 @@ import re
 from http import HTTPStatus
 from typing import Any, Iterable
 
-from ngrok_twisted.errors import BadRequest
 from ngrok_twisted.upstream.chunked import FORBIDDEN_TRAILERS, MAX_TRAILERS
 from ngrok_twisted.upstream.headers import FORWARDED, Passed, without_named
 from ngrok_twisted.upstream.http2_frames import StreamBroken
@@ -65,12 +64,12 @@ _PASSED = Memo(_pass_on)
 
 def _encoded(fields: Fields) -> bytes:
     """
-    :raises BadRequest: one of them cannot be.
+    :raises MalformedMessage: one of them cannot be.
     """
     named = [(name.lower(), value.strip(b" \t")) for name, value in fields]
     for name, value in named:
         if _NAME.fullmatch(name) is None or _VALUE.fullmatch(value) is None:
-            raise BadRequest("The request has a header that HTTP/2 cannot carry.")
+            raise MalformedMessage("a field that HTTP/2 cannot carry")
     return encode(named)
 
 
@@ -102,7 +101,7 @@ def request_block(
     :param length: of the body in bytes; ``None`` if it is not known.
     :param websocket: ask for a WebSocket (RFC 8441 section 5).
     :param edit: what modules change in all of it but the framing.
-    :raises BadRequest: it cannot be said in HTTP/2.
+    :raises MalformedMessage: it cannot be said in HTTP/2.
     """
     removed = _NOTHING_REMOVED if edit is None else edit.removed
     passed = _PASSED[removed | _OF_UPGRADES if websocket else removed, tuple(fields)]
@@ -128,7 +127,7 @@ def request_block(
         head.append((b":protocol", b"websocket"))
     for _, value in head:
         if _VALUE.fullmatch(value) is None:
-            raise BadRequest("The request line is not valid HTTP.")
+            raise MalformedMessage("a request line that HTTP/2 cannot carry")
     return encode(head) + passed.block + _encoded(added)
 
 
@@ -140,7 +139,7 @@ def trailers_block(trailers: Any) -> bytes:
     """
     :param trailers: an iterable of ``(name, value)``.
     :return: those that may stand behind a body, as a header block.
-    :raises BadRequest: one of them cannot be said in HTTP/2.
+    :raises MalformedMessage: one of them cannot be said in HTTP/2.
     """
     return _encoded([(name, value) for name, value in trailers if name.lower() not in FORBIDDEN_TRAILERS])
 

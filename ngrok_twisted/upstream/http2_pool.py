@@ -177,7 +177,6 @@ class _Group:
             return
         self.connections.append(connection)
         connection.owned_by(self)
-        self.has_room(connection)
         self._dial_if_needed()
 
     def _failed(self, failure: Failure, dialling: Deferred[Any]) -> None:

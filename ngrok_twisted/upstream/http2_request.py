@@ -12,7 +12,7 @@ from typing import Any
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ngrok_twisted.errors import BadRequest, EdgeError, UpstreamInvalid
+from ngrok_twisted.errors import UpstreamInvalid
 from ngrok_twisted.interfaces import IRequestBody
 from ngrok_twisted.net.timeouts import IdleWatch
 from ngrok_twisted.upstream import http2_frames as h2
@@ -20,7 +20,7 @@ from ngrok_twisted.upstream.http2_fields import request_block, trailers_block
 from ngrok_twisted.upstream.http2_sending import StreamSender
 from ngrok_twisted.upstream.http2_websocket import WebSocketStream, wants_websocket
 from ngrok_twisted.upstream.sending import edit_of
-from ngrok_twisted.upstream.syntax import KILOBYTE
+from ngrok_twisted.upstream.syntax import KILOBYTE, MalformedMessage
 
 #: Bytes of a body that are kept. Nearly all calls of gRPC are shorter.
 REPLAYED = 64 * KILOBYTE
@@ -67,6 +67,7 @@ class RequestStream(StreamSender):
         :param failed: ``failed(exchange, error, replayable)`` is called instead of a response if there was not one byte of
             it. ``replayable``: all of the body that was consumed can be sent again, see `repeats`.
         :raises EdgeError: it cannot be sent.
+        :raises MalformedMessage: a module has spoilt it.
         """
         request.flow.dialled = self.dialled
         self.request = request
@@ -168,7 +169,7 @@ class RequestStream(StreamSender):
             return
         try:
             self._trailers = trailers_block(trailers) if trailers else b""
-        except BadRequest as error:
+        except MalformedMessage as error:
             self._fail(error, h2.CANCEL)
         else:
             self.end(self._trailers)
@@ -199,7 +200,7 @@ class RequestStream(StreamSender):
         """Let go of the request."""
         raise NotImplementedError
 
-    def _fail(self, error: EdgeError, code: int | None) -> None:
+    def _fail(self, error: Exception, code: int | None) -> None:
         """
         Break the stream off, and tell the visitor.
 

@@ -71,9 +71,12 @@ class Pool:
         :param now: seconds on the clock.
         :return: whether it was taken in; if not, the caller closes it.
         """
-        waiting = self._idle.get(connection.target)
+        target = connection.target
+        if getattr(target, "crowded", False):
+            return False
+        waiting = self._idle.get(target)
         if waiting is None:
-            waiting = self._idle[connection.target] = []
+            waiting = self._idle[target] = []
         elif len(waiting) >= MAX_IDLE_AFTER_BURST:
             return False
         connection.idle_since = now

@@ -14,7 +14,6 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ngrok_twisted.errors import BadRequest
 from ngrok_twisted.interfaces import IRequestBody
 from ngrok_twisted.upstream.chunked import encode_trailers
 from ngrok_twisted.upstream.headers import request_head
@@ -145,10 +144,10 @@ class RequestSender:
         if self._chunked_upload and self._state != GONE:
             try:
                 end = encode_trailers(trailers)
-            except MalformedMessage:
+            except MalformedMessage as error:
                 request = self._detach()
                 self._drop()
-                request.fail(BadRequest("The request has a trailer that HTTP/1.1 cannot carry."))
+                request.fail(error)
                 return
             if self._pending is not None:
                 self._pending.append(end)

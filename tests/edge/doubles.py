@@ -16,6 +16,7 @@ from zope.interface import implementer
 from ngrok_twisted import kinds
 from ngrok_twisted.edge.context import EdgeContext
 from ngrok_twisted.edge.plane import EdgePlane
+from ngrok_twisted.edge.returning import Returning
 from ngrok_twisted.edge.site import HTTPLimits
 from ngrok_twisted.iam.principal import Principal
 from ngrok_twisted.interfaces import IBackendKind, ITunnel
@@ -72,12 +73,19 @@ class Tunnel(Service):
     session_id = "ts_1"
     started_at = 0.0
 
-    def __init__(self, id: str, endpoint_id: str | None = None, labels: Mapping[str, str] = {}, **options: Any) -> None:
+    def __init__(
+        self,
+        id: str,
+        endpoint_id: str | None = None,
+        labels: Mapping[str, str] = {},
+        url: str = "",
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         self.id = id
         self.endpoint_id = endpoint_id
         self.labels = dict(labels)
-        self.url = ""
+        self.url = url
         self.seen: list[Any] = []
 
     def observe(self, flow: Any) -> None:
@@ -94,7 +102,11 @@ class Edge:
     :ivar flows: those that have ended.
     """
 
-    def __init__(self, **changes: Any) -> None:
+    def __init__(self, *, before: Mapping[str, Any] = {}, inherited: Any = None, **changes: Any) -> None:
+        """
+        :param before: what agents had online before a restart in place.
+        :param inherited: the sockets from before.
+        """
         self.reactor = MemoryReactorClock()
         self.tunnels = Tunnels()
         self.certificates = Certificates()
@@ -112,7 +124,8 @@ class Edge:
             "backend_kinds": kinds.discover("ngrok_twisted.backends", IBackendKind),
         }
         self.context = EdgeContext(**{**values, **changes})
-        self.plane = EdgePlane(self.context, "127.0.0.1")
+        returning = Returning(before, self.tunnels, self.reactor) if before else None
+        self.plane = EdgePlane(self.context, "127.0.0.1", inherited=inherited, returning=returning)
 
     def serve(self, *records: Record) -> Snapshot:
         """Serve exactly these records from now on."""

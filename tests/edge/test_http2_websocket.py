@@ -322,6 +322,9 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual((self.answer.status, self.answer.ended), (502, True))
         self.visitor.clock.advance(0)
         self.assertTrue(self.service.connection.wire.aborted)
+        self.visitor.clock.pump([1] * 6)
+        self.visitor.run()
+        self.assertEqual((self.answer.reset, self.visitor.connection.streams), (h2.NO_ERROR, {}))
         (flow,) = self.visitor.flows
         self.assertEqual((flow.status, flow.error.status), (502, 502))
 

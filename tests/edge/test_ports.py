@@ -2,6 +2,7 @@
 Tests for `ngrok_twisted.edge.ports`.
 """
 
+import socket
 from typing import Any
 
 from twisted.internet.error import CannotListenError
@@ -10,6 +11,98 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.edge.ports import RETRY, Ports
+from ngrok_twisted.net.inherited import InheritedSockets
+
+
+class Listening:
+    """A listening port."""
+
+    def __init__(self, descriptor: int = 0) -> None:
+        self.descriptor = descriptor
+        self.events: list[str] = []
+
+    def fileno(self) -> int:
+        return self.descriptor
+
+    def stopReading(self) -> None:
+        self.events.append("rest")
+
+    def startReading(self) -> None:
+        self.events.append("accept")
+
+    def stopListening(self) -> None:
+        self.events.append("close")
+
+
+class InheritedTests(SynchronousTestCase):
+    """Ports that are open already."""
+
+    def setUp(self) -> None:
+        self.reactor = MemoryReactorClock()
+        self.listening = Listening(9)
+        self.held = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.held.getsockname()[1]
+        self.adopted: list[Any] = []
+        self.reactor.adoptStreamPort = self.adopt  # type: ignore[method-assign]
+        self.inherited = InheritedSockets([("", self.held.detach())])
+        self.owners = {self.port: object()}
+        self.waiting: list[Any] = []
+        self.ports = Ports(self.reactor, "127.0.0.1", self.owners.get, inherited=self.inherited, hold=self.hold)
+        self.addCleanup(self.inherited.close)
+        self.expected = False
+
+    def adopt(self, descriptor: int, family: Any, factory: Any) -> Listening:
+        """IReactorSocket."""
+        self.adopted.append(factory)
+        return self.listening
+
+    def hold(self, port: int, owner: Any, go_on: Any) -> bool:
+        """Whether an agent is expected."""
+        self.assertIs(owner, self.owners[port])
+        self.waiting.append(go_on)
+        return self.expected
+
+    def test_adopted(self) -> None:
+        """It is served as it is, and whoever waits is let in when the port has its owner, not before."""
+        self.assertIsNone(self.ports.prepare(self.port))
+        self.assertEqual((len(self.adopted), self.reactor.tcpServers, len(self.inherited)), (1, [], 0))
+        self.assertEqual(self.listening.events, ["rest"])
+        self.ports.keep({self.port})
+        self.ports.keep({self.port})
+        self.assertEqual(self.listening.events, ["rest", "accept"])
+
+    def test_expected(self) -> None:
+        """Where an agent is expected they wait for it, even if it comes twice."""
+        self.expected = True
+        self.ports.prepare(self.port)
+        self.ports.keep({self.port})
+        self.assertEqual(self.listening.events, ["rest"])
+        for go_on in self.waiting * 2:
+            go_on()
+        self.assertEqual(self.listening.events, ["rest", "accept"])
+
+    def test_closed_meanwhile(self) -> None:
+        """A port that is not wanted any more is closed, and does not come back when the agent does."""
+        self.expected = True
+        self.ports.prepare(self.port)
+        self.ports.keep({self.port})
+        self.ports.keep({})
+        for go_on in self.waiting:
+            go_on()
+        self.assertEqual(self.listening.events, ["rest", "close"])
+
+    def test_other_ports(self) -> None:
+        """Other ports are opened as always."""
+        self.ports.prepare(20001)
+        self.assertEqual((len(self.reactor.tcpServers), len(self.inherited)), (1, 1))
+
+    def test_handed_on(self) -> None:
+        """What nobody has wanted yet is handed on in turn, and is closed when nobody will want it any more."""
+        (descriptor,) = self.inherited.descriptors()
+        self.assertEqual(self.ports.hand_over(), [descriptor])
+        self.assertEqual(len(self.inherited), 1)
+        self.ports.close_inherited()
+        self.assertEqual(len(self.inherited), 0)
 
 
 class PortsTests(SynchronousTestCase):
@@ -90,6 +183,20 @@ class PortsTests(SynchronousTestCase):
         self.ports.do_without(20003)
         self.successResultOf(self.ports.close())
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_hand_over(self) -> None:
+        """Ports that are handed over accept nobody, are closed by nobody here, and are not tried again."""
+        ports, sockets = Ports(self.reactor, "127.0.0.1", self.owners.get), [Listening(7), Listening(8)]
+        made = iter(sockets)
+        self.reactor.listenTCP = lambda *args, **kwargs: next(made)  # type: ignore[method-assign]
+        for port in (20001, 20002):
+            ports.prepare(port)
+        ports.do_without(20003)
+        self.assertEqual(ports.hand_over(), [7, 8])
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        ports.keep({})
+        self.successResultOf(ports.close())
+        self.assertEqual([one.events for one in sockets], [["rest"], ["rest"]])
 
     def test_close(self) -> None:
         """All ports are given back."""

@@ -86,6 +86,65 @@ class VisitorsTests(SynchronousTestCase):
         self.assertEqual((here.aborted, gone.aborted), (1, 0))
 
 
+class Arriving(Protocol):
+    """Has not said yet what it wants, or is only waited for."""
+
+    def __init__(self, *, arriving: bool = False, lingering: bool = False, transport: Any = None) -> None:
+        super().__init__()
+        self.arriving, self.lingering, self.transport = arriving, lingering, transport
+
+
+class Transport:
+    """Has bytes that the kernel did not take, perhaps over another one."""
+
+    def __init__(self, unsent: int | None = None, transport: Any = None) -> None:
+        if unsent is not None:
+            self.unsent = unsent
+        if transport is not None:
+            self.transport = transport
+
+
+class PatienceTests(SynchronousTestCase):
+    """Who is left alone for a moment, and who is not waited for."""
+
+    def setUp(self) -> None:
+        self.visitors = Visitors()
+        self.asked: list[str] = []
+
+    def test_patient(self) -> None:
+        """Whoever has not said yet what it wants is not asked to leave at first, and like the others in the end."""
+        here = Arriving(arriving=True)
+        self.visitors.arrived(here, lambda: self.asked.append("here"))
+        self.visitors.arrived(Protocol(), lambda: self.asked.append("busy"))
+        self.assertTrue(self.visitors.arriving)
+        self.visitors.drain(patient=True)
+        self.visitors.arrived(Protocol(), lambda: self.asked.append("late"))
+        self.assertEqual(self.asked, ["busy"])
+        here.arriving = False
+        self.assertFalse(self.visitors.arriving)
+        self.visitors.drain()
+        self.assertEqual(self.asked, ["busy", "here", "busy", "late"])
+        self.visitors.arrived(Protocol(), lambda: self.asked.append("later"))
+        self.assertEqual(self.asked[-1], "later")
+
+    def test_busy(self) -> None:
+        """Whoever has got everything and does not hang up is nobody to wait for, and is not cut off."""
+        self.assertFalse(self.visitors.busy)
+        read = Arriving(lingering=True, transport=Transport(None, Transport(0)))
+        self.visitors.arrived(read)
+        self.assertFalse(self.visitors.busy)
+        for slow in (
+            Protocol(),
+            Arriving(lingering=True, transport=Transport(5)),
+            Arriving(lingering=True, transport=Transport(None, Transport(5))),
+        ):
+            self.visitors.arrived(slow)
+            self.assertTrue(self.visitors.busy)
+            self.visitors.abort()
+            self.assertEqual((slow.aborted, read.aborted), (1, 0))
+            self.visitors.left(slow)
+
+
 class VisitorChannelTests(SynchronousTestCase):
     """HTTP visitors."""
 
@@ -124,6 +183,27 @@ class VisitorChannelTests(SynchronousTestCase):
         self.assertEqual(len(self.requests), 1)
         channel.connectionLost(Failure(ConnectionDone()))
         self.assertEqual(len(self.visitors), 0)
+
+    def test_arriving(self) -> None:
+        """A connection is arriving until its first request is whole."""
+        channel, _ = self.connect()
+        self.assertEqual((channel.arriving, channel.lingering), (True, False))
+        channel.dataReceived(get("a.example")[:10])
+        self.assertTrue(channel.arriving)
+        channel.dataReceived(get("a.example")[10:])
+        self.visitors.drain()
+        self.assertEqual((channel.arriving, channel.lingering), (False, False))
+        self.requests[0].finish()
+        self.assertFalse(channel.arriving)
+
+    def test_lingering(self) -> None:
+        """A connection that is closed gently lingers, unless the visitor goes on sending."""
+        channel, wire = self.connect()
+        self.visitors.drain()
+        self.assertTrue(channel.lingering)
+        self.assertFalse(self.visitors.busy)
+        channel.dataReceived(b"GET / HTTP/1.1")
+        self.assertFalse(channel.lingering)
 
     def test_late(self) -> None:
         """A connection that comes during a drain is closed."""

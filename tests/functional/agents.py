@@ -40,7 +40,8 @@ class Wish:
     :ivar policy: a traffic policy.
     :ivar pooling: share the URL.
     :ivar scheme: of the local service.
-    :ivar options: calls of builders that only the Python and JavaScript SDKs have: a name in Python's spelling, arguments.
+    :ivar options: what not all clients have. For the Python and JavaScript SDKs calls of their builders: a name in Python's
+        spelling, arguments; for the others a name and its value.
     """
 
     kind: str
@@ -273,6 +274,7 @@ class GoSDK(Agent):
             "metadata": wish.metadata,
             "traffic_policy": wish.policy,
             "pooling": wish.pooling,
+            **{name: value for name, value in wish.options},
         }
 
     def plan(

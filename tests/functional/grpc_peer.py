@@ -50,11 +50,12 @@ class GRPCService(Peer):
     :ivar port: where it listens.
     """
 
-    def __init__(self, *pair: str) -> None:
+    def __init__(self, *pair: str, port: int = 0) -> None:
         """
         :param pair: the paths of a certificate and its key, for a service that speaks TLS.
+        :param port: where to listen, if it matters.
         """
-        self.port = free_port()
+        self.port = port or free_port()
         super().__init__("grpc_service.py", str(self.port), *pair)
         assert self.line() == "ready"
 

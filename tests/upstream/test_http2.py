@@ -118,10 +118,11 @@ class RequestTests(HTTP2TestCase):
 
     def test_first_write(self) -> None:
         """Preface, settings and the first request leave together, before the service has said anything."""
-        service = HTTP2Service(settled=False)
+        service = HTTP2Service(settled=False, waits=True)
         visitor = self.start(service)
         visitor.send(POST + b"hello")
-        self.assertEqual(len(service.connection.wire.writes), 2)
+        service.waiting.pop().callback(service.open(service.factories[0]))
+        self.assertEqual(len(service.connection.wire.writes), 1)
         service.connection.settle()
         service.connection.answer(body=b"x")
         self.assertEqual(statuses(visitor.take()), [200])

@@ -8,11 +8,11 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.errors import BadRequest
 from ngrok_twisted.upstream.chunked import MAX_TRAILERS
 from ngrok_twisted.upstream.http2_fields import read_trailers, request_block, response_head, trailers_block
 from ngrok_twisted.upstream.http2_frames import StreamBroken
 from ngrok_twisted.upstream.http2_hpack import decode, encode
+from ngrok_twisted.upstream.syntax import MalformedMessage
 from ngrok_twisted.wrapper import HeadEdit
 
 OURS = [(b"x-forwarded-for", b"1.2.3.4"), (b"x-forwarded-proto", b"https"), (b"x-forwarded-host", b"a.example")]
@@ -115,19 +115,19 @@ class RequestTests(SynchronousTestCase):
             (b"a", b"b\r\nc: d"),
             (b"a", b"b\0"),
         ):
-            with self.assertRaises(BadRequest):
+            with self.assertRaises(MalformedMessage):
                 request(field)
-            with self.assertRaises(BadRequest):
+            with self.assertRaises(MalformedMessage):
                 request(edit=HeadEdit(added=[field]))
         for changed in ({"target": b"/\r\n"}, {"host": b"a\0"}, {"method": b"G\nET"}):
-            with self.assertRaises(BadRequest):
+            with self.assertRaises(MalformedMessage):
                 request(**changed)
 
     def test_trailers(self) -> None:
         """Trailers pass without what must not stand there."""
         block = trailers_block([(b"X-Sum", b"1"), (b"Content-Length", b"5"), (b"Host", b"b")])
         self.assertEqual(decode(block), [(b"x-sum", b"1")])
-        with self.assertRaises(BadRequest):
+        with self.assertRaises(MalformedMessage):
             trailers_block([(b"a", b"\n")])
 
 

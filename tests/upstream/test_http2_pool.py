@@ -114,8 +114,7 @@ class DiallingTests(SharedTestCase):
         self.start(service)
         first = self.visitors(1)[0]
         peer = service.connection
-        print(peer.wire.writes)
-        self.assertTrue(peer.take().startswith(b"PROXY TCP4 192.168.1.1 10.0.0.1 54321 54321\r\nPRI * HTTP/2.0"))
+        self.assertTrue(peer.take().startswith(b"PROXY TCP4 192.168.1.1 10.0.0.1 54321 12345\r\nPRI * HTTP/2.0"))
         first.leave()
         self.assertTrue(peer.wire.disconnecting)
         self.assertEqual(len(self.shared), 0)

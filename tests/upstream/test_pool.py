@@ -4,6 +4,9 @@ Tests for ``ngrok_twisted.upstream.pool``.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -13,7 +16,7 @@ from ngrok_twisted.upstream.pool import MAX_IDLE, MAX_IDLE_AFTER_BURST, Pool
 class Connection:
     """As much of a connection as a pool sees."""
 
-    def __init__(self, target: str = "t") -> None:
+    def __init__(self, target: Any = "t") -> None:
         self.target = target
         self.idle_since = 0.0
         self.closed = False
@@ -91,6 +94,12 @@ class PoolTests(SynchronousTestCase):
         self.assertTrue(self.pool.spare("t"))
         self.assertFalse(self.pool.spare("t"))
         self.assertEqual(len(self.pool), 1)
+
+    def test_crowded(self) -> None:
+        """Nothing is kept of a target for whose connections somebody waits."""
+        target = SimpleNamespace(crowded=True)
+        self.assertFalse(self.pool.put(Connection(target), 0.0))
+        self.assertEqual(len(self.pool), 0)
 
     def test_close(self) -> None:
         """A pool that is closed closes all it has, and no timer stays."""

@@ -18,7 +18,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ngrok_twisted.errors import EdgeError, Overloaded, Refused, TunnelLost
+from ngrok_twisted.errors import EdgeError, Refused, TunnelLost
 from ngrok_twisted.interfaces import IBatchReceiver
 from ngrok_twisted.net.timeouts import IdleWatch
 from ngrok_twisted.net.tls_connection import TLSConnection
@@ -178,8 +178,6 @@ class AgentConnection(Protocol):
         """
         if self._closing:
             raise TunnelLost()
-        if not self.mux.room:
-            raise Overloaded("Too many connections to this service are open.")
         return self._kind.open(self.mux, header, factory)
 
     def close(self, reason: str, code: ErrorCode = ErrorCode.NO_ERROR) -> None:

@@ -141,7 +141,7 @@ class Endpoints:
         return self._reply(leg, bind, self._add(grant, id, bind.id or id))
 
     def _reply(self, leg: Leg, bind: Bind, tunnel: AgentTunnel) -> Reply:
-        tunnel.bind(leg)
+        self._bound(tunnel, leg)
         message = reply_of(bind, tunnel.grant, self._token(bind, tunnel), tunnel.agent_id, tunnel.url)
         return Reply(message=message, when_read=lambda: self._route(tunnel, leg))
 
@@ -191,7 +191,7 @@ class Endpoints:
                 break
         if tunnel is None:
             tunnel = self._add(await self._claimed(labelled_claim_of(wish)), id, id)
-        tunnel.bind(leg)
+        self._bound(tunnel, leg)
         joined = tunnel
         return Reply(message=label_reply(id), when_read=lambda: self._route(joined, leg))
 
@@ -240,13 +240,25 @@ class Endpoints:
         self._all[agent_id] = tunnel
         return tunnel
 
-    def _route(self, tunnel: AgentTunnel, leg: Leg) -> None:
-        """The agent has the reply: from now on it knows what to do with visitors (specification, section 7.3)."""
-        if not tunnel.is_open or leg not in tunnel.bound:
-            return
-        tunnel.carry(leg)
+    def _bound(self, tunnel: AgentTunnel, leg: Leg) -> None:
+        """
+        The agent is about to be told that it has it. Users try a URL as soon as they see it, and wait until `_route`. A
+        labelled tunnel has none, and there may be others who need not be waited for.
+        """
+        tunnel.bind(leg)
+        if tunnel.grant.endpoint is not None:
+            self._online(tunnel)
+
+    def _online(self, tunnel: AgentTunnel) -> None:
         if self._tunnels.get(tunnel.id) is not tunnel:
             self._tunnels.online(tunnel)
+
+    def _route(self, tunnel: AgentTunnel, leg: Leg) -> None:
+        """The agent has the reply: from now on it knows what to do with visitors (specification, section 7.3)."""
+        if tunnel.is_open and leg in tunnel.bound:
+            tunnel.carry(leg)
+            self._online(tunnel)
+            self._session.legs.room_made()
 
     def withdraw(self, grant: Grant, reason: str, release: bool) -> None:
         """

@@ -45,7 +45,7 @@ class Legs:
     """
     Those of one session.
 
-    :ivar when_full: called when somebody begins to wait: whoever can do without a stream may end it.
+    :ivar when_full: called when somebody begins to wait for room: whoever can do without a stream may end it.
     """
 
     def __init__(self, clock: Any, max_waiting: int, wait_seconds: float) -> None:
@@ -70,6 +70,11 @@ class Legs:
     def __contains__(self, leg: Leg) -> bool:
         return self._all.get(leg.number) is leg
 
+    @property
+    def crowded(self) -> bool:
+        """Whether anybody waits."""
+        return bool(self._waiting)
+
     def find(self, number: int) -> Leg | None:
         """The leg that the agent gives this number, or ``None``."""
         return self._all.get(number)
@@ -85,7 +90,7 @@ class Legs:
 
     def open(self, tunnel: Any, header: bytes, factory: Any) -> Deferred[Any]:
         """
-        Open a stream on the least busy of the legs on which a tunnel is ready.
+        Open a stream on the least busy of the legs on which a tunnel is ready; where none is yet, or none has room, wait.
 
         :param tunnel: the `ngrok_twisted.transports.agent.tunnel.AgentTunnel`.
         :param header: see `ngrok_twisted.transports.agent.proxying`.
@@ -95,18 +100,22 @@ class Legs:
         leg = _freest(tunnel)
         if leg is not None:
             return maybeDeferred(leg.connection.open_proxied, header, factory)
-        if not tunnel.ready:
+        if not tunnel.bound:
             return fail(TunnelLost())
         if len(self._waiting) >= self._max_waiting:
             return fail(Overloaded(_FULL))
         waiting = _Waiting(tunnel, header, factory, self._leave)
         waiting.call = self._clock.callLater(self._wait_seconds, waiting.fail, Overloaded(_FULL))
         self._waiting[waiting] = None
-        self.when_full()
+        if tunnel.ready:
+            self.when_full()
         return waiting.opened
 
     def room_made(self) -> None:
-        """A stream has ended: whoever has waited longest among those who can use the room gets it."""
+        """
+        A stream has ended, or an agent expects visitors from now on: whoever has waited longest among those who can use the
+        room gets it.
+        """
         for waiting in tuple(self._waiting):
             if not any(leg.connection.room > 0 for leg in self._all.values()):
                 return

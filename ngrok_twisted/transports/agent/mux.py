@@ -359,3 +359,4 @@ class Mux:
                 stream.failed()
             except Exception:
                 self._log.failure("agent: stream {id} failed again", id=stream.id)
+                stream.over()

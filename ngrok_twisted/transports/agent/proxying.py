@@ -6,15 +6,16 @@ Pure. Source: specification of the agent protocol, section 8.1.
 
 from __future__ import annotations
 
-import json
 import struct
-from ipaddress import IPv6Address, ip_address
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
 from ngrok_twisted.transports.agent.typed import StreamType
 
 #: The only number of the protocol that is little-endian.
 _LENGTH = struct.Struct("<q")
+
+_TYPE = StreamType.PROXY.word
 
 #: Kinds of edges; text, since the SDKs refuse a number.
 NO_EDGE = "0"
@@ -33,15 +34,11 @@ def proxy_header(id: str, client: str, proto: str, edge_type: str = NO_EDGE, pas
     :param passthrough_tls: the visitor's own TLS is what comes.
     :return: all that stands before the visitor's first byte: the stream's type, and this. The SDKs need each member.
     """
-    members = {
-        "Id": id,
-        "ClientAddr": client,
-        "Proto": proto,
-        "EdgeType": edge_type,
-        "PassthroughTLS": passthrough_tls,
-    }
-    text = json.dumps(members, separators=(",", ":")).encode("ascii")
-    return StreamType.PROXY.word + _LENGTH.pack(len(text)) + text
+    text = (  # a general encoder takes longer than all else that a new stream needs
+        f'{{"Id":{quoted(id)},"ClientAddr":{quoted(client)},"Proto":{quoted(proto)},'
+        f'"EdgeType":{quoted(edge_type)},"PassthroughTLS":{"true" if passthrough_tls else "false"}}}'
+    ).encode("ascii")
+    return _TYPE + _LENGTH.pack(len(text)) + text
 
 
 def client_address(flow: Any) -> str:
@@ -52,12 +49,10 @@ def client_address(flow: Any) -> str:
     """
     if flow is None:
         return NOBODY
-    host = flow.peer_host.partition("%")[0]
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return NOBODY
-    return f"[{host}]:{flow.peer_port}" if isinstance(address, IPv6Address) else f"{host}:{flow.peer_port}"
+    host: str = flow.peer_host.partition("%")[0]
+    if ":" in host:
+        return f"[{host}]:{flow.peer_port}"
+    return f"{host}:{flow.peer_port}" if host[:1].isdigit() else NOBODY
 
 
 def edge_of(flow: Any) -> tuple[str, str, bool]:

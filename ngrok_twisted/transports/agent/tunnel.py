@@ -48,6 +48,11 @@ class AgentTunnel(GrantedTunnel):
         """Whether it accepts streams."""
         return self._open
 
+    @property
+    def crowded(self) -> bool:  # type: ignore[override]
+        """ITunnel."""
+        return self._legs.crowded
+
     def bind(self, leg: Leg) -> None:
         """The agent asks for it on a leg."""
         self.bound.add(leg)

@@ -1,5 +1,5 @@
 """
-`FakeAgent`: the agent's end of a connection, in memory and moved by hand.
+`AgentEnd`: the agent's end of a connection; `FakeAgent` is one in memory, moved by hand.
 
 It speaks as the real ones do: the type of a stream is a frame of its own, a request is not ended, a reply is ended by the
 server and then by the agent. What the server sends is read at each `turn`.
@@ -99,33 +99,39 @@ class Seen:
         return size
 
 
-class FakeAgent:
+class AgentEnd:
     """
-    :ivar connection: the server's end.
-    :ivar wire: the server's transport.
+    The agent's end of a connection, wherever that is.
+
     :ivar seen: what came on each stream, by id.
     :ivar opened: the ids of streams that the server has opened, in order.
     :ivar farewell: code and text of a GOAWAY; ``None`` without one.
     """
 
-    def __init__(self, factory: AgentConnectionFactory, clock: Clock, address: Any = ADDRESS) -> None:
-        self.clock = clock
-        self.wire = Wire(peerAddress=address)
-        connection = factory.buildProtocol(address)
-        assert connection is not None
-        self.connection: AgentConnection = connection
+    def __init__(self) -> None:
         self.seen: dict[int, Seen] = {}
         self.opened: list[int] = []
         self.farewell: tuple[int, str] | None = None
         self._reader = FrameReader(self)
         self._next = 3
-        connection.makeConnection(self.wire)
-
-    # -- the agent sends -----------------------------------------------------------------------------------------------
 
     def raw(self, data: bytes) -> None:
-        """Any bytes."""
-        self.connection.dataReceived(data)
+        """Send any bytes."""
+        raise NotImplementedError
+
+    def turn(self, seconds: float = 0) -> None:
+        """Let time pass, and read what the server has sent."""
+        raise NotImplementedError
+
+    def read(self, data: bytes) -> None:
+        """Take bytes of the server."""
+        self._reader.feed(data)
+        for seen in self._reader.touched:
+            batch, seen.batch = seen.batch, []
+            seen.data += b"".join(batch)
+        self._reader.touched.clear()
+
+    # -- the agent sends -----------------------------------------------------------------------------------------------
 
     def frame(self, id: int, data: bytes = b"", flags: int = 0) -> None:
         """A DATA frame."""
@@ -189,25 +195,10 @@ class FakeAgent:
 
     # -- the agent reads -----------------------------------------------------------------------------------------------
 
-    def turn(self, seconds: float = 0) -> None:
-        """Let time pass, and read what the server has sent."""
-        self.clock.advance(seconds)
-        data = self.wire.value()
-        self.wire.clear()
-        self._reader.feed(data)
-        for seen in self._reader.touched:
-            batch, seen.batch = seen.batch, []
-            seen.data += b"".join(batch)
-        self._reader.touched.clear()
-
     def last(self, kind: int | None = None) -> Seen:
         """The stream that the server has opened last, of a certain type if one is given."""
         self.turn()
         return [self.seen[id] for id in self.opened if kind is None or self.seen[id].kind == kind][-1]
-
-    def lose(self, reason: Exception | None = None) -> None:
-        """The connection is gone."""
-        self.connection.connectionLost(Failure(reason or ConnectionDone()))
 
     # -- FrameSink -----------------------------------------------------------------------------------------------------
 
@@ -239,6 +230,39 @@ class FakeAgent:
     def gone_away(self, code: int, text: str) -> None:
         """FrameSink."""
         self.farewell = (code, text)
+
+
+class FakeAgent(AgentEnd):
+    """
+    One in memory, moved by hand.
+
+    :ivar connection: the server's end.
+    :ivar wire: the server's transport.
+    """
+
+    def __init__(self, factory: AgentConnectionFactory, clock: Clock, address: Any = ADDRESS) -> None:
+        super().__init__()
+        self.clock = clock
+        self.wire = Wire(peerAddress=address)
+        connection = factory.buildProtocol(address)
+        assert connection is not None
+        self.connection: AgentConnection = connection
+        connection.makeConnection(self.wire)
+
+    def raw(self, data: bytes) -> None:
+        """AgentEnd."""
+        self.connection.dataReceived(data)
+
+    def turn(self, seconds: float = 0) -> None:
+        """AgentEnd."""
+        self.clock.advance(seconds)
+        data = self.wire.value()
+        self.wire.clear()
+        self.read(data)
+
+    def lose(self, reason: Exception | None = None) -> None:
+        """The connection is gone."""
+        self.connection.connectionLost(Failure(reason or ConnectionDone()))
 
 
 class NotingOwner:

@@ -12,11 +12,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.errors import Refused
+from ngrok_twisted.errors import Refused, TunnelLost
 from ngrok_twisted.transports.agent.endpoints import ID_MAX
 from ngrok_twisted.transports.agent.requests import Reply
 from ngrok_twisted.transports.agent.typed import StreamType
-from tests.transports.agent.world import OTHER_TOKEN, Agent, World, again, bind
+from tests.transports.agent.world import OTHER_TOKEN, Agent, World, again, bind, visit
 
 APP = {"Hostname": "app.base.example"}
 
@@ -70,12 +70,23 @@ class BindTests(Case):
         self.assertTrue(answer["Extra"]["Token"])
 
     def test_online_when_read(self) -> None:
-        """Nobody is sent to an agent that has not read the reply yet."""
+        """Nobody is sent to an agent that has not read the reply yet: those who come too early wait that long."""
         reply = self.agent.now(self.agent.ask(StreamType.BIND, bind()))
-        self.assertEqual((len(self.world.edge.live), self.urls()), (1, []))
+        (tunnel,) = self.world.tunnels
+        early = tunnel.connect(visit())
+        self.assertNoResult(early)
         assert reply.when_read is not None
         reply.when_read()
-        self.assertEqual(self.urls(), [reply.message["URL"]])
+        self.successResultOf(early)
+        self.successResultOf(tunnel.connect(visit()))
+
+    def test_never_read(self) -> None:
+        """Those who wait for an agent that leaves meanwhile are told so."""
+        self.agent.now(self.agent.ask(StreamType.BIND, bind()))
+        (tunnel,) = self.world.tunnels
+        early = tunnel.connect(visit())
+        self.agent.lose()
+        self.failureResultOf(early, TunnelLost)
 
     def test_read_too_late(self) -> None:
         """What ended before the reply was read does not come online behind its end."""

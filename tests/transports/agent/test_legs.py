@@ -28,7 +28,7 @@ class LegsTests(SynchronousTestCase):
         self.one, self.other = Leg(FakeConnection(), 0), Leg(FakeConnection(), 1)
         for leg in (self.one, self.other):
             self.legs.add(leg)
-        self.tunnel = SimpleNamespace(ready=(self.one, self.other))
+        self.tunnel = SimpleNamespace(ready=(self.one, self.other), bound={self.one, self.other})
 
     def open(self, header: bytes = b"h", tunnel: Any = None) -> Deferred[Any]:
         """Somebody wants a stream."""
@@ -69,8 +69,20 @@ class LegsTests(SynchronousTestCase):
 
     def test_nowhere(self) -> None:
         """Without any leg there is no way."""
-        self.tunnel.ready = ()
+        self.tunnel.ready, self.tunnel.bound = (), set()
         self.failureResultOf(self.open(), TunnelLost)
+
+    def test_not_ready_yet(self) -> None:
+        """Whoever comes before the agent expects anybody waits until it does; nobody gives up a stream for that."""
+        self.tunnel.ready = ()
+        self.legs.when_full = lambda: self.fail("it is not full")
+        opened = self.open()
+        self.assertNoResult(opened)
+        self.tunnel.ready = (self.other,)
+        self.legs.room_made()
+        self.successResultOf(opened)
+        self.assertEqual(self.opened(), ([], [b"h"]))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_waits(self) -> None:
         """Those for whom there is no room wait, and get it in their order."""
@@ -90,8 +102,8 @@ class LegsTests(SynchronousTestCase):
     def test_room_for_another(self) -> None:
         """Who waits for a leg without room does not keep those behind from one that has some."""
         self.rooms(0, 0)
-        first = self.open(b"1", SimpleNamespace(ready=(self.one,)))
-        second = self.open(b"2", SimpleNamespace(ready=(self.other,)))
+        first = self.open(b"1", SimpleNamespace(ready=(self.one,), bound={self.one}))
+        second = self.open(b"2", SimpleNamespace(ready=(self.other,), bound={self.other}))
         self.rooms(0, 1)
         self.legs.room_made()
         self.assertNoResult(first)
@@ -134,7 +146,7 @@ class LegsTests(SynchronousTestCase):
     def test_forgotten(self) -> None:
         """The end of a tunnel is that of those who wait for it, and of nobody else."""
         self.rooms(0, 0)
-        ended, other = self.open(), self.open(b"2", SimpleNamespace(ready=(self.one,)))
+        ended, other = self.open(), self.open(b"2", SimpleNamespace(ready=(self.one,), bound={self.one}))
         self.legs.forget(self.tunnel)
         self.failureResultOf(ended, TunnelLost)
         self.assertNoResult(other)

@@ -148,6 +148,12 @@ class AcceptingTests(MuxTestCase):
         with self.assertRaises(MuxError):
             self.say(data(0x7FFFFFFF - 2 * MAX_LATE - 2, b"", SYN))
 
+    def test_many_gaps(self) -> None:
+        """They are not more with many gaps."""
+        for id in range(1001, 10001, 1000):
+            self.say(data(id, b"", SYN))
+        self.assertEqual(len(self.mux._late), MAX_LATE)
+
     def test_bad_ids(self) -> None:
         """An agent may not open a stream with an even id, or with 0 or 1."""
         for id in (0, 1, 2, 4, 0x80000002):
@@ -400,6 +406,16 @@ class TurnTests(MuxTestCase):
         self.mux.unblock()
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertEqual((first.gone, second.left, self.mux.waiting), (True, 0, {}))
+
+    def test_double_failure(self) -> None:
+        """One that cannot even be dropped harms no other."""
+        first, second = self.bulk(5, 5)
+        first.drain = lambda limit: 1 // 0  # type: ignore[method-assign, assignment, return-value]
+        first.failed = lambda: [].pop()  # type: ignore[method-assign]
+        self.mux.unblock()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(len(self.flushLoggedErrors(IndexError)), 1)
+        self.assertEqual(second.left, 0)
 
     @given(st.lists(st.integers(1, 400_000), min_size=1, max_size=6), st.lists(st.integers(1, 300_000), max_size=30))
     def test_fair(self, sizes: list[int], rooms: list[int]) -> None:

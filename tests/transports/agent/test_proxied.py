@@ -464,10 +464,12 @@ class EndTests(ProxyTestCase):
         self.assertEqual(self.sent(), [(DATA, FIN, b"")])
 
     def test_close(self) -> None:
-        """A close is FIN; when the agent's comes the stream is over."""
+        """A close is FIN, at the end of the turn; when the agent's comes the stream is over."""
         protocol = self.proxied()
         self.stream.write(b"bye")
         self.stream.loseConnection()
+        self.say(wndinc(2, 3))
+        self.assertEqual(protocol.events, [])
         self.wire.turn()
         self.assertEqual(self.sent(), [(DATA, 0, b"bye"), (DATA, FIN, b"")])
         self.assertEqual((protocol.events, self.stream.gone), ([ConnectionDone], False))

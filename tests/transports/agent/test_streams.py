@@ -275,6 +275,7 @@ class EndTests(MuxTestCase):
         self.say(wndinc(stream.id, 5), data(stream.id, b"still on its way", FIN))
         self.assertEqual([(one.kind, one.value) for one in self.wire.take()], [(RST, 6), (RST, 4)])
         self.assertEqual((stream.events, stream.gone, self.mux.streams), ([], True, {}))
+        self.assertEqual((stream._unsent.size, stream.batch), (0, []))
 
     def test_reset_unannounced(self) -> None:
         """The agent does not hear of a stream that was given up before it began."""

@@ -101,6 +101,17 @@ class TunnelTests(SynchronousTestCase):
         self.failureResultOf(waiting, EdgeError)
         self.assertEqual(seen, ["opened", "ended", Overloaded])
 
+    def test_crowded(self) -> None:
+        """It is crowded while somebody waits, be it for another tunnel of the same agent."""
+        one, other = self.tunnel(), self.tunnel()
+        self.agent.connection.room = 0
+        waiting = one.connect(visit())
+        self.assertEqual((one.crowded, other.crowded), (True, True))
+        self.agent.connection.room = 1
+        self.agent.gateway.room_made()
+        self.successResultOf(waiting)
+        self.assertEqual((one.crowded, other.crowded), (False, False))
+
     def test_over(self) -> None:
         """After its end it opens no stream, and those who wait for one hear of it."""
         tunnel = self.tunnel()

@@ -1,11 +1,14 @@
 // ngrok-go, unmodified. Plan, input and output are those of ngrok_agent.py, but an endpoint's options are the SDK's own:
 // {"to": "http://127.0.0.1:3000", "url": "https://app.example.com", "pooling": true, "metadata": "…", "name": "…",
-// "description": "…", "traffic_policy": "…", "bindings": ["internal"], "protocol": "http2", "proxy_proto": "1"}.
+// "description": "…", "traffic_policy": "…", "bindings": ["internal"], "protocol": "http2", "proxy_proto": "v1",
+// "crt": "cert.pem", "key": "key.pem"}. The session's are {"metadata": "…", "multi_leg": true, "heartbeat_interval": 1,
+// "heartbeat_tolerance": 1}, in seconds.
 package main
 
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -15,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.ngrok.com/ngrok/v2"
 	"golang.ngrok.com/ngrok/v2/rpc"
@@ -31,6 +35,8 @@ type endpoint struct {
 	Pooling       *bool
 	Protocol      string
 	ProxyProto    string `json:"proxy_proto"`
+	Crt           string
+	Key           string
 }
 
 type plan struct {
@@ -39,6 +45,8 @@ type plan struct {
 	Authtoken  string
 	Metadata   string
 	MultiLeg   bool `json:"multi_leg"`
+	Interval   int  `json:"heartbeat_interval"`
+	Tolerance  int  `json:"heartbeat_tolerance"`
 	Commands   []string
 	Endpoints  []endpoint
 }
@@ -81,6 +89,13 @@ func publish(agent ngrok.Agent, number int, wish endpoint) ngrok.EndpointForward
 	}
 	if wish.Pooling != nil {
 		options = append(options, ngrok.WithPoolingEnabled(*wish.Pooling))
+	}
+	if wish.Crt != "" {
+		certificate, err := tls.LoadX509KeyPair(wish.Crt, wish.Key)
+		if err != nil {
+			panic(err)
+		}
+		options = append(options, ngrok.WithAgentTLSTermination(&tls.Config{Certificates: []tls.Certificate{certificate}}))
 	}
 	upstream := []ngrok.UpstreamOption{}
 	if wish.Protocol != "" {
@@ -126,6 +141,12 @@ func main() {
 				tell("disconnected", nil)
 			}
 		}),
+	}
+	if follow.Interval > 0 {
+		options = append(options, ngrok.WithHeartbeatInterval(time.Duration(follow.Interval)*time.Second))
+	}
+	if follow.Tolerance > 0 {
+		options = append(options, ngrok.WithHeartbeatTolerance(time.Duration(follow.Tolerance)*time.Second))
 	}
 	if len(follow.Commands) > 0 {
 		options = append(options, ngrok.WithRPCHandler(

@@ -1,0 +1,196 @@
+"""
+What some of ngrok's agents can ask for in words of their own: internal endpoints, certificates of the agent itself, the
+configuration file of version 2; and what agents of several kinds share.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections import Counter
+from pathlib import Path
+from typing import Any, Mapping
+
+from tests.functional.agents import Agent, GoSDK, JavaScriptSDK, PythonSDK, V2, Wish
+from tests.functional.clients import curl, full_name, open_tcp, open_tls
+from tests.functional.edge import AUTHTOKEN
+from tests.functional.service import Service, echo
+from tests.functional.steady import upgraded
+from tests.functional.test_agents_modules import EVERYBODY, NOBODY, PASSWORD, ModulesCase
+from tests.functional.test_streams import own_certificate
+
+
+class JavaScriptTests(ModulesCase):
+    """npm ``@ngrok/ngrok``, which has one option more than Python's SDK."""
+
+    client = JavaScriptSDK
+
+    def test_internal(self) -> None:
+        """``binding``: an internal endpoint is reached by nobody but by what forwards to it."""
+        agent = self.agent(
+            Wish(kind="http", port=self.web().port, domain="from-js.internal", options=[("binding", "internal")])
+        )
+        assert_internal(self, agent, "https://from-js.internal")
+
+
+class GoTests(ModulesCase):
+    """ngrok-go, which leaves modules to traffic policies."""
+
+    client = GoSDK
+
+    def test_internal(self) -> None:
+        """``WithBindings``: an internal endpoint is reached by nobody but by what forwards to it."""
+        wish = Wish(kind="http", port=self.web().port, domain="from-go.internal", options=[("bindings", ["internal"])])
+        assert_internal(self, self.agent(wish), "https://from-go.internal")
+
+    def test_proxy_protocol(self) -> None:
+        """``WithUpstreamProxyProto``."""
+        service = self.serve(Service(echo))
+        wishes = [Wish(kind="tcp", port=service.port, options=[("proxy_proto", f"v{number}")]) for number in (1, 2)]
+        agent = self.agent(*wishes)
+        for version in (1, 2):
+            with open_tcp(self.port(agent.url(version - 1))) as connection:
+                self.announced(connection, version)
+
+    def test_own_certificate(self) -> None:
+        """``WithAgentTLSTermination``: TLS ends at the agent."""
+        assert_own_certificate(self)
+
+    def test_plain(self) -> None:
+        """A URL with ``http://``."""
+        name = self.new_name()
+        url = self.publish_with(self.web(), ("url", f"http://{name}"))
+        self.assertEqual((url, self.get(url).status), (f"http://{name}:{self.edge.http}", 200))
+
+    def test_policy_of_addresses(self) -> None:
+        """A traffic policy is what its modules are."""
+        policy = {"on_tcp_connect": [{"actions": [{"type": "restrict-ips", "config": {"deny": [EVERYBODY]}}]}]}
+        url = self.publish_with(self.serve(Service(echo)), kind="tcp", policy=json.dumps(policy))
+        with open_tcp(self.port(url)) as connection:
+            self.assertEqual(self.said_back(connection), b"")
+
+
+class V2Tests(ModulesCase):
+    """The agent of version 2, and what its configuration file has words for."""
+
+    client = V2
+
+    def test_pair(self) -> None:
+        """``bind_tls: both``: http and https under one name, and a random one is the same for both."""
+        name = self.new_name()
+        both = ("bind_tls", "both")
+        for wish in (Wish(kind="http", port=self.web().port, domain=name, options=[both]),):
+            agent = self.agent(wish, Wish(kind="http", port=self.web().port, options=[both]))
+            self.eventually(lambda: len(agent.events()) >= 5, "four endpoints")
+            urls = sorted(event["url"] for event in agent.events() if event["event"] == "online")
+            hosts = Counter(url.partition("://")[2].partition(":")[0] for url in urls)
+            self.assertEqual((set(hosts.values()), name in hosts), ({2}, True), urls)
+            self.assertEqual({self.get(url).status for url in urls}, {200})
+
+    def test_plain(self) -> None:
+        """``bind_tls: false``: http alone."""
+        url = self.publish_with(self.web(), ("bind_tls", False))
+        self.assertEqual((url.partition(":")[0], self.get(url).status), ("http", 200))
+
+    def test_password(self) -> None:
+        """``auth``."""
+        url = self.publish_with(self.web(), ("auth", f"ada:{PASSWORD}"))
+        self.assertEqual(self.get(url).status, 401)
+        self.assertEqual(curl(self.edge, "-u", f"ada:{PASSWORD}", url), "hello from web\n")
+        self.assertNotIn(PASSWORD, self.edge.log())
+        self.refused(360, ("auth", "ada:short"))
+
+    def test_host_header(self) -> None:
+        """``host_header``: the agent puts the service's name in."""
+        web = self.web()
+        for value, host in (("rewrite", f"localhost:{web.port}"), ("app.example", "app.example")):
+            url = self.publish_with(web, ("host_header", value))
+            self.assertEqual(self.get(url).status, 200)
+            self.assertEqual(web.asked[-1].all("host"), [host])
+
+    def test_subdomain(self) -> None:
+        """``subdomain``: a name below the server's domain."""
+        label = self.new_name().partition(".")[0]
+        url = self.publish_with(self.web(), ("subdomain", label))
+        self.assertEqual((url, self.get(url).status), (f"https://{full_name(label)}:{self.edge.https}", 200))
+
+    def test_addresses(self) -> None:
+        """``ip_policy``: the rules of a policy of the API, also when they change."""
+        api = self.api()
+        policy = api.make("/ip_policies")
+        rule = api.make("/ip_policy_rules", ip_policy_id=policy, cidr=NOBODY, action="allow")
+        url = self.publish_with(self.web(), ("ip_policy", policy))
+        self.assertEqual(self.get(url).status, 403)
+        api("PATCH", f"/ip_policy_rules/{rule}", {"cidr": EVERYBODY})
+        self.assertEqual(self.get(url).status, 200)
+        self.refused(341, ("ip_policy", "office"))
+
+    def test_own_certificate(self) -> None:
+        """``crt`` and ``key``: TLS ends at the agent."""
+        assert_own_certificate(self)
+
+
+class MixedTests(ModulesCase):
+    """Clients of several kinds."""
+
+    client = PythonSDK
+
+    def test_pool(self) -> None:
+        """Three of them share a name; each has its own modules; who does not pool is refused."""
+        name, agents = self.new_name(), {}
+        self.client = PythonSDK
+        deny = '{"on_http_request": [{"actions": [{"type": "deny", "config": {"status_code": 418}}]}]}'
+        for client, wish in (
+            (PythonSDK, Wish(kind="http", port=self.web("python").port, domain=name, pooling=True)),
+            (JavaScriptSDK, Wish(kind="http", port=self.web("js").port, domain=name, pooling=True)),
+            (GoSDK, Wish(kind="http", port=self.web("go").port, domain=name, pooling=True, policy=deny)),
+        ):
+            agents[client] = client(self.edge, AUTHTOKEN, wish)
+            self.addCleanup(agents[client].close)
+            agents[client].url()
+        seen = {self.seen(name) for _ in range(60)}
+        self.assertEqual(seen, {(200, "python"), (200, "js"), (418, None)})
+        self.refused(334, domain=name)
+        agents[GoSDK].process.kill()
+        agents[JavaScriptSDK].close_endpoint(0)
+        agents[JavaScriptSDK].heard("closed")
+        self.eventually(lambda: {self.seen(name) for _ in range(20)} == {(200, "python")}, "all visitors at one")
+
+    def seen(self, name: str) -> tuple[int, str | None]:
+        """Who answers one visitor, and how."""
+        answer = self.get(f"https://{name}/")
+        return answer.status, answer.headers.get("x-service")
+
+
+def assert_internal(test: ModulesCase, agent: Agent, url: str) -> None:
+    """An internal endpoint of an agent answers a cloud endpoint that forwards to it, and nobody else."""
+    test.assertEqual(agent.url(), url)
+    test.assertEqual(test.get(url.replace("https", "http") + "/").status, 404)
+    visitor = ssl.create_default_context()
+    visitor.check_hostname, visitor.verify_mode = False, ssl.CERT_NONE
+    with open_tls(test.edge, url.removeprefix("https://"), context=visitor) as connection:
+        test.assertIn(b" 404 ", test.asked(connection, url.removeprefix("https://")))
+    name, api = test.new_name(), test.api()
+    policy: Mapping[str, Any] = {
+        "on_http_request": [{"actions": [{"type": "forward-internal", "config": {"url": url}}]}]
+    }
+    made = api.make("/endpoints", url=f"https://{name}", type="cloud", traffic_policy=json.dumps(policy))
+    test.addCleanup(api, "DELETE", f"/endpoints/{made}")
+    test.assertEqual(test.get(f"https://{name}/").headers.get("x-service"), "web")
+    connection = upgraded(test.edge, name)
+    test.addCleanup(connection.close)
+    connection.sendall(b"ping")
+    test.assertEqual(connection.recv(4), b"ping")
+
+
+def assert_own_certificate(test: ModulesCase) -> None:
+    """A tls endpoint of an agent that has a certificate itself; the service gets what is inside."""
+    name = test.new_name()
+    certificate, key = own_certificate(Path(test.edge.directory), name)
+    url = test.publish_with(
+        test.serve(Service(echo)), ("crt", str(certificate)), ("key", str(key)), kind="tls", domain=name
+    )
+    test.assertTrue(url.startswith(f"tls://{name}"), url)
+    context = ssl.create_default_context(cafile=str(certificate))
+    with open_tls(test.edge, name, context=context) as connection:
+        test.assertEqual(test.said_back(connection), b"ping")
