@@ -32,7 +32,9 @@ class Arm:
     :cvar label: its name in tables, options and JSON.
     :cvar role: one clause for the reader: what exactly runs.
     :cvar carries: the kinds of public side it can have, ``tcp`` and ``https``; ``ssh``, if clients may come and go; and
-        ``agent``, if it is a way for agents into the edge, which has both public sides.
+        ``agent``, if it is a way for agents into the edge, which has both public sides; and ``h2``, if it is to be compared
+        by visitors who speak HTTP/2.
+    :cvar http2: whether they do; otherwise they speak HTTP/1.1.
     :cvar needs: the programs that must be on PATH, each with the way to get it.
     :ivar roots: the processes whose trees are under test.
     :ivar clients: the processes on the user's side, such as ``ssh``; reported, never charged to the arm.
@@ -41,6 +43,7 @@ class Arm:
     label: ClassVar[str]
     role: ClassVar[str]
     carries: ClassVar[frozenset[str]]
+    http2: ClassVar[bool] = True
     needs: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, workshop: Workshop) -> None:

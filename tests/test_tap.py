@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -144,6 +145,11 @@ class CheckTests(MakeServiceCase):
 
 class RunningTests(MakeServiceCase, LoopCase):
     """All the wiring, on loopback."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for number in (signal.SIGHUP, signal.SIGUSR2):
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
 
     def config(self) -> dict[str, int]:
         """Write a config; the ports that it names."""

@@ -7,6 +7,7 @@ An upgrade of Twisted that moves one of them fails here, loudly, with the name o
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from typing import Any
 
@@ -14,6 +15,9 @@ from twisted.application.app import ApplicationRunner
 from twisted.conch.ssh.transport import SSHServerTransport
 from twisted.internet import abstract, epollreactor, main, posixbase, tcp
 from twisted.internet.base import ReactorBase
+from twisted.internet.endpoints import _SystemdParser
+from twisted.python import usage
+from twisted.python.systemd import ListenFDs
 from twisted.scripts import twistd
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -182,6 +186,34 @@ class ServerSeams(SynchronousTestCase):
         text = source(ApplicationRunner.startReactor)
         self.assertLess(text.index("runReactorWithLogging("), text.index("self._exitSignal = reactor._exitSignal"))
         self.assertIn("if runner._exitSignal is not None", source(twistd.runApp))
+
+
+class ActivationSeams(SynchronousTestCase):
+    """What ``net/activation.py`` relies on."""
+
+    def test_read_once(self) -> None:
+        """Twisted reads what systemd says of its sockets when it is imported, takes it out, and keeps it there."""
+        self.assertIsInstance(_SystemdParser._sddaemon, ListenFDs)
+        environ = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "2", "LISTEN_FDNAMES": "a:b"}
+        found = ListenFDs.fromEnvironment(environ)
+        self.assertEqual(environ, {"LISTEN_FDNAMES": "a:b"})
+        self.assertEqual((found.inheritedDescriptors(), found.inheritedNamedDescriptors()), ([3, 4], {"a": 3, "b": 4}))
+
+
+class AdoptionSeams(SynchronousTestCase):
+    """What restarts in place rely on."""
+
+    def test_not_shut_down(self) -> None:
+        """A port that adopts a socket closes it and does not shut it down, which would end it for everyone who has it."""
+        self.assertIn("self._shouldShutdown = False", source(tcp.Port.startListening))
+
+    def test_options(self) -> None:
+        """twistd reads the options of its command before it looks for other servers, and its own after that."""
+        text = source(ApplicationRunner.run)
+        self.assertLess(text.index("self.preApplication()"), text.index("self.createOrGetApplication()"))
+        parsing = source(usage.Options.parseOptions)
+        self.assertLess(parsing.index("self.subOptions.parseOptions("), parsing.index("self.postOptions()"))
+        self.assertIn("self.subOptions.parent = self", parsing)
 
 
 class ExchangeSeams(SynchronousTestCase):

@@ -26,7 +26,7 @@ class EdgeArm(Arm):
 
     label: ClassVar[str] = "edge"
     role: ClassVar[str] = "twistd ngrok, one process, entered by ssh -R"
-    carries = frozenset({"tcp", "https", "ssh", "agent"})
+    carries = frozenset({"tcp", "https", "ssh", "agent", "h2"})
     needs = CLIENT
 
     def start_tcp(self, origin: int) -> Address:

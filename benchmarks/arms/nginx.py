@@ -31,11 +31,11 @@ http {{
   scgi_temp_path {folder}/scgi;
   upstream tunnel {{
     server {loopback}:{upstream};
-    keepalive 64;
+    keepalive 128;
     keepalive_requests 1000000000;
   }}
   server {{
-    listen {loopback}:{port} ssl backlog=4096;
+    listen {loopback}:{port} ssl http2 backlog=4096;
     server_name {host};
     ssl_certificate {certificate};
     ssl_certificate_key {key};
@@ -65,7 +65,7 @@ class NginxArm(SSHDArm):
 
     label: ClassVar[str] = "nginx+sshd"
     role: ClassVar[str] = "nginx (1 worker) in front of sshd -R, default ciphers"
-    carries = frozenset({"https"})
+    carries = frozenset({"https", "h2"})
     needs = SSHDArm.needs | OPENSSL | {"nginx": "apt-get install nginx-light"}
 
     def start_https(self, origin: int) -> Address:

@@ -12,4 +12,5 @@ class NginxGCMArm(NginxArm):
 
     label = "nginx+sshd-gcm"
     role = "nginx (1 worker) in front of sshd -R, AES-GCM only (equal cipher)"
+    carries = frozenset({"https"})
     ciphers = "aes128-gcm@openssh.com"

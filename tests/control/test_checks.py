@@ -50,6 +50,15 @@ class ServerTests(ConfigCase):
         self.assertIn("3: listen.http[0]: is not a Twisted endpoint string such as tcp:443", problems[1])
         self.assertIn("4: listen.ssh[0]: is not a Twisted endpoint string such as tcp:443", problems[2])
 
+    def test_activated_listeners(self) -> None:
+        """Sockets of systemd's are looked for by the process that gets them alone; what can be wrong without them is told."""
+        good = "listen: {https: 'systemd:domain=INET:index=0', ssh: 'systemd:domain=INET6:name=ssh'}\n"
+        self.assertEqual(self.problems(good), [])
+        self.assertProblem(
+            "listen: {https: 'systemd:domain=INET'}\n",
+            "1: listen.https[0]: must say which socket it is, by 'index=' or by 'name=', and nothing else",
+        )
+
     def test_impossible_port(self) -> None:
         """A port that no machine has is found before any other is opened."""
         self.assertProblem(

@@ -127,6 +127,14 @@ class ReloadTests(ReloadCase):
         self.assertEqual([record.domain for record in self.served(ReservedDomain)], ["new.example.org"])
         self.assertEqual(self.heard(LogLevel.info), [f"configuration reloaded from {self.path}"])
 
+    def test_elsewhere(self) -> None:
+        """The file is found though twistd has gone to another working directory since it was named."""
+        first = self.reloader()
+        reloader = Reloader(first._config, os.path.relpath(self.path), self.control, self.reactor)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir("/")
+        self.assertTrue(self.reloaded(reloader))
+
     def test_bad(self) -> None:
         """A bad one changes nothing, and every problem is logged with its line."""
         reloader = self.reloader()
@@ -292,3 +300,13 @@ class SignalTests(ReloadCase):
         self.assertEqual([record.domain for record in self.served(ReservedDomain)], ["new.example.org"])
         reloader.stopService()
         self.assertIs(signal.getsignal(signal.SIGHUP), theirs)
+
+    def test_while_stopping(self) -> None:
+        """Where nobody had the signal, it does not end the process in the midst of its stop."""
+        self.addCleanup(signal.signal, signal.SIGHUP, signal.getsignal(signal.SIGHUP))
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        reloader = self.reloader()
+        reloader.startService()
+        reloader.stopService()
+        signal.raise_signal(signal.SIGHUP)
+        self.assertEqual(signal.getsignal(signal.SIGHUP), signal.SIG_IGN)

@@ -70,9 +70,11 @@ class StateDirectoryTests(SynchronousTestCase):
         self.assertIn("give 'state' another folder", self.refused(self.state))
 
     def test_twice(self) -> None:
-        """A second server is refused until the first has let go; opening one twice does no harm."""
+        """A second server is refused until the first has let go; opening one twice notes the process that it is by then."""
         self.state.open()
+        self.patch(os, "getpid", lambda: 4711)
         self.state.open()
+        self.assertEqual(self.state.child("lock").getContent(), b"4711\n")
         other = StateDirectory(self.state.path)
         self.assertIn(f"in use by another server (process {os.getpid()})", self.refused(other))
         self.state.close()

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import subprocess
 from typing import Any
@@ -22,7 +23,12 @@ class Peer:
 
     def __init__(self, script: str, *words: str) -> None:
         self.process = subprocess.Popen(
-            [tool("python"), peer(script), *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            [tool("python"), peer(script), *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            env={**os.environ, "GRPC_VERBOSITY": "NONE"},
         )
 
     def line(self) -> str:

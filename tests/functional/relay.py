@@ -94,8 +94,45 @@ class Relay(Service):
                     self.sent = passed
         except OSError:
             pass
+        self._end(source, sink)
+
+    @staticmethod
+    def _end(source: socket.socket, sink: socket.socket) -> None:
+        """What came from the one has ended, and so does what goes to the other."""
         for end, how in ((sink, socket.SHUT_WR), (source, socket.SHUT_RD)):
             try:
                 end.shutdown(how)
             except OSError:
                 pass
+
+
+class Network(Relay):
+    """
+    A port that leads to another one over connections that may die without a word: they stay open at both ends, and nothing
+    passes any more, not even their end.
+    """
+
+    def __init__(self, connect: Callable[[], socket.socket]) -> None:
+        self._age = 0
+        self._over = threading.Event()
+        super().__init__(connect)
+
+    def die(self) -> None:
+        """Connections that are open now are dead; later ones live."""
+        self._age += 1
+
+    def close(self) -> None:
+        """Stop listening and drop every connection."""
+        self._over.set()
+        super().close()
+
+    def _pass(self, source: socket.socket, sink: socket.socket, change: Change, up: bool) -> None:
+        born = self._age
+        try:
+            while (data := source.recv(65536)) and self._age == born:
+                sink.sendall(data)
+        except OSError:
+            pass
+        if self._age != born:
+            self._over.wait(PATIENCE)
+        self._end(source, sink)

@@ -65,6 +65,12 @@ class CallTests(GRPCTestCase):
         for size in (0, 1, 100_000, 20_000_000):
             self.assertEqual(self.caller.call("echo", size), [True, "1", behind], size)
 
+    def test_large_first(self) -> None:
+        """Also the first message, which comes while the service is dialled."""
+        for size in (65_536, 1_000_000):
+            caller = self.client(self.published())
+            self.assertEqual(caller.call("collect", 1, size), [1, size])
+
     def test_metadata(self) -> None:
         """The service sees the caller's metadata, its deadline, and where it comes from."""
         seen = self.caller.call("seen", [["x-mine", "1"], ["authorization", "Bearer t"]], 7)
@@ -111,7 +117,6 @@ class CallTests(GRPCTestCase):
     def test_caller_is_killed(self) -> None:
         """A caller whose process ends is heard as well."""
         self.caller.ask("deadline", 25)
-        self.eventually(lambda: self.caller.process.poll() is None, "caller")
         other = self.client(self.name)
         self.assertEqual(other.call("count", 1, 1)[0], 1)
         self.assertEqual(self.service.line(), "over")

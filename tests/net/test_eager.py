@@ -465,6 +465,19 @@ class PortTests(LoopCase):
         self.until(lambda: done)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
+    def test_told_to_rest(self) -> None:
+        """Who stops a port from accepting is not overruled when its rest is over."""
+        port, built = self.listen(Recorder)
+        port._rest(OSError(errno.ENFILE, "none left"))
+        port.stopReading()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.connect(port)
+        self.turn(20)
+        self.assertEqual(built, [])
+        port.startReading()
+        self.until(lambda: built)
+        port.stopListening()
+
     def test_adopted(self) -> None:
         """A listening socket that was made elsewhere gets eager transports too."""
         from twisted.internet.protocol import Factory

@@ -103,9 +103,10 @@ class HandshakeTests(TLSCase):
             return Recorder()
 
         wire = self.connect(Recorder(), build, run=False)
-        self.assertEqual(seen, [])
+        self.assertEqual((seen, self.server.arriving, self.client.arriving), ([], True, False))
         wire.run()
         self.assertEqual(seen, [(b"http/1.1", "TLSv1.3")])
+        self.assertFalse(self.server.arriving)
         self.assertEqual(self.server.protocol.connected_times, 1)
         self.assertEqual(self.results, [None])
         self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -1,0 +1,87 @@
+"""
+h2load, nghttp2's load generator: its command line, and what is read out of what it tells.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median, quantiles
+
+from benchmarks.arm import Address
+from benchmarks.workshop import LOOPBACK, Unusable
+
+NEEDS = {"h2load": "apt-get install nghttp2-client"}
+
+HEADERS = {
+    "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "accept-language": "en-GB,en;q=0.7,de;q=0.3",
+    "accept-encoding": "gzip, deflate, br, zstd",
+    "cookie": "session=0123456789abcdef0123456789abcdef; theme=dark",
+    "referer": "https://bench.localhost/start",
+    "cache-control": "no-cache",
+    "sec-fetch-mode": "navigate",
+}
+"""A browser's, the same as those of ``load/visitors.lua``."""
+
+MILLISECOND = 1000
+"""Microseconds, in which its log counts."""
+
+_FINISHED = re.compile(r"^finished in ([\d.]+)(ms|s|us)", re.MULTILINE)
+_REQUESTS = re.compile(r"(\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout")
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """
+    :ivar requests: that were answered with success.
+    :ivar failed: that were not.
+    :ivar seconds: how long it took.
+    :ivar p50: milliseconds within which half of the requests were answered.
+    :ivar p99: milliseconds within which 99 of 100 were.
+    """
+
+    requests: int
+    failed: int
+    seconds: float
+    p50: float
+    p99: float
+
+
+def command(address: Address, path: str, connections: int, streams: int, seconds: int, log: Path) -> list[str]:
+    """
+    :param connections: at once.
+    :param streams: requests under way on each; 0 for connections that speak HTTP/1.1, with one each.
+    :param log: the file for a line a request.
+    :return: the command line.
+    """
+    headers = [part for name, value in HEADERS.items() for part in ("-H", f"{name}: {value}")]
+    version = ["-m", str(streams)] if streams else ["--h1"]
+    return [
+        *("h2load", "-t1", "-c", str(connections), *version, "-D", str(seconds)),
+        *("--log-file", str(log), "--connect-to", f"{LOOPBACK}:{address.port}", *headers),
+        f"https://{address.host}:{address.port}{path}",
+    ]
+
+
+def parse(text: str, log: str) -> Report:
+    """
+    :param text: what it printed.
+    :param log: what it wrote into its log: start, status and microseconds a line, with tabs between.
+    :raises Unusable: there is no report in it.
+    """
+    finished, requests = _FINISHED.search(text), _REQUESTS.search(text)
+    times = [int(line.split("\t")[2]) / MILLISECOND for line in log.splitlines() if line]
+    if finished is None or requests is None or len(times) < 2:
+        raise Unusable(f"h2load reports nothing: {text.strip()[-300:]}")
+    done, succeeded, failed, errored, timed_out = map(int, requests.groups())
+    return Report(
+        requests=succeeded,
+        failed=failed + errored + timed_out,
+        seconds=float(finished[1]) * _SECONDS[finished[2]],
+        p50=median(times),
+        p99=quantiles(times, n=100)[98],
+    )

@@ -1,0 +1,1 @@
+HTTP/2 for visitors of every https endpoint, and for services that speak it (`--upstream-protocol http2`, `app_protocol`): trailers both ways, gRPC in all four kinds of calls, WebSocket over HTTP/2, many streams on one connection with fair shares.
