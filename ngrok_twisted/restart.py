@@ -4,19 +4,15 @@ A restart in place: the program is replaced in the same process (``execve(2)``),
 Nobody is refused meanwhile: whoever connects waits in the kernel until the new program accepts. That matters most to agents:
 one of ngrok's SDKs that cannot connect for 2.6 s comes back after two minutes, and one that waits goes on at once (spec
 agent-protocol 7.2). The process keeps its id, so that whoever supervises it notices nothing.
-
-What the one program leaves to the next is a `Handover`: in a file without a name, whose descriptor is in the environment.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
-import tempfile
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pwd import getpwuid
 from typing import Any, Callable, Iterator, Mapping, MutableMapping, NoReturn
 
@@ -28,14 +24,12 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from ngrok_twisted.errors import InvalidConfig
+from ngrok_twisted.handover import VARIABLE, Handover, received
 from ngrok_twisted.net.activation import activation_environment
 from ngrok_twisted.net.listening import port_of, why_not
 from ngrok_twisted.records.base import Problem
 
 SECONDS = 1
-
-#: ``<process id>:<descriptor>``: the process that it is meant for, or whose child it is meant for, and the `Handover`.
-VARIABLE = "NGROK_TWISTED_RESTART"
 
 #: A start takes about two seconds; one that takes longer than this would be no better when it counts.
 CHECK_TIMEOUT = 60 * SECONDS
@@ -52,62 +46,6 @@ _CHECKED = 3
 
 #: They would end a program that does not listen to them yet: from one program to the next they wait.
 _KEPT_SIGNALS = (signal.SIGHUP, signal.SIGUSR2, signal.SIGTERM, signal.SIGINT)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handover:
-    """
-    :ivar sockets: the endpoint strings of listeners, empty for public TCP ports, with the numbers of their descriptors.
-    :ivar daemon: the process has left its terminal already.
-    :ivar since: when the last visitor was let in, in seconds since the epoch; 0 if this is no restart.
-    :ivar online: what agents had online, as `ngrok_twisted.edge.returning` has it.
-    """
-
-    sockets: tuple[tuple[str, int], ...] = ()
-    daemon: bool = False
-    since: float = 0.0
-    online: Mapping[str, Any] = field(default_factory=dict)
-
-    def written(self) -> int:
-        """
-        :return: the descriptor of a file with it, which other programs inherit.
-        :raises OSError: there is no room for it.
-        """
-        data = json.dumps(asdict(self)).encode()
-        if hasattr(os, "memfd_create"):
-            descriptor = os.memfd_create("restart", 0)
-        else:
-            with tempfile.TemporaryFile() as file:
-                descriptor = os.dup(file.fileno())
-        os.set_inheritable(descriptor, True)
-        with open(descriptor, "wb", closefd=False) as file:
-            file.write(data)
-        return descriptor
-
-
-def received(environ: MutableMapping[str, str], process: int) -> Handover | None:
-    """
-    What was handed over to this program. It is taken out of the environment, and its file is closed.
-
-    :param process: the id that the variable must have: our own, or our parent's if we only check.
-    :return: ``None`` if there was nothing for us.
-    """
-    wanted, _, descriptor = environ.get(VARIABLE, "").partition(":")
-    if wanted != str(process) or not descriptor.isdigit():
-        return None
-    del environ[VARIABLE]
-    try:
-        with open(int(descriptor), "rb") as file:
-            file.seek(0)
-            data = json.load(file)
-        return Handover(
-            sockets=tuple((str(name), int(number)) for name, number in data.get("sockets", ())),
-            daemon=bool(data.get("daemon")),
-            since=float(data.get("since", 0)),
-            online=dict(data.get("online", {})),
-        )
-    except (OSError, ValueError, TypeError, AttributeError):
-        return None  # not from us: whatever it is, a server can start without it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,9 +18,10 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ngrok_twisted.errors import InvalidConfig, StoreUnusable
+from ngrok_twisted.handover import Handover
 from ngrok_twisted.net.inherited import InheritedSockets
 from ngrok_twisted.net.listening import CannotListen, Listener
-from ngrok_twisted.restart import Handover, Successor
+from ngrok_twisted.restart import Successor
 
 SECONDS = 1
 

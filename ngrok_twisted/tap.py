@@ -16,6 +16,8 @@ from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.filepath import FilePath
 
+from ngrok_twisted.memory import settle  # before the others, for their sake
+
 from ngrok_twisted import __version__, kinds
 from ngrok_twisted.collect import Room
 from ngrok_twisted.control.config import Config, reservation_settings
@@ -42,7 +44,6 @@ from ngrok_twisted.iam.realm import Realm
 from ngrok_twisted.iam.sessions import Sessions
 from ngrok_twisted.interfaces import IBackendKind, IModuleKind, IStoreKind
 from ngrok_twisted.management import api_notes, api_resource, event_publisher, metrics_page, session_events
-from ngrok_twisted.memory import settle
 from ngrok_twisted.net import reactor as lean_reactor
 from ngrok_twisted.net.announced import Announced
 from ngrok_twisted.net.inherited import InheritedSockets
@@ -160,6 +161,7 @@ def make_server(config: Config, path: str | None, reactor: Any, beginning: Begin
             fields=config.limits.http_fields,
             first_head=config.timeouts.http_first_head,
             idle=config.timeouts.http_idle,
+            streams=config.limits.http2_requests,
         ),
         stream_idle=config.timeouts.stream_idle,
         observers=(*access_logs, TrafficEvents(publisher, public_ports(config)), *counted),

@@ -5,11 +5,15 @@ Tests for `ngrok_twisted.memory`.
 from __future__ import annotations
 
 import gc
+import importlib
+import os
 import weakref
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ngrok_twisted import memory
+from ngrok_twisted.handover import VARIABLE
 from ngrok_twisted.memory import settle
 
 
@@ -17,6 +21,24 @@ class Thing:
     """Something that the collector knows."""
 
     itself: Any = None
+
+
+class HasteTests(SynchronousTestCase):
+    """A start that somebody waits for."""
+
+    def setUp(self) -> None:
+        self.addCleanup(gc.enable)
+        self.addCleanup(gc.unfreeze)
+
+    def test_restart(self) -> None:
+        """After a restart in place nothing is collected until the process is ready; else everything is as ever."""
+        importlib.reload(memory)
+        self.assertTrue(gc.isenabled())
+        self.patch(os, "environ", {VARIABLE: "1:2"})
+        importlib.reload(memory)
+        self.assertFalse(gc.isenabled())
+        memory.settle()
+        self.assertTrue(gc.isenabled())
 
 
 class SettleTests(SynchronousTestCase):

@@ -17,9 +17,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.edge.visitors import Visitors
 from ngrok_twisted.errors import InvalidConfig, StoreUnusable
+from ngrok_twisted.handover import Handover
 from ngrok_twisted.net.listening import CannotListen
 from ngrok_twisted.records.base import Problem
-from ngrok_twisted.restart import Handover
+
 from ngrok_twisted.server import DRAIN_TIMEOUT, GREETING, PARTING, Server
 
 

@@ -29,6 +29,9 @@ from ngrok_twisted.schema import suggestion
 #: Seconds: a timeout longer than a day is a mistake of units.
 TIMEOUT_MAX = 24 * 60 * 60
 
+#: Requests on one HTTP/2 connection: each may hold 64 KB in either direction.
+HTTP2_REQUESTS_MAX = 1000
+
 #: Kinds of endpoints that put something of their own in front of the ClientHello, which the edge reads from the socket.
 _WRAPPING = frozenset({"haproxy", "ssl", "tls"})
 
@@ -125,6 +128,8 @@ def _numbers(config: Config) -> Problems:
     for path, count in counts.items():
         if count < 1:
             yield Problem(path, "must be at least 1")
+    if not 0 <= config.limits.http2_requests <= HTTP2_REQUESTS_MAX:
+        yield Problem("limits.http2_requests", f"must be at most {HTTP2_REQUESTS_MAX}, or 0 for no HTTP/2")
     for path, value in seconds.items():
         if not 0 < value <= TIMEOUT_MAX:
             yield Problem(path, f"is a time in seconds, more than 0 and at most {TIMEOUT_MAX}")

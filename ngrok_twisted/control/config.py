@@ -141,6 +141,8 @@ class Limits:
     """
     :ivar http_head_bytes: bytes of the head of one request; more is answered 431.
     :ivar http_fields: header fields of one request; more is answered 431.
+    :ivar http2_requests: requests that one HTTP/2 connection may have under way at once; RFC 9113 advises against less than
+        100. 0: visitors are not offered HTTP/2.
     :ivar http_held_body_bytes: bytes of one request body that are held where a module must see all of it before the service
         does, such as the verification of webhooks; more is refused.
     :ivar http_held_bytes: bytes of all such bodies together; more is answered 503.
@@ -151,6 +153,7 @@ class Limits:
 
     http_head_bytes: int = 1024 * 1024
     http_fields: int = 1000
+    http2_requests: int = 100
     http_held_body_bytes: int = HELD_BODY_BYTES
     http_held_bytes: int = HELD_BYTES
     api_requests_per_minute: int = 6000

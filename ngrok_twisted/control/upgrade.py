@@ -1,24 +1,18 @@
 """
-Bringing a database's tables up to date: the steps in ``migrations/versions``, run in this process by Alembic.
+Bringing a database's tables up to date, if they are not.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from importlib import import_module
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection, inspect
-
-from ngrok_twisted.errors import StoreUnusable
+from sqlalchemy import Connection, inspect, text
 
 #: The table in which Alembic notes the last step; ours by name, so that a database can be shared with others.
 VERSION_TABLE = "ngrok_schema_version"
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
+#: The last of the steps in ``migrations/versions``.
+NEWEST = "0001"
 
 
 def to_newest(connection: Connection, name: str) -> None:
@@ -28,20 +22,13 @@ def to_newest(connection: Connection, name: str) -> None:
     :param name: what messages call the database.
     :raises StoreUnusable: a newer version wrote it, or its tables are not ours.
     """
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    steps = ScriptDirectory.from_config(config)
-    current = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
-    if current is None and inspect(connection).has_table("ngrok_records"):
-        raise StoreUnusable(f"the database {name} does not say which version wrote it; restore a backup")
-    if current is not None:
-        try:
-            steps.get_revision(current)
-        except CommandError:
-            raise StoreUnusable(
-                f"the database {name} was written by a newer version (step {current}); "
-                "install that version again, or restore a backup from before"
-            ) from None
-    if current != steps.get_current_head():
-        command.upgrade(config, "head")
+    if noted_step(connection) != NEWEST:
+        import_module("ngrok_twisted.control.steps").run(connection, name, VERSION_TABLE)
+
+
+def noted_step(connection: Connection) -> str | None:
+    """The last step that a database has seen; ``None`` if there is no note of any."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    step: str | None = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
+    return step

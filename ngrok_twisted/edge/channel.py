@@ -70,6 +70,9 @@ class IRequestChannel(Interface):
     def break_off(request):
         """Break the connection or stream, so that the visitor cannot take what it got for the whole."""
 
+    def hang_up(request):
+        """Break the connection, with every other request on it."""
+
     def is_secure():
         """
         :return: whether the visitor speaks TLS.

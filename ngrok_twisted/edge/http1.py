@@ -377,3 +377,5 @@ class HTTPChannel(VisitorConnection):
         """IRequestChannel."""
         self.persistent = False
         self._drop()
+
+    hang_up = break_off

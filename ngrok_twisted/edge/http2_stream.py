@@ -78,7 +78,7 @@ class HTTP2Stream(StreamBody, ConnectionFacts):
         flow = Flow(host, port, site.proto, site.clock.seconds(), site.observers)
         flow.method, flow.target, flow.host = head.method, head.target, head.host
         self.ended = ended
-        self._left = head.length or None
+        self._left = None if head.upgrade else head.length
         if head.upgrade:
             self._key = add_key(head, site.random)
         request = EdgeRequest(
@@ -165,6 +165,10 @@ class HTTP2Stream(StreamBody, ConnectionFacts):
         error = None if request is None else request.flow.error
         code = None if error is None else error.reset_code
         self.reset(h2.INTERNAL_ERROR if code is None else code)
+
+    def hang_up(self, request: Any) -> None:
+        """IRequestChannel."""
+        self.connection.abort()
 
     # -- ends
 

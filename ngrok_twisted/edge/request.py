@@ -290,6 +290,11 @@ class EdgeRequest(IncomingBody):
         if not self.finished and not self.gone:
             self.channel.break_off(self)
 
+    def hang_up(self) -> None:
+        """End the visitor's connection at once, with whatever else is on it."""
+        if not self.finished and not self.gone:
+            self.channel.hang_up(self)
+
     def _begun(self, head: ResponseHead) -> list[Any]:
         """:return: those that want to see the body; the others are let go, so that it passes without a copy."""
         assert self._filters is not None

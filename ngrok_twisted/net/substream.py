@@ -37,6 +37,7 @@ class Substream(SubstreamOutput):
     _releasing = False
     _deaf = False  # nothing is delivered any more
     _finished = False  # the peer has sent all it will send
+    _told_finished = False  # the protocol knows
     _left = False  # the peer has closed the stream
     _why = ""  # it did
 
@@ -166,8 +167,9 @@ class Substream(SubstreamOutput):
     def peer_finished(self) -> None:
         """The peer sends no more: half-closed, if the protocol can; else it is closed when what it wrote is out."""
         self._finished = True
-        if self._incoming or self._paused or self.disconnected:
+        if self._incoming or self._paused or self.disconnected or self._told_finished:
             return
+        self._told_finished = True
         half = IHalfCloseableProtocol(self._protocol, None)
         if half is None:
             self.loseConnection()
@@ -191,7 +193,9 @@ class Substream(SubstreamOutput):
 
     def failed(self) -> None:
         """It broke on our side: end it now."""
-        self._end_aborted()
+        if not self.disconnected:
+            self._abort()
+            self._aborted()
 
     def _lost(self, reason: Failure) -> None:
         if self.disconnected:
@@ -233,13 +237,14 @@ class Substream(SubstreamOutput):
         if self.disconnected or self.disconnecting:
             return
         self.disconnecting = True
-        if not self._unsent.size:
-            self.later(self._finish)
-        else:
-            self._lingering = self._make_linger(self.abortConnection)
+        self.later(self._finish)
 
     def _finish(self) -> None:
-        if self.disconnected or self._unsent.size:
+        if self.disconnected:
+            return
+        if self._unsent.size:
+            if self._lingering is None:
+                self._lingering = self._make_linger(self.abortConnection)
             return
         self._close()
         self._lost(Failure(ConnectionDone()))
@@ -251,12 +256,10 @@ class Substream(SubstreamOutput):
         self.disconnecting = self._deaf = True
         self._drop_unsent()
         self._abort()
-        self.later(self._end_aborted)
+        self.later(self._aborted)
 
-    def _end_aborted(self) -> None:
-        if not self.disconnected:
-            self._abort()
-            self._lost(Failure(ConnectionAborted()))
+    def _aborted(self) -> None:
+        self._lost(Failure(ConnectionAborted()))
 
     # -- what a TCP transport has
 

@@ -127,7 +127,7 @@ class HangUp(Wrapper):
 
     def render(self, request: Any) -> int:
         """IResource."""
-        request.abort()
+        request.hang_up()
         return NOT_DONE_YET
 
 

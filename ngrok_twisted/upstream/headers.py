@@ -33,6 +33,31 @@ _REQUEST_FIELDS: dict[bytes, int] = {
     b"x-forwarded-host": _HOST,
 }
 
+
+class _Kinds(dict[bytes, int | None]):
+    """What is done with a field of a request, by its lower-case name. Names that were found to be some are remembered."""
+
+    def __missing__(self, name: bytes) -> None:
+        if TOKEN.fullmatch(name) is None:
+            raise MalformedMessage("a name that is none")
+        if len(name) <= _LONGEST_REMEMBERED:
+            if len(self) >= _MOST_REMEMBERED:
+                self.clear()
+                self.update(_REQUEST_FIELDS)
+            self[name] = None
+
+
+# Bytes of a name, and how many names: visitors use a few dozen.
+_LONGEST_REMEMBERED, _MOST_REMEMBERED = 64, 1024
+
+_KINDS = _Kinds(_REQUEST_FIELDS)
+
+# As numbers, which are found in ``bytes`` in a third of the time that ``bytes`` take.
+_NUL, _LF, _CR, _SPACE = b"\0\n\r "
+
+# Those that visitors use; others are looked at each time.
+_METHODS = frozenset(b"GET HEAD POST PUT PATCH DELETE OPTIONS".split())
+
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]*)(.*)", re.DOTALL)
 
 
@@ -49,13 +74,16 @@ class Passed:
     __slots__ = ("fields", "forwarded_for", "forwarded_proto", "forwarded_host", "has_length", "trailers")
 
     def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
+        """
+        :raises MalformedMessage: a name would be read as something else.
+        """
         kept: Fields = []
         forwarded_for = forwarded_proto = forwarded_host = b""
         self.has_length = self.trailers = False
-        kind_of = _REQUEST_FIELDS.get
+        kinds = _KINDS
         for field in fields:
             name, value = field
-            kind = kind_of(name.lower())
+            kind = kinds[name.lower()]
             if kind is None:
                 kept.append(field)
             elif kind == _FOR:
@@ -86,19 +114,10 @@ class _Lines(Passed):
     __slots__ = ("block", "ends")
 
     def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
-        """
-        :raises MalformedMessage: a name or a value would be read as something else.
-        """
         super().__init__(fields)
         kept, self.fields = self.fields, []
         self.block = b"".join([name + b": " + value + b"\r\n" for name, value in kept])
         self.ends = len(kept)
-        if _FIELD_LINES.fullmatch(self.block) is None or self.block.count(b"\n") != self.ends:
-            raise MalformedMessage("a field that HTTP/1.1 cannot carry")
-
-
-# Lines of fields, and nothing that somebody could read as more of them, or as other ones.
-_FIELD_LINES = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [\t\x20-\x7e\x80-\xff]*\r\n)*")
 
 
 def _pass_on(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[_Lines, int]:
@@ -150,7 +169,7 @@ def request_head(
     :raises MalformedMessage: a part of it would be read as something else. What visitors send was checked where it came in, for
         whichever version they speak, so that it came from a module.
     """
-    if b" " in target or TOKEN.fullmatch(method) is None:
+    if _SPACE in target or (method not in _METHODS and TOKEN.fullmatch(method) is None):
         raise MalformedMessage("a request line that HTTP/1.1 cannot carry")
     passed = _PASSED_WITHOUT[edit.removed, tuple(fields)] if edit is not None else _PASSED[tuple(fields)]
     forwarded_for, forwarded_proto = passed.forwarded_for, passed.forwarded_proto
@@ -207,7 +226,7 @@ def joined(lines: list[bytes], more: int = 0) -> bytes:
     """
     head = b"\r\n".join(lines) + b"\r\n\r\n"
     ends = len(lines) + 1 + more
-    if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head:
+    if head.count(_LF) != ends or head.count(_CR) != ends or _NUL in head:
         raise MalformedMessage("line end in a field")
     return head
 

@@ -93,6 +93,18 @@ class SharedConnection(Session):
             self._leave_owner()
 
     @property
+    def capacity(self) -> int:
+        """How many requests it takes at a time, as far as that is known."""
+        return min(MAX_STREAMS, self._peer_streams)
+
+    def expect(self, capacity: int) -> None:
+        """
+        Until the service has said how many requests it takes, assume this.
+        """
+        if not self.settled:
+            self._peer_streams = capacity
+
+    @property
     def room(self) -> int:
         """How many requests it takes."""
         return 0 if self.going else min(self._limit, self._peer_streams) - len(self.streams) - len(self._unsettled)
@@ -313,7 +325,7 @@ class SharedConnection(Session):
             self._pulse.busy()
         else:
             self._pulse.resting()
-        if self._owner is not None and self.room > 0:
+        if self._owner is not None:
             self._owner.has_room(self)
 
     def service_goes(self, code: int) -> None:

@@ -124,6 +124,7 @@ class _Group:
         self._waiting: deque[Deferred[Any]] = deque()
         self._dialling: set[Deferred[Any]] = set()
         self._dial: Dial | None = None
+        self._capacity = 0  # of one connection; 0 as long as none has told it
         self._over = False
 
     def take(self) -> Any:
@@ -160,12 +161,10 @@ class _Group:
         self._dissolve_if_empty()
 
     def _dial_if_needed(self) -> None:
-        """One more connection, if those that are being dialled will not be enough."""
-        if (
-            self._dial is not None
-            and len(self._waiting) > len(self._dialling) * MAX_STREAMS
-            and len(self.connections) + len(self._dialling) < self._shared.max_connections
-        ):
+        """More connections, if those that are being dialled will not be enough."""
+        for _ in range(self._shared.max_connections - len(self.connections) - len(self._dialling)):
+            if self._dial is None or len(self._waiting) <= len(self._dialling) * (self._capacity or MAX_STREAMS):
+                return
             dialling = self._dial()
             self._dialling.add(dialling)
             dialling.addCallbacks(self._connected, self._failed, (dialling,), {}, (dialling,))
@@ -176,8 +175,9 @@ class _Group:
             connection.retire()
             return
         self.connections.append(connection)
+        if self._capacity:
+            connection.expect(self._capacity)
         connection.owned_by(self)
-        self._dial_if_needed()
 
     def _failed(self, failure: Failure, dialling: Deferred[Any]) -> None:
         self._dialling.discard(dialling)
@@ -194,8 +194,12 @@ class _Group:
 
     def has_room(self, connection: SharedConnection) -> None:
         """`SharedConnection.owned_by`."""
+        if connection.settled:
+            self._capacity = connection.capacity
         while self._waiting and connection.room > 0:
             self._waiting.popleft().callback(connection.exchange())
+        if connection.settled:
+            self._dial_if_needed()
         self._dissolve_if_empty()
 
     def has_gone(self, connection: SharedConnection) -> None:

@@ -22,8 +22,8 @@ STREAM_WINDOW = 1 * MEGABYTE
 #: takes nothing from the others.
 CONNECTION_WINDOW = 16 * MEGABYTE
 
-#: Streams that a service is given before it has said how many it takes; most that say so take as many.
-STREAMS_AT_FIRST = 100
+#: Streams that a service is given before it has said how many it takes. Nearly all take more, and say so at once.
+STREAMS_AT_FIRST = 10
 
 #: Frames of a header block, beyond the first, that are waited for: as many as the largest block has.
 MAX_CONTINUATIONS = MAX_LIST // h2.FRAME

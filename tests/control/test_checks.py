@@ -133,6 +133,15 @@ class ServerTests(ConfigCase):
             "1: limits.api_requests_per_minute: must be at least 1, or 0 for no limit",
         )
 
+    def test_http2(self) -> None:
+        """HTTP/2 may be switched off, and has a bound."""
+        self.assertEqual(self.problems("limits: {http2_requests: 0}\n"), [])
+        for number in (-1, 1001):
+            self.assertProblem(
+                f"limits: {{http2_requests: {number}}}\n",
+                "1: limits.http2_requests: must be at most 1000, or 0 for no HTTP/2",
+            )
+
     def test_numbers(self) -> None:
         """Counts are at least 1, times are seconds of a day at most."""
         self.assertProblem("ssh: {max_forwards: 0}\n", "1: ssh.max_forwards: must be at least 1")

@@ -5,11 +5,13 @@ Tests of `ngrok_twisted.control.database` and `ngrok_twisted.control.upgrade`, w
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
+from alembic.script import ScriptDirectory
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.control import upgrade
+from ngrok_twisted.control import migrations, upgrade
 from ngrok_twisted.control.database import Database, sqlite_engine
 from ngrok_twisted.errors import StoreUnusable
 from ngrok_twisted.records.base import Put
@@ -53,6 +55,17 @@ class DatabaseTests(SynchronousTestCase):
         self.database.close()
         self.assertEqual(self.query(f"SELECT version_num FROM {upgrade.VERSION_TABLE}"), "0001")
         self.assertEqual(self.another().open().revision, 1)
+
+    def test_newest(self) -> None:
+        """Where nothing is to be done Alembic is not even imported; it agrees on what is the newest step."""
+        self.database.open()
+        self.database.close()
+        asked: list[str] = []
+        self.patch(upgrade, "import_module", asked.append)
+        self.another().open()
+        self.assertEqual(asked, [])
+        steps = ScriptDirectory(str(Path(migrations.__file__).parent))
+        self.assertEqual(steps.get_current_head(), upgrade.NEWEST)
 
     def test_failed_upgrade(self) -> None:
         """An upgrade that fails leaves no table behind."""

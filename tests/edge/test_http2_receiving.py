@@ -105,6 +105,12 @@ class DeliveryTests(SynchronousTestCase):
             self.assertIsInstance(body.ends[0], BadRequest)
             self.assertEqual((len(body.ends), request.gone, len(body.data) < 7), (1, True, True))
 
+    def test_no_bytes_that_are_some(self) -> None:
+        """A body that was to have no bytes has none."""
+        self.start((b"content-length", b"0"))
+        self.visitor.send(self.visitor.data(1, b"x", end=True))
+        self.assertEqual(self.visitor.resets(), {1: h2.PROTOCOL_ERROR})
+
     def test_lying_length_with_trailers(self) -> None:
         """Trailers make it no better."""
         self.start((b"content-length", b"6"))

@@ -330,6 +330,16 @@ class EndTests(SynchronousTestCase):
         self.assertEqual((answer.reset, len(receiver.ends)), (h2.CANCEL, 1))
         self.assertTrue(visitor.request.gone)
 
+    def test_hang_up(self) -> None:
+        """Who hangs up ends the connection, and every stream on it."""
+        visitor = Visitor(Render(waiting))
+        visitor.ask(GET)
+        visitor.ask(GET)
+        visitor.site.requests[0].hang_up()
+        self.assertTrue(visitor.wire.aborted)
+        visitor.leave()
+        self.assertTrue(all(request.gone for request in visitor.site.requests))
+
     def test_lost_once(self) -> None:
         """A stream is lost once, however often that is said."""
         visitor = Visitor(Render(waiting))

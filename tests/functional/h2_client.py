@@ -11,6 +11,7 @@ from typing import Any, Callable
 from h2 import events
 from h2.config import H2Configuration
 from h2.connection import H2Connection
+from hyperframe.frame import GoAwayFrame
 
 from tests.functional.clients import open_tls, tls_context
 from tests.functional.edge import Edge
@@ -59,7 +60,7 @@ class H2Client:
     def __init__(self, edge: Edge, host: str, window: int | None = None, connection_window: int = 2**30) -> None:
         """
         :param window: what each stream may send before it is read, if not the usual 64 KB.
-        :param connection_window: what all of them may.
+        :param connection_window: what all of them may, beyond the usual 64 KB.
         """
         self.host = host
         self._edge = edge
@@ -69,8 +70,11 @@ class H2Client:
         if window is not None:
             self.h2.local_settings.initial_window_size = window
             self.h2.local_settings.acknowledge()
+        self.h2.decoder.max_header_list_size = 1024 * 1024
+        self.h2._frame_dispatch_table[GoAwayFrame] = self._told_to_go  # for h2 the connection would be over
         self.h2.initiate_connection()
-        self.h2.increment_flow_control_window(connection_window)
+        if connection_window:
+            self.h2.increment_flow_control_window(connection_window)
         self.streams: dict[int, Stream] = {}
         self.goaways: list[int] = []
         self.closed = False
@@ -181,16 +185,15 @@ class H2Client:
         self.wait(lambda: stream.over, f"the answer to {words}")
         return stream
 
+    def _told_to_go(self, frame: Any) -> Any:
+        self.goaways.append(int(frame.error_code))
+        return [], []
+
     def _note(self, event: Any) -> None:
-        if isinstance(event, events.ConnectionTerminated):
-            self.goaways.append(int(event.error_code))
-            return
         stream = self.streams.get(getattr(event, "stream_id", 0) or 0)
         if stream is None:
             return
-        if isinstance(
-            event, (events.ResponseReceived, events.InformationalResponseReceived, events.TrailersReceived)
-        ):
+        if isinstance(event, (events.ResponseReceived, events.InformationalResponseReceived, events.TrailersReceived)):
             stream.heads.append(dict(event.headers))
         elif isinstance(event, events.DataReceived):
             stream.body += event.data

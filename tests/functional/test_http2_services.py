@@ -145,7 +145,7 @@ class MessageTests(NodeTestCase):
         self.assertTrue(head.startswith(b"HTTP/1.1 101 "))
         self.assertIn(ACCEPTED, head)
         for message in (b"one", b"x" * 300000):
-            threading.Thread(target=connection.sendall, args=(message,)).start()
+            connection.sendall(message)
             received = b""
             while len(received) < len(message):
                 received += connection.recv(65536)

@@ -129,8 +129,7 @@ class Line(Substream):
         self.said.append("CLOSE")
 
     def _abort(self) -> None:
-        if self.said[-1:] != ["ABORT"]:
-            self.said.append("ABORT")
+        self.said.append("ABORT")
 
     def getPeer(self) -> Any:
         return None

@@ -38,10 +38,18 @@ class ConnectTests(SubstreamTestCase):
 
         self.assertRaises(ZeroDivisionError, self.open, Broken, window=10)
         self.line.said.clear()
+        self.line.grow(100)
         self.come(b"x")
         self.line.peer_left()
-        self.line.grow(100)
         self.assertEqual((self.said(), self.line.connected, self.carrier.waiting), ([], 0, {}))
+
+    def test_connected(self) -> None:
+        """It is connected until the protocol hears of its end."""
+        protocol = self.open()
+        states = [self.line.connected]
+        protocol.connectionLost = lambda reason: states.append(self.line.connected)
+        self.line.peer_left()
+        self.assertEqual(states, [1, 0])
 
     def test_replaced(self) -> None:
         """Another protocol may take over."""
@@ -201,6 +209,20 @@ class PeerEndTests(SubstreamTestCase):
             self.turn()
             self.assertEqual(protocol.events, expected)
 
+    def test_once(self) -> None:
+        """The end is told once, however often the protocol pauses and goes on."""
+        protocol = self.open(HalfService)
+        self.line.pauseProducing()
+        self.come(b"last")
+        self.line.peer_finished()
+        for _ in range(3):
+            self.line.resumeProducing()
+            self.line.pauseProducing()
+            self.line.resumeProducing()
+            self.turn()
+            self.line.pauseProducing()
+        self.assertEqual(protocol.events, [b"last", "read lost"])
+
     def test_left(self) -> None:
         """A peer that closes without an end is lost; with one it is done."""
         protocol = self.open()
@@ -255,8 +277,21 @@ class AbortTests(SubstreamTestCase):
         self.turn()
         self.line.abortConnection()
         self.turn()
-        self.assertEqual((self.line._incoming, protocol.events), (b"", [ConnectionAborted]))
-        self.assertNotIn(b"x", self.line.said)
+        self.assertEqual((self.line._unsent.size, protocol.events, self.said()), (0, [ConnectionAborted], []))
+
+    def test_failed(self) -> None:
+        """What broke on our side ends at once; nothing of it is kept."""
+        protocol = self.open(window=0)
+        source = self.source()
+        self.line.write(b"x")
+        self.line.pauseProducing()
+        self.come(b"y")
+        self.line.failed()
+        self.line.failed()
+        self.assertEqual(
+            (self.said(), protocol.events, source.events), (["ABORT"], [ConnectionAborted], ["pause", "stop"])
+        )
+        self.assertEqual((self.carrier.waiting, self.line._incoming, self.line.protocol), ({}, b"", None))
 
     def test_stop_producing(self) -> None:
         """A consumer that wants no more closes the stream."""

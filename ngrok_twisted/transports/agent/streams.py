@@ -32,6 +32,7 @@ class Stream:
     :ivar sent_fin: we send no more.
     :ivar gone: it is over, both ways; nothing is sent or received any more.
     :ivar batch: buffers of the current read, see `FrameReader`.
+    :ivar window_grew: the current read brought credit, of which `window_opened` is still to be told.
     """
 
     def __init__(self, mux: Mux) -> None:
@@ -41,6 +42,7 @@ class Stream:
         self.receive_window = WINDOW
         self.fin_came = self.got_fin = self.sent_fin = self.gone = False
         self.batch: list[memoryview] = []
+        self.window_grew = False
         self._flags = 0  # SYN until the first frame of a stream of ours is out
         self._owed = 0
         self._unsent = Backlog()

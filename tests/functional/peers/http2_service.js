@@ -57,7 +57,7 @@ const paths = {
   "/reset-later": (stream) => {
     stream.respond({ ":status": 200 });
     stream.write("some");
-    setTimeout(() => stream.close(http2.constants.NGHTTP2_CANCEL), 200);
+    setTimeout(() => stream.destroy(new Error("broken")), 200);
   },
   "/goaway": (stream) => {
     stream.respond({ ":status": 200 });

@@ -343,7 +343,7 @@ class OutgoingTests(ChannelTestCase):
         protocol = self.open(window=0)
         protocol.transport.write(b"bye")
         protocol.transport.loseConnection()
-        for _ in range(9):
+        for _ in range(10):
             self.client.send(b"\x02\0\0\0\0")
             self.client.clock.advance(7.5)
         self.client.clock.advance(0)

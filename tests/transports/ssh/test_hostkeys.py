@@ -71,6 +71,18 @@ class HostKeysTests(SynchronousTestCase):
         self.assertEqual([problem.path for problem in error.problems], [path.path for path in paths])
         self.assertIn("0644", str(error))
 
+    def test_damaged(self) -> None:
+        """A key of our own that is damaged, or has got a passphrase, is refused like any other."""
+        load_or_make(self.directory)
+        path = self.directory.child("ssh_host_rsa_key")
+        whole = path.getContent()
+        locked = Key.fromString(whole).toString("OPENSSH", subtype="v1", passphrase=b"secret")
+        for content, why in ((whole[:300] + whole[400:], "damaged"), (b"", "damaged"), (locked, "passphrase")):
+            path.setContent(content)
+            path.chmod(0o600)
+            error = self.assertRaises(InvalidConfig, load_or_make, self.directory)
+            self.assertIn(why, str(error))
+
     def test_named(self) -> None:
         """Keys that the operator names are used, and none is made beside them."""
         load_or_make(self.directory)
