@@ -273,6 +273,7 @@ class Server(MultiService):
         if waiting:
             self._shut()
             return
+        self._log.info("everything but the sockets was shut in {s:.3f} s", s=self._reactor.seconds() - began)
         successor.take_over(Handover(sockets=sockets, since=began, online=online))
 
     def _not_replaced(self, failure: Any) -> None:

@@ -14,7 +14,6 @@ from h2.exceptions import ProtocolError
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
-from ngrok_twisted.edge.http2_engine import CONNECTION_WINDOW
 from ngrok_twisted.edge.http2_head import parse_request, parse_trailers
 from ngrok_twisted.edge.http2_life import LINGER, OPEN, ConnectionLife
 from ngrok_twisted.edge.http2_patience import BYTES_FOR_ONE, FRAME, RESET, cost_of
@@ -35,7 +34,7 @@ class HTTP2Connection(ConnectionLife):
     def __init__(self, site: Site) -> None:
         super().__init__(site)
         self._reader = VisitorFrames(site.limits.head_bytes)
-        self._unread = 0  # bytes that the visitor may send again, not told yet
+        self._in_block = False  # a header block has begun and not ended
 
     def dataReceived(self, data: bytes) -> None:
         """IProtocol."""
@@ -62,15 +61,25 @@ class HTTP2Connection(ConnectionLife):
 
     def _frame(self, kind: int, flags: int, stream_id: int, payload: Any) -> None:
         cost = cost_of(kind, flags, len(payload))
-        if kind == h2.DATA and stream_id not in self.streams:
+        stream = self.streams.get(stream_id)
+        if kind == h2.DATA and stream is None:
             cost = FRAME
-        elif kind == h2.RST_STREAM and stream_id in self.streams:
+        elif kind == h2.RST_STREAM and stream is not None:
             cost = RESET
         if cost and not self._patience.spend(cost):
             raise ConnectionBroken(h2.ENHANCE_YOUR_CALM, "too many frames that do nothing")
-        if kind == h2.GOAWAY:
+        if self._in_block:
+            pass  # nothing else may come now: h2 says so
+        elif kind == h2.DATA and stream is not None and not stream.ended:
+            self._data_came(stream, flags, payload)
+            return
+        elif kind == h2.WINDOW_UPDATE and (stream is not None or not stream_id):
+            self._window_came(stream, payload)
+            return
+        elif kind == h2.GOAWAY:
             self._goaway_came(stream_id, payload)
             return
+        self._in_block = kind in (h2.HEADERS, h2.CONTINUATION) and not flags & h2.END_HEADERS
         head = h2.frame_head(kind, flags, stream_id, len(payload))
         for event in self.engine.receive_data(b"".join((head, payload))):
             react = _REACTIONS.get(event.__class__)
@@ -124,16 +133,33 @@ class HTTP2Connection(ConnectionLife):
         else:
             self._watch.touch()
 
-    def _data_came(self, event: Any) -> None:
-        size = event.flow_controlled_length or 0
-        self._patience.earn(len(event.data) / BYTES_FOR_ONE)
-        self._unread += size
-        if 2 * self._unread >= CONNECTION_WINDOW:
-            self.engine.increment_flow_control_window(self._unread)
-            self._unread = 0
-        stream = self.streams.get(event.stream_id)
-        if stream is not None:
-            stream.data_came(event.data, size)
+    def _data_came(self, stream: HTTP2Stream, flags: int, payload: Any) -> None:
+        size = len(payload)
+        more = self.windows.came(size)
+        if more:
+            self.output.soon(h2.window_update(0, more))
+        data = h2.without_padding(flags, payload)
+        self._patience.earn(len(data) / BYTES_FOR_ONE)
+        stream.data_came(data, size)
+        if flags & h2.END_STREAM and stream.id in self.streams:
+            self.engine.end_came(stream.state)
+            stream.end_came([])
+
+    def _late_data_came(self, event: Any) -> None:
+        """For a stream that nobody knows any more: h2 gives the connection's window back."""
+        self.engine.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id)
+
+    def _window_came(self, stream: HTTP2Stream | None, payload: Any) -> None:
+        size = h2.read_number(h2.WINDOW_UPDATE, payload)
+        if self.engine.window_came(None if stream is None else stream.state, size):
+            if stream is not None:
+                stream.window_opened()
+            return
+        code = h2.FLOW_CONTROL_ERROR if size else h2.PROTOCOL_ERROR
+        if stream is None:
+            raise ConnectionBroken(code, "a window that cannot be")
+        stream.reset(code)
+        self.provoked()
 
     def _trailers_came(self, event: Any) -> None:
         stream = self.streams.get(event.stream_id)
@@ -162,11 +188,6 @@ class HTTP2Connection(ConnectionLife):
         if stream is not None:
             stream.lost(Failure(ConnectionDone()))
 
-    def _window_came(self, event: Any) -> None:
-        stream = self.streams.get(event.stream_id)
-        if stream is not None:
-            stream.window_opened()
-
     def _settings_came(self, event: Any) -> None:
         for stream in self.streams.values():
             stream.window_opened()
@@ -177,11 +198,10 @@ class HTTP2Connection(ConnectionLife):
 
 _REACTIONS: dict[type, Callable[[HTTP2Connection, Any], None]] = {
     events.RequestReceived: HTTP2Connection._request_came,
-    events.DataReceived: HTTP2Connection._data_came,
+    events.DataReceived: HTTP2Connection._late_data_came,
     events.TrailersReceived: HTTP2Connection._trailers_came,
     events.StreamEnded: HTTP2Connection._end_came,
     events.StreamReset: HTTP2Connection._reset_came,
-    events.WindowUpdated: HTTP2Connection._window_came,
     events.RemoteSettingsChanged: HTTP2Connection._settings_came,
     events.SettingsAcknowledged: HTTP2Connection._settings_read,
     events.PingAckReceived: HTTP2Connection._ping_answered,

@@ -218,7 +218,7 @@ class ConnectionLife:
         """Say GOAWAY, and close so that it can be read."""
         if self._state != OPEN:
             return
-        self.engine.clear_outbound_data_buffer()
+        self.output.drop()
         self.output.write((self.engine.goaway(self.engine.highest_inbound_stream_id, code, why),))
         self._state = LINGER
         self._stop_watches()

@@ -18,6 +18,9 @@ from ngrok_twisted.upstream.syntax import KILOBYTE
 # Bodies that are sent from the line in one go; then other connections are looked after.
 TURN_BYTES = 1 * MEGABYTE
 
+# What streams in line send is gathered up to this, for one call of the transport and few of the system.
+BATCH_BYTES = 128 * KILOBYTE
+
 # Below this, copying buffers together is cheaper than handing the transport several.
 JOINED_BYTES = 16 * KILOBYTE
 
@@ -28,7 +31,19 @@ class Output:
     :ivar full: the transport takes no more for now.
     """
 
-    __slots__ = ("engine", "full", "_transport", "_batch", "_line", "_running", "_clock", "_call", "_patience")
+    __slots__ = (
+        "engine",
+        "full",
+        "_transport",
+        "_batch",
+        "_line",
+        "_running",
+        "_clock",
+        "_call",
+        "_patience",
+        "_parts",
+        "_size",
+    )
 
     def __init__(self, engine: Engine, transport: Any, clock: Any, patience: Patience) -> None:
         """
@@ -44,27 +59,63 @@ class Output:
         self._clock = clock
         self._call: Any = None
         self._patience = patience
+        self._parts: list[Any] = []  # to be sent with the next call of the transport
+        self._size = 0  # bytes of bodies in them
 
     def write(self, parts: Iterable[Any], size: int = 0) -> None:
         """
-        :param parts: bytes-like objects, valid during the call: whole h2.
-        :param size: about how many bytes of body they hold.
+        Write at once, behind all that was to be said before.
+
+        :param parts: bytes-like objects, valid during the call: whole frames.
+        :param size: how many bytes of body they hold.
         """
-        waiting = self.engine.data_to_send()
-        if waiting:
-            parts = [waiting, *parts]
+        self._gather(parts, size)
+        self._send()
+
+    def collect(self, parts: Iterable[Any], size: int) -> None:
+        """
+        Write in a stream's turn, together with what others write in theirs.
+
+        :param parts: as for `write`, but nobody will change them.
+        """
+        self._gather(parts, size)
+        if self._size >= BATCH_BYTES:
+            self._send()
+
+    def soon(self, frame: bytes) -> None:
+        """Have a frame go out with what follows, or with the next `flush`."""
+        self._parts.append(frame)
+
+    def flush(self) -> None:
+        """Write what waits, and what h2 has to say."""
+        self._gather((), 0)
+        self._send()
+
+    def drop(self) -> None:
+        """Nobody wants to hear any more what was to be said."""
+        self._parts.clear()
+        self._size = 0
+        self.engine.clear_outbound_data_buffer()
+
+    def _gather(self, parts: Iterable[Any], size: int) -> None:
+        """What h2 has to say goes first: it stands for what came before."""
+        said = self.engine.data_to_send()
+        if said:
+            self._parts.append(said)
+        self._parts.extend(parts)
+        self._size += size
+
+    def _send(self) -> None:
+        parts, size = self._parts, self._size
+        if not parts:
+            return
+        self._parts, self._size = [], 0
         if size:
             self._patience.earn(size / BYTES_FOR_ONE)
         if self._batch and size > JOINED_BYTES:
             self._transport.writeBatch(parts)
         else:
-            self._transport.write(b"".join(parts))
-
-    def flush(self) -> None:
-        """Write what h2 has to say."""
-        waiting = self.engine.data_to_send()
-        if waiting:
-            self._transport.write(waiting)
+            self._transport.write(b"".join(parts) if len(parts) > 1 else bytes(parts[0]))
 
     def line_up(self, stream: Any) -> None:
         """
@@ -91,6 +142,7 @@ class Output:
                 left -= stream.take_turn()
         finally:
             self._running = False
+            self._send()
         if left <= 0 and line and not self.full and self._call is None:
             self._call = self._clock.callLater(0, self._go_on)
 

@@ -12,9 +12,11 @@ from typing import Any
 
 from twisted.python.failure import Failure
 
-from ngrok_twisted.edge.http2_engine import MEGABYTE, STREAM_WINDOW
+from ngrok_twisted.edge.http2_engine import CONNECTION_WINDOW, MEGABYTE, STREAM_WINDOW
 from ngrok_twisted.edge.http2_sending import StreamWriter
 from ngrok_twisted.errors import BadRequest, EdgeError
+from ngrok_twisted.upstream import http2_frames as h2
+from ngrok_twisted.upstream.http2_frames import ConnectionBroken
 from ngrok_twisted.upstream.syntax import Fields
 
 # How wide the window of one stream may get: 10 MB/s over 100 ms.
@@ -26,15 +28,33 @@ SPARE_WINDOW = 4 * MEGABYTE
 
 class Windows:
     """
-    What a connection gives away beyond the usual.
+    What a visitor may send on all streams of a connection.
 
-    :ivar spare: bytes.
+    :ivar spare: bytes that their windows may be wider together than they are at first.
     """
 
-    __slots__ = ("spare",)
+    __slots__ = ("spare", "_room", "_unsaid")
 
     def __init__(self) -> None:
         self.spare = SPARE_WINDOW
+        self._room = CONNECTION_WINDOW
+        self._unsaid = 0  # bytes that may be sent again
+
+    def came(self, size: int) -> int:
+        """
+        :param size: bytes of a frame.
+        :return: by how much to open the connection's window now.
+        :raises ConnectionBroken: there was no room for them.
+        """
+        self._room -= size
+        if self._room < 0:
+            raise ConnectionBroken(h2.FLOW_CONTROL_ERROR, "more than the connection's window")
+        self._unsaid += size
+        if 2 * self._unsaid < CONNECTION_WINDOW:
+            return 0
+        more, self._unsaid = self._unsaid, 0
+        self._room += more
+        return more
 
 
 class StreamBody(StreamWriter):
@@ -53,6 +73,7 @@ class StreamBody(StreamWriter):
         "_whole",
         "_end_trailers",
         "_window",
+        "_room",
         "_taken",
         "_windows",
     )
@@ -66,18 +87,22 @@ class StreamBody(StreamWriter):
         self._delivering = False
         self._whole = False  # somebody has got all of the body, or heard that it will not come
         self._end_trailers: Fields = []
-        self._window = STREAM_WINDOW
+        self._window = self._room = STREAM_WINDOW
         self._taken = 0  # not given back to the window yet
         self._windows = windows
 
     # -- from the connection
 
-    def data_came(self, data: bytes, size: int) -> None:
+    def data_came(self, data: Any, size: int) -> None:
         """
-        :param data: bytes of the body.
+        :param data: bytes of the body, valid during the call.
         :param size: what they take of the window, padding included.
+        :raises ConnectionBroken: there was no room for them.
         """
         self.touched()
+        self._room -= size
+        if self._room < 0:
+            raise ConnectionBroken(h2.FLOW_CONTROL_ERROR, "more than the stream's window")
         if self._left is not None:
             self._left -= len(data)
             if self._left < 0:
@@ -86,7 +111,7 @@ class StreamBody(StreamWriter):
         if self.request is None:
             return  # answered, and of no interest any more
         if self.request.receiver is None or self._paused or self._delivering:
-            self._pieces.append((data, size))
+            self._pieces.append((bytes(data), size))
         else:
             self._deliver(data, size)
 
@@ -151,10 +176,10 @@ class StreamBody(StreamWriter):
                 self._whole = True
                 receiver.bodyFinished(self._end_trailers)
 
-    def _deliver(self, data: bytes, size: int) -> None:
+    def _deliver(self, data: Any, size: int) -> None:
         self._delivering = True
         try:
-            if data:
+            if len(data):
                 self.request.flow.bytes_in += len(data)
                 self.request.receiver.bodyReceived(data)
         finally:
@@ -171,7 +196,8 @@ class StreamBody(StreamWriter):
             more = min(self._window, MAX_WINDOW - self._window, self._windows.spare)
             self._windows.spare -= more
             self._window += more
-        self._output.engine.increment_flow_control_window(self._taken + more, self.id)
+        self._room += self._taken + more
+        self._output.soon(h2.window_update(self.id, self._taken + more))
         self._taken = 0
 
     def give_back(self) -> None:

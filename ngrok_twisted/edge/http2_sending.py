@@ -23,6 +23,7 @@ class StreamWriter:
 
     :ivar id: the stream's number.
     :ivar request: the `EdgeRequest` on it; ``None`` once it is answered.
+    :ivar state: h2's stream.
     :ivar in_line: it stands in the line of its `Output`.
     :ivar sent_all: the visitor has the end of the response, or the stream was reset.
     """
@@ -32,7 +33,7 @@ class StreamWriter:
         "request",
         "in_line",
         "sent_all",
-        "_state",
+        "state",
         "_output",
         "_queue",
         "_queued",
@@ -44,14 +45,13 @@ class StreamWriter:
 
     def __init__(self, stream_id: int, state: Any, output: Any) -> None:
         """
-        :param state: h2's stream.
         :param output: the connection's `Output`.
         """
         self.id = stream_id
         self.request: Any = None
         self.in_line = False
         self.sent_all = False
-        self._state = state
+        self.state = state
         self._output = output
         self._queue: deque[Any] = deque()
         self._queued = 0
@@ -95,10 +95,10 @@ class StreamWriter:
     def _write_head(self, block: bytes, buffers: Sequence[Any], size: int, last: bool, trailers: Any) -> None:
         engine, output = self._output.engine, self._output
         end = last and not size and not trailers and not self._owed
-        parts: list[Any] = engine.header_frames(self._state, block, end)
+        parts: list[Any] = engine.header_frames(self.state, block, end)
         whole = last and not trailers and size and self._owed == size
-        if whole and not output.full and size <= engine.window(self._state):
-            parts += engine.data_frames(self._state, buffers, size, True)
+        if whole and not output.full and size <= engine.window(self.state):
+            parts += engine.data_frames(self.state, buffers, size, True)
             end = True
         elif size:
             output.write(parts)
@@ -125,11 +125,11 @@ class StreamWriter:
                 self.break_off(self.request)
                 return
         output = self._output
-        if self._queued or output.full or size > output.engine.window(self._state):
+        if self._queued or output.full or size > output.engine.window(self.state):
             self._enqueue(buffers, size)
             return
         self.touched()
-        output.write(output.engine.data_frames(self._state, buffers, size), size)
+        output.write(output.engine.data_frames(self.state, buffers, size), size)
 
     def end(self, request: Any, trailers: Any) -> None:
         """IRequestChannel."""
@@ -146,14 +146,14 @@ class StreamWriter:
     def inform(self, request: Any, status: int, reason: bytes, fields: list[tuple[bytes, bytes]]) -> None:
         """IRequestChannel."""
         if not self.sent_all:
-            self._output.write(self._output.engine.header_frames(self._state, response_block(status, fields)))
+            self._output.write(self._output.engine.header_frames(self.state, response_block(status, fields)))
 
     def _write_end(self) -> None:
         engine = self._output.engine
         if self._trailers:
-            self._output.write(engine.header_frames(self._state, self._trailers, True))
+            self._output.write(engine.header_frames(self.state, self._trailers, True))
         else:
-            self._output.write(engine.data_frames(self._state, (), 0, True))
+            self._output.write(engine.data_frames(self.state, (), 0, True))
         self._ended()
 
     def _ended(self) -> None:
@@ -175,7 +175,7 @@ class StreamWriter:
 
     def window_opened(self) -> None:
         """There may be room for what waits."""
-        if self._queued and self._state.outbound_flow_control_window > 0:
+        if self._queued and self.state.outbound_flow_control_window > 0:
             self._output.line_up(self)
 
     def take_turn(self) -> int:
@@ -185,14 +185,14 @@ class StreamWriter:
         :return: how many bytes of body were sent.
         """
         engine = self._output.engine
-        size = min(DATA_BYTES, engine.window(self._state), self._queued)
+        size = min(DATA_BYTES, engine.window(self.state), self._queued)
         if size <= 0 or self.sent_all:
             return 0
         pieces = self._take(size)
         self._queued -= size
         last = self._over and not self._queued and not self._trailers
         self.touched()
-        self._output.write(engine.data_frames(self._state, pieces, size, last), size)
+        self._output.collect(engine.data_frames(self.state, pieces, size, last), size)
         if last:
             self._ended()
         elif self._over and not self._queued:

@@ -214,7 +214,7 @@ class HTTP2Stream(StreamBody, ConnectionFacts):
         """StreamWriter."""
         if self.connection.streams.get(self.id) is self:
             engine = self.connection.engine
-            if self._state.closed:
+            if self.state.closed:
                 self._output.write((h2.reset(self.id, code),))  # its last frame was wrong
             else:
                 engine.reset_stream(self.id, code)

@@ -169,7 +169,7 @@ class StreamTransport:
     def bodyReceived(self, data: Any) -> None:
         """IRequestBody."""
         if not self.disconnecting:
-            self._protocol.dataReceived(data)
+            self._protocol.dataReceived(bytes(data))
 
     def bodyFinished(self, trailers: Any) -> None:
         """IRequestBody."""

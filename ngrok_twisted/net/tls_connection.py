@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from ngrok_twisted.interfaces import IBatchReceiver, IFillable
 from ngrok_twisted.net.quickack import acknowledger
-from ngrok_twisted.net.tls_output import RECORD, BrokenTLS, TLSOutput, explain
+from ngrok_twisted.net.tls_output import LARGE_STEP, RECORD, BrokenTLS, TLSOutput, cut, explain
 
 SECONDS = 1.0
 
@@ -116,6 +116,10 @@ class TLSConnection(TLSOutput):
         """From now on what the peer sends is acknowledged without delay: see `ngrok_twisted.net.quickack`."""
         self._acknowledge = acknowledger(self.transport)
 
+    def carry_much(self) -> None:
+        """From now on OpenSSL is given more bytes at once: for connections that are busy for long, and not many."""
+        self.step = LARGE_STEP
+
     # -- what the outer transport calls: IProtocol, IFillable, IHalfCloseableProtocol
 
     def makeConnection(self, transport: Any) -> None:
@@ -201,10 +205,8 @@ class TLSConnection(TLSOutput):
         self._busy = True
         try:
             pieces = self._take_held()
-            if len(data) > RECORD:
-                data = memoryview(data)
-            for start in range(0, len(data), RECORD):
-                self._in.write(data[start : start + RECORD])
+            for part in (data,) if len(data) <= self.step else cut(data, self.step):
+                self._in.write(part)
                 if self.connected or self._shake():
                     self._decrypt(pieces)
             while self.connected and not self._ended:

@@ -18,6 +18,9 @@ from ngrok_twisted.interfaces import IBatchTransport
 # the largest buffer it ever had: an idle connection that was busy once would hold all of it.
 RECORD = 16 * 1024
 
+# Steps for connections that carry those of many visitors: fewer calls for each byte, and few enough to afford the memory.
+LARGE_STEP = 4 * RECORD
+
 # How much ciphertext is collected for one outer write.
 WRITE_SIZE = 256 * 1024
 
@@ -37,11 +40,13 @@ class TLSOutput:
     :ivar transport: the outer transport.
     :ivar connected: true from the end of the handshake to the end of the connection.
     :ivar disconnecting: true once the inner protocol has asked for the end.
+    :ivar step: bytes that go into a BIO at once, `RECORD` or `LARGE_STEP`.
     """
 
     connected = False
     disconnecting = False
     transport: Any = None
+    step = RECORD
 
     _producer: Any = None
     _busy = False  # input is being worked on: what is written meanwhile is collected
@@ -71,22 +76,32 @@ class TLSOutput:
         self.writeBatch(list(iovec))
 
     def writeBatch(self, buffers: Sequence[Any]) -> None:
-        """IBatchTransport. Small neighbours share a record."""
+        """IBatchTransport. Records are full as far as that takes no copies but of what is small."""
         if not self.connected or self._write_closed or self._ended:
             return
         small: list[Any] = []
         size = 0
         for buffer in buffers:
-            size += len(buffer)
-            if size > RECORD:
-                self._encrypt(b"".join(small))
-                small, size = [], len(buffer)
-            if size > RECORD // 2 and not small:
-                self._encrypt(buffer)
-                size = 0
-            else:
+            length = len(buffer)
+            if small and size + length > RECORD:  # the beginning of this one fills the record up
+                view = memoryview(buffer)
+                first = RECORD - size
+                self._encrypt(b"".join([*small, view[:first]]))
+                small, size = [], 0
+                buffer, length = view[first:], length - first
+            if small or length <= RECORD // 2:
                 small.append(buffer)
-        self._encrypt(b"".join(small))
+                size += length
+                continue
+            rest = length % RECORD
+            if 0 < rest <= RECORD // 2:
+                view = memoryview(buffer)
+                self._encrypt(view[:-rest])
+                small, size = [view[-rest:]], rest
+            else:
+                self._encrypt(buffer)
+        if small:
+            self._encrypt(small[0] if len(small) == 1 else b"".join(small))
         if not self._busy:
             self._flush()
 
@@ -146,16 +161,15 @@ class TLSOutput:
 
     def _encrypt(self, data: Any) -> None:
         """Encrypt, collecting the ciphertext."""
-        size = len(data)
+        size, step = len(data), self.step
         try:
-            if size > RECORD:
-                view = memoryview(data)
-                for start in range(0, size, RECORD):
-                    self._ssl.write(view[start : start + RECORD])
+            if size > step:
+                for part in cut(data, step):
+                    self._ssl.write(part)
                     self._collect()
             elif size:
                 self._ssl.write(data)
-                if self._out.pending >= RECORD:
+                if self._out.pending >= step:
                     self._collect()
         except ssl.SSLError as error:
             self._end(Failure(BrokenTLS(explain(error))))
@@ -163,7 +177,7 @@ class TLSOutput:
     def _collect(self) -> None:
         """Empty the BIO before it grows."""
         self._parts.append(self._out.read())
-        if len(self._parts) >= WRITE_SIZE // RECORD:
+        if len(self._parts) >= WRITE_SIZE // self.step:
             self._flush()
 
     def _flush(self) -> None:
@@ -216,6 +230,12 @@ class TLSOutput:
             self.transport.abortConnection()
         else:
             self.transport.loseConnection()
+
+
+def cut(data: Any, size: int) -> list[memoryview]:
+    """:return: views of ``data``, each of ``size`` bytes, or what is left at its end."""
+    view = memoryview(data)
+    return [view[start : start + size] for start in range(0, len(view), size)]
 
 
 def explain(error: BaseException) -> str:

@@ -52,8 +52,8 @@ _LONGEST_REMEMBERED, _MOST_REMEMBERED = 64, 1024
 
 _KINDS = _Kinds(_REQUEST_FIELDS)
 
-# As numbers, which are found in ``bytes`` in a third of the time that ``bytes`` take.
-_NUL, _LF, _CR, _SPACE = b"\0\n\r "
+# As numbers: ``in`` finds them in ``bytes`` ten times as fast as it finds ``bytes``.
+_NUL, _SPACE = b"\0 "
 
 # Those that visitors use; others are looked at each time.
 _METHODS = frozenset(b"GET HEAD POST PUT PATCH DELETE OPTIONS".split())
@@ -97,7 +97,7 @@ class Passed:
             elif kind == _TE and not self.trailers and b"trailers" in tokens(value):
                 kept.append((b"TE", b"trailers"))
                 self.trailers = True
-        self.fields = kept
+        self.fields: Sequence[tuple[bytes, bytes]] = kept
         self.forwarded_for = forwarded_for
         self.forwarded_proto = forwarded_proto
         self.forwarded_host = forwarded_host
@@ -115,8 +115,8 @@ class _Lines(Passed):
 
     def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
         super().__init__(fields)
-        kept, self.fields = self.fields, []
-        self.block = b"".join([name + b": " + value + b"\r\n" for name, value in kept])
+        kept, self.fields = self.fields, ()
+        self.block = b"\r\n".join((*map(b": ".join, kept), b""))
         self.ends = len(kept)
 
 
@@ -226,7 +226,7 @@ def joined(lines: list[bytes], more: int = 0) -> bytes:
     """
     head = b"\r\n".join(lines) + b"\r\n\r\n"
     ends = len(lines) + 1 + more
-    if head.count(_LF) != ends or head.count(_CR) != ends or _NUL in head:
+    if head.count(b"\n") != ends or head.count(b"\r") != ends or _NUL in head:
         raise MalformedMessage("line end in a field")
     return head
 

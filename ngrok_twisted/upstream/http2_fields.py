@@ -48,7 +48,7 @@ class _Block(Passed):
 
     def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
         super().__init__(fields)
-        kept, self.fields = self.fields, []
+        kept, self.fields = self.fields, ()
         self.block = _encoded(kept)
 
 
@@ -62,7 +62,7 @@ def _pass_on(question: tuple[frozenset[bytes], tuple[tuple[bytes, bytes], ...]])
 _PASSED = Memo(_pass_on)
 
 
-def _encoded(fields: Fields) -> bytes:
+def _encoded(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
     """
     :raises MalformedMessage: one of them cannot be.
     """

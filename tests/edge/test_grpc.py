@@ -9,11 +9,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.server import NOT_DONE_YET
 
 from ngrok_twisted import errors
 from ngrok_twisted.collect import BodyTooLarge
 from ngrok_twisted.edge.grpc import dialect_of, status_of
-from ngrok_twisted.wrapper import Filtered
+from ngrok_twisted.upstream import http2_frames as h2
+from ngrok_twisted.wrapper import Filtered, ResponseHead
 from tests.edge.http2_visitor import POST, Visitor
 from tests.edge.wire import Render
 from tests.edge.wire import Visitor as OldVisitor
@@ -147,3 +149,60 @@ class AnswerTests(SynchronousTestCase):
         self.assertEqual((answer.heads[0][b"x-module"], b"content-encoding" in answer.heads[0]), (b"1", False))
         (flow,) = self.visitor.flows
         self.assertEqual((flow.status, flow.error.status), (200, 502))
+
+
+class MiddleTests(SynchronousTestCase):
+    """A response has begun, and cannot go on."""
+
+    def break_with(
+        self, error: errors.EdgeError, content_type: bytes = b"application/grpc", length: int | None = None
+    ) -> Any:
+        def render(request: Any) -> int:
+            head = ResponseHead(200, b"OK", [(b"Content-Type", content_type)], length)
+            request.respond(head, [b"message"])
+            request.fail(error)
+            return NOT_DONE_YET
+
+        self.visitor = Visitor(Render(render))
+        return self.visitor.ask([*POST, (b"content-type", content_type), (b"te", b"trailers")], b"body")
+
+    def test_status(self) -> None:
+        """The call ends with what it got, and with a status behind it that says why there is no more."""
+        answer = self.break_with(errors.TunnelLost())
+        (head, trailers) = answer.heads
+        self.assertEqual((head[b":status"], answer.body, answer.ended, answer.reset), (b"200", b"message", True, None))
+        self.assertEqual(trailers[b"grpc-status"], b"14")
+        self.assertIn("(ERR_NGROK_3209)", unquote(trailers[b"grpc-message"].decode()))
+        (flow,) = self.visitor.flows
+        self.assertEqual((flow.status, flow.error.code), (200, 3209))
+
+    def test_service_said(self) -> None:
+        """Where the service has broken the stream off itself, its own code is passed on."""
+        error = errors.UpstreamInvalid()
+        error.reset_code = h2.CANCEL
+        answer = self.break_with(error)
+        self.assertEqual((answer.ended, answer.reset, len(answer.heads)), (False, h2.CANCEL, 1))
+
+    def test_others(self) -> None:
+        """Nobody else could know that it is not the whole: they are broken off."""
+        for content_type, length in (
+            (b"application/json", None),
+            (b"application/grpc-web", None),
+            (b"application/grpc", 1000),
+        ):
+            answer = self.break_with(errors.TunnelLost(), content_type, length)
+            self.assertEqual((answer.ended, answer.reset), (False, h2.INTERNAL_ERROR), content_type)
+
+    def test_old_version(self) -> None:
+        """A visitor of HTTP/1.1 is not told in trailers, which it may not look at."""
+
+        def render(request: Any) -> int:
+            request.respond(ResponseHead(200, b"OK", [], None), [b"message"])
+            request.fail(errors.TunnelLost())
+            return NOT_DONE_YET
+
+        visitor = OldVisitor(Render(render))
+        visitor.send(
+            b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Type: application/grpc\r\nContent-Length: 0\r\n\r\n"
+        )
+        self.assertTrue(visitor.take().endswith(b"7\r\nmessage\r\n"))

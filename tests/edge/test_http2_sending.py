@@ -210,6 +210,23 @@ class TurnTests(SynchronousTestCase):
         rest = sum(len(payload) for kind, _, _, payload in visitor.frames() if kind == h2.DATA)
         self.assertEqual(first + rest, 49 * 60 * KILOBYTE)
 
+    def test_reset_in_its_turn(self) -> None:
+        """A stream that is broken off in its own turn is reset behind what it has sent."""
+        visitor = Bare(Render(waiting), hello=h2.PREFACE + WIDE)
+        visitor.connection.output.full = True
+        visitor.send(visitor.headers(1, GET))
+        request = visitor.request
+        request.respond(head(), [bytes(QUEUE_BYTES + 10)])
+
+        class Breaking(Source):
+            def resumeProducing(self) -> None:
+                request.abort()
+
+        Breaking(request)
+        visitor.connection.resumeProducing()
+        kinds = [kind for kind, _, stream, _ in visitor.frames() if stream == 1]
+        self.assertEqual((kinds[0], set(kinds[1:-1]), kinds[-1]), (h2.HEADERS, {h2.DATA}, h2.RST_STREAM))
+
     def test_gone_in_line(self) -> None:
         """A stream that ends while it stands in line is passed over."""
         visitor = Bare(Render(waiting), hello=h2.PREFACE + WIDE)

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import time
 from typing import Any, Callable
 
+from ngrok_twisted.transports.agent.frames import WINDOW
 from ngrok_twisted.transports.agent.typed import StreamType
 from tests.functional.clients import ANSWER, open_tcp, tls_context
 from tests.functional.edge import AUTHTOKEN, DOMAIN, Edge
@@ -24,6 +26,7 @@ class RudeAgent(AgentEnd):
     """
     It says hello to TLS as real ones do, and then nothing by itself.
 
+    :ivar generous: it lets the server send on.
     :ivar over: the server has ended the connection.
     :ivar id: what the server calls its session, once it has logged in; ``cookie`` is what proves it.
     """
@@ -33,6 +36,7 @@ class RudeAgent(AgentEnd):
         :param front: dial the https listener, by the name of the service, instead of the listener for agents.
         """
         super().__init__()
+        self.generous = True
         self.over = False
         self.id = self.cookie = ""
         plain = open_tcp(edge.https if front else edge.agent)
@@ -62,6 +66,17 @@ class RudeAgent(AgentEnd):
             self.over = not data
             self.read(data)
 
+    def read(self, data: bytes) -> None:
+        """AgentEnd. What came is given back at once, as long as it is generous."""
+        before = {id: len(seen.data) for id, seen in self.seen.items()}
+        super().read(data)
+        if not self.generous:
+            return
+        for id, seen in tuple(self.seen.items()):
+            size = len(seen.data) - before.get(id, 0)
+            if size > 0 and not seen.fin and seen.reset is None:
+                self.grow(id, size)
+
     # -- waiting -------------------------------------------------------------------------------------------------------
 
     def until(self, look: Callable[[], Any], what: str, seconds: float = ANSWER) -> Any:
@@ -82,9 +97,32 @@ class RudeAgent(AgentEnd):
             self.turn(0.05)
         return self.over
 
+    def request(self, kind: StreamType, message: Any) -> int:
+        """
+        AgentEnd, however long it is: what the window does not hold waits.
+
+        :param message: an object, or bytes that need not be one.
+        """
+        text = message if isinstance(message, bytes) else json.dumps(message).encode()
+        id = self.open(kind)
+        window = WINDOW - 4  # the type has taken its share
+        while text and not self.is_done(id):
+            grown = self.seen[id].grown if id in self.seen else 0
+            piece = text[: window + grown]
+            self.frame(id, piece)
+            text, window = text[len(piece) :], window - len(piece)
+            self.turn(0.001 if text else 0)
+        return id
+
+    def is_done(self, id: int) -> bool:
+        """Whether the server has ended a stream."""
+        seen = self.seen.get(id)
+        return self.over or seen is not None and (seen.fin or seen.reset is not None)
+
     def answer(self, id: int) -> Any:
         """Wait for the reply on a stream."""
-        return self.until(lambda: self.reply(id), f"reply on stream {id}")
+        self.until(lambda: self.is_done(id), f"reply on stream {id}")
+        return self.reply(id)
 
     def ask(self, kind: StreamType, message: Any) -> Any:
         """AgentEnd, waiting for the reply."""

@@ -19,6 +19,7 @@ from tests.functional.relay import Network
 from tests.functional.service import Service, echo
 from tests.functional.test_agents import LABELLED
 from tests.functional.test_life import OwnEdgeTestCase
+from tests.functional.test_restart import Visiting
 
 #: For agents to be back, on a machine that is busy with other tests; they are much faster.
 BACK = 20
@@ -27,7 +28,7 @@ BACK = 20
 LIVELY: Mapping[type[Agent], list[tuple[Any, ...]]] = {
     PythonSDK: [("heartbeat_interval", 1), ("heartbeat_tolerance", 1)],
     OldPythonSDK: [("heartbeat_interval", 1), ("heartbeat_tolerance", 1)],
-    JavaScriptSDK: [("heartbeat_interval", 1000), ("heartbeat_tolerance", 1000)],
+    JavaScriptSDK: [("heartbeat_interval", 1), ("heartbeat_tolerance", 1)],
     GoSDK: [("heartbeat_interval", 1), ("heartbeat_tolerance", 1)],
     V2: [("heartbeat_interval", "1s"), ("heartbeat_tolerance", "1s")],
 }
@@ -62,6 +63,11 @@ class HeldEdge(Edge):
         self.held.close()
 
 
+def host_of(url: str) -> str:
+    """The host name in a URL."""
+    return url.partition("://")[2].partition(":")[0]
+
+
 class ReconnectCase(OwnEdgeTestCase):
     """Agents of an edge that no other test uses."""
 
@@ -82,9 +88,7 @@ class ReconnectCase(OwnEdgeTestCase):
         """What the API says of agents and of what they have, but for the moments when they came."""
         api = Management(self.edge)
         try:
-            found = {
-                name: api("GET", f"/{name}")[name] for name in ("tunnel_sessions", "tunnels", "endpoints")
-            }
+            found = {name: api("GET", f"/{name}")[name] for name in ("tunnel_sessions", "tunnels", "endpoints")}
         finally:
             api.close()
         moments = ("started_at", "created_at", "updated_at")
@@ -94,6 +98,11 @@ class ReconnectCase(OwnEdgeTestCase):
                 for moment in moments:
                     thing.pop(moment, None)
         return found
+
+    def visited(self, url: str) -> tuple[int, str | None]:
+        """What a visitor gets, and from which service."""
+        answer = self.get(url)
+        return answer.status, answer.headers.get("x-service")
 
     def network(self) -> Network:
         """The way of some agents to the edge."""
@@ -136,69 +145,137 @@ class RestartTests(ReconnectCase):
             wishes.append(Wish(kind="labeled", port=web.port, labels={"app": "web"}, metadata="twin"))
         return wishes
 
-    def assert_back(self) -> None:
+    def assert_back(self, after: str) -> None:
         """Everything is listed as it was, under the same URLs and ids; visitors get through, to whom they always did."""
-        self.eventually(lambda: self.listed() == self.before, "agents that are back", BACK)
+        self.eventually(lambda: self.listed() == self.before, f"agents that are back after {after}", BACK)
         for client, agent in self.agents.items():
             for number in (0, 1):
-                answer = self.get(agent.url(number))
-                self.assertEqual((answer.status, answer.headers.get("x-service")), (200, client.name))
+                self.assertEqual(self.visited(agent.url(number)), (200, client.name), after)
             with open_tcp(int(agent.url(2).rpartition(":")[2])) as connection:
                 connection.sendall(b"ping")
                 self.assertEqual(connection.recv(4), b"ping", client.name)
-        labelled = f"https://labelled.edge.localhost:{self.edge.https}"
-        names = {client.name for client in CLIENTS if "labeled" in client.kinds}
-        seen = {self.get(labelled).headers.get("x-service") for _ in range(60)}
-        self.assertEqual(seen, names)
+        names = {(200, client.name) for client in CLIENTS if "labeled" in client.kinds}
+        self.assertEqual({self.visited("https://labelled.edge.localhost") for _ in range(60)}, names, after)
 
     def assert_closes(self) -> None:
         """What an agent closes then is gone."""
         for client, agent in self.agents.items():
-            if client is V2:
-                continue
             for number in range(len(self.wishes(client))):
-                agent.close_endpoint(number)
-        left = [each for each in self.before["tunnel_sessions"] if each["agent_version"] == "2.3.41"]
-        self.assertEqual(len(left), 1, self.before["tunnel_sessions"])
+                if client is not V2:  # which has no such command
+                    agent.close_endpoint(number)
+        (other,) = [each["id"] for each in self.before["tunnel_sessions"] if each["agent_version"] == "2.3.41"]
+        self.eventually(
+            lambda: {each["tunnel_session"]["id"] for each in self.listed()["tunnels"]} == {other},
+            "one agent's endpoints",
+        )
 
-        def look() -> bool:
-            return {each["tunnel_session"]["id"] for each in self.listed()["tunnels"]} == {left[0]["id"]}
-
-        self.eventually(look, "endpoints of the last agent alone")
-
-    def test_killed(self) -> None:
-        """SIGKILL, and a new start."""
+    def test_restarts(self) -> None:
+        """
+        SIGKILL and a new start, SIGTERM and a new start, SIGUSR2: it is as if nothing had happened, and of the last one
+        visitors notice nothing but a pause.
+        """
         self.edge.kill()
         self.edge.start()
-        self.assert_back()
-        self.assert_closes()
-
-    def test_stopped(self) -> None:
-        """SIGTERM, and a new start; twice."""
-        for _ in range(2):
-            self.assertEqual(self.edge.stop(), 0)
-            self.edge.start()
-            self.assert_back()
-
-    def test_in_place(self) -> None:
-        """SIGUSR2."""
+        self.assert_back("SIGKILL")
+        self.assertEqual(self.edge.stop(), 0)
+        self.edge.start()
+        self.assert_back("SIGTERM")
+        visiting = [Visiting(self.edge, host_of(agent.url())) for agent in self.agents.values()]
         self.restart_in_place()
-        self.assert_back()
+        self.assert_back("SIGUSR2")
+        for each in visiting:
+            each.end()
         self.assert_closes()
+
+    def test_state_lost(self) -> None:
+        """Of a server that knows nothing any more, not even what it has signed, agents have their names again."""
+        self.edge.kill()
+        for path in self.edge.state.iterdir():
+            if path.is_file() and path.name not in ("ca.pem", "ca.key"):
+                path.unlink()
+        self.edge.start()
+        for client, agent in self.agents.items():
+            for number in (0, 1):
+                url = agent.url(number)
+                self.eventually(lambda: self.visited(url) == (200, client.name), url, BACK)
 
 
 class RefusedTests(ReconnectCase):
     """What cannot be had again."""
 
     def test_one_of_several(self) -> None:
-        """A name that somebody else has by now is left to them; the agent's other endpoints are up again, and stay."""
-        lost, kept = self.new_name(), self.new_name()
-        web = self.web()
-        wishes = [Wish(kind="http", port=web.port, domain=name) for name in (lost, kept)]
-        agents = [self.agent(client, *wishes[: 1 + (client is PythonSDK)]) for client in (PythonSDK,)]
-        del agents, wishes
-        self.fail("to be written")
+        """A name that is somebody else's by now is left to them; the agents' other endpoints are up again, and stay."""
+        lost = {client: self.new_name() for client in CLIENTS}
+        kept = {client: self.new_name() for client in CLIENTS}
+        agents = {}
+        for client in CLIENTS:
+            web = self.web(client.name)
+            wishes = [Wish(kind="http", port=web.port, domain=name) for name in (lost[client], kept[client])]
+            agents[client] = self.agent(client, *wishes)
+        for agent in agents.values():
+            agent.heard("online", 2)
+        self.edge.kill()
+        others = [{"domain": name, "account": "others"} for name in lost.values()]
+        self.edge.configure({**self.config, "accounts": [{"name": "others"}], "reserved_domains": others})
+        self.edge.start()
+        for client in CLIENTS:
+            self.eventually(lambda: self.visited(f"https://{kept[client]}") == (200, client.name), client.name, BACK)
+            self.assertEqual(self.visited(f"https://{lost[client]}"), (404, None))
+        sessions = self.listed()["tunnel_sessions"]
+        self.assertEqual(len(sessions), len(CLIENTS))
+        self.assertEqual(self.edge.log().count("cannot have endpoint"), len(CLIENTS))
+        self.assertEqual(self.edge.log().count("has ended"), 0)
 
 
 class NetworkTests(ReconnectCase):
     """A server that stays, and networks that do not."""
+
+    def make_edge(self) -> Edge:
+        """An ordinary one."""
+        return Edge(self.config)
+
+    def connected(self, network: Network, client: type[Agent]) -> Agent:
+        """An agent behind a network, with frequent heartbeats."""
+        web = self.web(client.name)
+        wish = Wish(kind="http", port=web.port)
+        agent = self.agent(client, wish, session=LIVELY[client], server=f"{HOST}:{network.port}")
+        self.assertEqual(self.visited(agent.url()), (200, client.name))
+        return agent
+
+    def test_cut(self) -> None:
+        """Who is cut off is back at once, as who it was."""
+        network = self.network()
+        agents = {client: self.connected(network, client) for client in CLIENTS}
+        before = self.listed()
+        for _ in range(2):
+            network.drop_connections()
+            self.eventually(lambda: network.accepted % len(CLIENTS) == 0 and self.listed() == before, "all", BACK)
+            for client, agent in agents.items():
+                self.assertEqual(self.visited(agent.url()), (200, client.name))
+
+    def test_dead_for_the_agent(self) -> None:
+        """An agent that misses its heartbeats comes back while the server still thinks that it is there."""
+        network = self.network()
+        agents = {client: self.connected(network, client) for client in (GoSDK, V2)}
+        before = self.listed()
+        network.die()
+        self.eventually(lambda: network.accepted == 4 and self.listed() == before, "both", BACK)
+        for client, agent in agents.items():
+            self.assertEqual(self.visited(agent.url()), (200, client.name))
+
+    def test_dead_for_the_server(self) -> None:
+        """
+        The SDKs of the Rust family do not look at their heartbeats; the server does, and takes them offline. When the
+        connection ends at last they are back.
+        """
+        network = self.network()
+        agents = {client: self.connected(network, client) for client in (PythonSDK, OldPythonSDK, JavaScriptSDK)}
+        before = self.listed()
+        network.die()
+        self.eventually(lambda: not self.listed()["tunnels"], "silence that is noticed", BACK)
+        for agent in agents.values():
+            self.assertEqual(self.visited(agent.url()), (404, None))
+        network.drop_connections()
+        self.eventually(lambda: self.listed() == before, "all of them", BACK)
+        for client, agent in agents.items():
+            self.assertEqual(self.visited(agent.url()), (200, client.name))

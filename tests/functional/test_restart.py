@@ -532,7 +532,7 @@ class LaunchTests(RestartCase):
 
     def test_module(self) -> None:
         """``python -m twisted`` runs it, too, and so it does after a restart."""
-        self.run_with(sys.executable, "-X", "dev", "-m", "twisted", "ngrok", "-c", "config.yaml")
+        self.run_with(sys.executable, "-X", "utf8", "-m", "twisted", "ngrok", "-c", "config.yaml")
         self.wait_ready(1)
         assert self.edge.process is not None
         command = Path(f"/proc/{self.edge.process.pid}/cmdline").read_bytes()

@@ -222,6 +222,7 @@ class AgentConnection(Protocol):
         self.peer_host, self.peer_port = getattr(peer, "host", ""), getattr(peer, "port", 0)
         if isinstance(transport, TLSConnection):
             transport.acknowledge_at_once()  # spec 2.1
+            transport.carry_much()
         self._output = FrameOutput(transport, self.later, self.limits.max_unread, self._unread)
         self.write_frames = self._output.write
         self.mux = Mux(self, self._accept, self.limits)

@@ -73,6 +73,13 @@ class Calls:
         call.cancel()
         return call.code().name
 
+    def endless(self) -> Any:
+        """A stream down that somebody else has to end: says when it has begun."""
+        call = self.channel.unary_stream("/test.Peer/Count")(json.dumps([10000, 1, 0.05]).encode(), timeout=DEADLINE)
+        next(call)
+        print(json.dumps("begun"), flush=True)
+        return len(list(call))
+
     def chat(self, number: int, size: int) -> Any:
         """Both ways, one message at a time: how many came back right, and the slowest in seconds."""
         asked: list[bytes] = []
