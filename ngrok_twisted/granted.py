@@ -1,5 +1,6 @@
 """
-`GrantedTunnel`: what the tunnels of all transports have in common, since each stands on a `Grant` of the reservations.
+`GrantedTunnel`: what the tunnels of all transports have in common, since each stands on a `Grant` of the reservations; and
+`Endings`, how they end.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from weakref import WeakSet
 
 from zope.interface import implementer
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IProtocol, IProtocolFactory
 from twisted.logger import Logger
 
@@ -103,3 +104,46 @@ class GrantedTunnel:
             self._streams.add(protocol)
         except TypeError:  # a protocol with slots and no weak references ends with its visitor
             pass
+
+
+class Endings:
+    """
+    How the tunnels of one agent end: nobody new comes at once, streams may go on for a little, and grants are given back.
+    """
+
+    _log = Logger()
+
+    def __init__(self, tunnels: Any, reservations: Any, clock: Any) -> None:
+        """
+        :param tunnels: the `ngrok_twisted.tunnels.Tunnels`.
+        :param reservations: the `IReservations`.
+        :param clock: an `IReactorTime`.
+        """
+        self._tunnels = tunnels
+        self._reservations = reservations
+        self._clock = clock
+        self._calls: set[Any] = set()
+
+    def take_down(self, tunnel: GrantedTunnel) -> None:
+        """A tunnel is offline from now on; its streams have `FINISH_STREAMS` to end by themselves."""
+        self._tunnels.offline(tunnel)
+        tunnel.shut()
+
+        def finish() -> None:
+            self._calls.discard(call)
+            tunnel.abort_streams()
+
+        call = self._clock.callLater(FINISH_STREAMS, finish)
+        self._calls.add(call)
+
+    def give_back(self, grant: Grant) -> None:
+        """A grant is no longer needed."""
+        maybeDeferred(self._reservations.release, grant).addErrback(
+            lambda failure: self._log.failure("a grant could not be given back", failure)
+        )
+
+    def settle(self) -> None:
+        """The agent's connections are gone, and all streams with them: there is nothing to wait for."""
+        for call in self._calls:
+            call.cancel()
+        self._calls.clear()

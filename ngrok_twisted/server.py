@@ -31,7 +31,7 @@ DRAIN_TIMEOUT = 30 * SECONDS
 # In a restart in place everybody else waits, so that what is in flight gets less time, unless the operator says otherwise.
 RESTART_DRAIN = 3 * SECONDS
 
-# Of that, for those who were let in and have not said yet what they want: they have just come, and do so at once.
+# Before that, for those who were let in and have not said yet what they want: they have just come, and do so at once.
 GREETING = 1 * SECONDS
 
 # Agents come back at once, or within a few seconds if a script has to start them again.
@@ -190,6 +190,7 @@ class Server(MultiService):
         self._log.info("stopping: {count} visitors are still here", count=len(self._plane.visitors))
         for listener in self._listeners:
             await self._step(listener.close)
+        await self._step(self._greet)
         for transport in self._transports:
             await self._step(transport.drain)
         visitors = self._plane.visitors
@@ -213,6 +214,17 @@ class Server(MultiService):
             await maybeDeferred(work)
         except Exception:
             self._log.failure("a part did not stop as it should")
+
+    async def _greet(self) -> None:
+        """Let those who were let in last say what they want."""
+        visitors = self._plane.visitors
+        visitors.drain(patient=True)
+        await self._until(lambda: not (visitors.arriving or self._arriving()), GREETING, _GREETING_POLL)
+
+    def _arriving(self) -> bool:
+        """Whether a visitor is at the door who is not counted yet."""
+        protocols = (getattr(reader, "protocol", None) for reader in self._reactor.getReaders())
+        return any(getattr(protocol, "arriving", False) for protocol in protocols)
 
     async def _drain(self, done: Callable[[], bool], seconds: float, poll: float) -> None:
         """Let visitors finish what is in flight, for so long, and send the rest away."""
@@ -289,17 +301,6 @@ class Server(MultiService):
     def _sockets(self) -> tuple[tuple[str, int], ...]:
         found = [(listener.description, listener.hand_over()) for listener in self._listeners]
         return tuple((description, descriptor) for description, descriptor in found if descriptor is not None)
-
-    async def _greet(self) -> None:
-        """Let those who were let in last say what they want."""
-        visitors = self._plane.visitors
-        visitors.drain(patient=True)
-        await self._until(lambda: not (visitors.arriving or self._arriving()), GREETING, _GREETING_POLL)
-
-    def _arriving(self) -> bool:
-        """Whether a visitor is at the door who is not counted yet."""
-        protocols = (getattr(reader, "protocol", None) for reader in self._reactor.getReaders())
-        return any(getattr(protocol, "arriving", False) for protocol in protocols)
 
     async def _part(self) -> None:
         """Stop the services, without waiting for long."""

@@ -6,15 +6,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.claim import Claim, Grant
 from ngrok_twisted.flow import Flow
-from ngrok_twisted.granted import GrantedTunnel
+from ngrok_twisted.granted import FINISH_STREAMS, Endings, GrantedTunnel
 from ngrok_twisted.iam.principal import Principal
 from ngrok_twisted.records.endpoint import Endpoint, Upstream
+from ngrok_twisted.tunnels import Tunnels
 
 PRINCIPAL = Principal(account_id="ac_1", account_name="Ann", credential_id="cr_1")
 CLAIM = Claim(proto="tcp", metadata="m", forwards_to="f", upstream=Upstream(proxy_protocol=1))
@@ -78,3 +81,50 @@ class GrantedTunnelTests(SynchronousTestCase):
         self.tunnel.when_closed = lambda tunnel, reason: reasons.append(reason)
         self.tunnel.close("because")
         self.assertEqual(reasons, ["because"])
+
+
+class EndingsTests(SynchronousTestCase):
+    """`Endings`."""
+
+    def setUp(self) -> None:
+        """A tunnel that is online, with a stream."""
+        self.clock, self.tunnels = Clock(), Tunnels()
+        self.answer: Deferred[None] = Deferred()
+        self.given_back: list[Grant] = []
+        self.endings = Endings(self.tunnels, self, self.clock)
+        self.tunnel = GrantedTunnel(id="tn_1", principal=PRINCIPAL, grant=GRANT, started_at=7.0)
+        self.tunnels.online(self.tunnel)
+        stream = Protocol()
+        stream.makeConnection(StringTransport())
+        self.transport = stream.transport
+        self.stream = stream
+        self.tunnel.remember_stream(stream)
+
+    def release(self, grant: Grant) -> Deferred[None]:
+        """`IReservations`."""
+        self.given_back.append(grant)
+        return self.answer
+
+    def test_take_down(self) -> None:
+        """A tunnel is offline at once; its streams are closed later."""
+        self.endings.take_down(self.tunnel)
+        self.assertEqual(list(self.tunnels), [])
+        self.clock.advance(FINISH_STREAMS - 1)
+        self.assertFalse(self.transport.disconnecting)  # type: ignore[union-attr]
+        self.clock.advance(1)
+        self.assertTrue(self.transport.disconnecting)  # type: ignore[union-attr]
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.endings.settle()
+
+    def test_settle(self) -> None:
+        """When the connections are gone nothing is waited for."""
+        self.endings.take_down(self.tunnel)
+        self.endings.settle()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_give_back(self) -> None:
+        """A grant is given back; where that fails, the log has it."""
+        self.endings.give_back(GRANT)
+        self.answer = fail(ZeroDivisionError())
+        self.endings.give_back(GRANT)
+        self.assertEqual((self.given_back, len(self.flushLoggedErrors(ZeroDivisionError))), ([GRANT, GRANT], 1))

@@ -326,6 +326,17 @@ class StopTests(ServerCase):
         self.assertEqual(self.events, ["unbind", "drain ssh", "stop ssh", "stop plane", "stop log", "close", "unlock"])
         self.assertFalse(self.server.running)
 
+    def test_just_let_in(self) -> None:
+        """Who was let in and has not said what it wants gets a moment to say it."""
+        newcomer = Arriving()
+        self.reactor.addReader(Reader(newcomer))  # type: ignore[arg-type]
+        done = self.server.stopService()
+        self.reactor.advance(0.5)
+        self.assertEqual(self.events, ["unbind"])
+        newcomer.arriving = False
+        self.reactor.advance(0.1)
+        self.successResultOf(done)
+
     def test_exit_status(self) -> None:
         """A signal that was obeyed is not what the process ends with: the exit status is to be 0."""
         self.reactor._exitSignal = 15  # type: ignore[attr-defined]
@@ -480,7 +491,7 @@ class RestartTests(ServerCase):
         self.server.restart()
         self.next.answer()
         self.reactor.advance(1)
-        self.assertEqual((visitor.events, self.events), (["drain"] * 2, ["rest", "hand over ports"]))
+        self.assertEqual((visitor.events, self.events), (["drain"], ["rest", "hand over ports"]))
         self.plane.visitors.left(visitor)
         self.reactor.advance(0.1)
         self.settle()

@@ -112,13 +112,13 @@ def _access_log(file: Path, state: Path) -> Problems:
 
 
 def _numbers(config: Config) -> Problems:
-    """Bounds of the numbers: those that are at least 1, and seconds. The block of agents has its own."""
+    """Bounds of the numbers: those that are at least 1, and seconds. Transports may have others besides."""
     counts: dict[str, int] = {
         "limits.http_head_bytes": config.limits.http_head_bytes,
         "limits.http_fields": config.limits.http_fields,
     }
     seconds: dict[str, float] = {}
-    for name, block in (("ssh", config.ssh), ("timeouts", config.timeouts)):
+    for name, block in (("ssh", config.ssh), ("agent", config.agent), ("timeouts", config.timeouts)):
         for each in fields(block):
             value = getattr(block, each.name)
             if type(value) is int:

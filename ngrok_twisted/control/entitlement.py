@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable
+from typing import Callable, Iterable
 
 from ngrok_twisted.claim import Claim
 from ngrok_twisted.control.holdings import Holding, same_pool, taken

@@ -8,13 +8,16 @@ header. gRPC-Web, for clients that see no trailers, has it in the body's last me
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import Any
+from typing import Any, Sequence
 from urllib.parse import quote_from_bytes
 
 from zope.interface import implementer
 
 from ngrok_twisted.errors import EdgeError, EndpointOffline
 from ngrok_twisted.interfaces import IResponseFilter
+from ngrok_twisted.upstream.syntax import Fields
+
+Trailers = Sequence[tuple[bytes, bytes]]
 
 # Status codes of gRPC.
 DEADLINE_EXCEEDED, PERMISSION_DENIED, RESOURCE_EXHAUSTED = 4, 7, 8
@@ -82,6 +85,24 @@ def spoken(content_type: bytes, error: EdgeError) -> StatusFilter | None:
     return StatusFilter(dialect, content_type, error) if dialect else None
 
 
+def last_words(request: Any, error: EdgeError) -> Trailers:
+    """
+    What stands behind a response that has begun and cannot go on, so that the caller learns what became of its call.
+
+    :param request: an `ngrok_twisted.edge.request.EdgeRequest`.
+    :return: the trailers; none for those who could take what they have for the whole, and where the service has said itself
+        how the stream is to be broken off.
+    """
+    if error.reset_code is not None or request.flow.status != 200 or request.clientproto != b"HTTP/2.0":
+        return ()
+    return _status_fields(error) if dialect_of(request.getHeader(b"content-type") or b"") == _GRPC else ()
+
+
+def _status_fields(error: EdgeError) -> Fields:
+    message = quote_from_bytes(f"{error.sentence} ({error.name})".encode(), safe=_SAFE_MESSAGE)
+    return [(b"grpc-status", b"%d" % status_of(error)), (b"grpc-message", message.encode("ascii"))]
+
+
 @implementer(IResponseFilter)
 class StatusFilter:
     """Puts the status of a call in the place of a page."""
@@ -91,8 +112,7 @@ class StatusFilter:
         :param dialect: what `dialect_of` said.
         :param content_type: of the request; the answer gets the same.
         """
-        message = quote_from_bytes(f"{error.sentence} ({error.name})".encode(), safe=_SAFE_MESSAGE)
-        self._fields = [(b"grpc-status", b"%d" % status_of(error)), (b"grpc-message", message.encode("ascii"))]
+        self._fields = _status_fields(error)
         self._content_type = content_type
         self._body = b"" if dialect == _GRPC else _web_message(self._fields)
         if dialect == _WEB_TEXT:
@@ -116,7 +136,7 @@ class StatusFilter:
         return self._body
 
 
-def _web_message(fields: list[tuple[bytes, bytes]]) -> bytes:
+def _web_message(fields: Fields) -> bytes:
     """The last message of a body in gRPC-Web."""
     lines = b"".join([name + b":" + value + b"\r\n" for name, value in fields])
     return _TRAILERS + len(lines).to_bytes(4, "big") + lines

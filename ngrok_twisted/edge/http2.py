@@ -55,6 +55,7 @@ class HTTP2Connection(ConnectionLife):
         else:
             self.output.run()
             self.output.flush()
+            self.turn_deaf()
             self._close_if_done()
 
     # -- frames

@@ -23,6 +23,7 @@ from ngrok_twisted.edge.site import Site
 from ngrok_twisted.net.timeouts import SECONDS, IdleWatch
 from ngrok_twisted.upstream import http2_frames as h2
 from ngrok_twisted.upstream.http2_frames import MAX_STREAM_ID, ConnectionBroken
+from ngrok_twisted.upstream.syntax import KILOBYTE
 
 # For a visitor to say that it has read our settings; it does so as soon as it hears from us (RFC 9113 section 6.5.3).
 SETTINGS_TIMEOUT = 30 * SECONDS
@@ -32,6 +33,9 @@ PING_TIMEOUT = 20 * SECONDS
 
 # How long requests may still come after the first GOAWAY if the visitor does not answer the ping that went with it.
 GOAWAY_PATIENCE = 2 * SECONDS
+
+# What may be written to a visitor that takes nothing: the heads of what it has asked for already.
+OVERDUE_BYTES = 64 * KILOBYTE
 
 # What is in our pings.
 _DRAINING, _ALIVE = b"draining", b"alive???"
@@ -73,7 +77,7 @@ class ConnectionLife:
         self._patience = Patience(site.clock)
         self._state = OPEN
         self._fresh = True
-        self._pinged = False
+        self._pinged = self._deaf = False
         self._last_stream = MAX_STREAM_ID  # later ones are not looked at
         self._leaving = False  # it closes with its last stream
         self._linger_left = 0
@@ -133,8 +137,18 @@ class ConnectionLife:
         """IPushProducer."""
         if self._state == OPEN:
             self.output.full = False
+            self.output.overdue = 0
+            if self._deaf:
+                self._deaf = False
+                self.transport.resumeProducing()
             self.touched()
             self.output.run()
+
+    def turn_deaf(self) -> None:
+        """A visitor that takes nothing and asks for more and more is not listened to until it does."""
+        if self.output.overdue > OVERDUE_BYTES and not self._deaf and self._state == OPEN:
+            self._deaf = True
+            self.transport.pauseProducing()
 
     def stopProducing(self) -> None:
         """IPushProducer: the transport is gone; `connectionLost` follows."""
@@ -218,7 +232,8 @@ class ConnectionLife:
         """Say GOAWAY, and close so that it can be read."""
         if self._state != OPEN:
             return
-        self.output.drop()
+        if code:
+            self.engine.clear_outbound_data_buffer()  # a GOAWAY of h2's own is in it, without the reason
         self.output.write((self.engine.goaway(self.engine.highest_inbound_stream_id, code, why),))
         self._state = LINGER
         self._stop_watches()

@@ -29,11 +29,13 @@ class Output:
     """
     :ivar engine: the connection's.
     :ivar full: the transport takes no more for now.
+    :ivar overdue: bytes that were written all the same since then: heads, and what h2 had to say.
     """
 
     __slots__ = (
         "engine",
         "full",
+        "overdue",
         "_transport",
         "_batch",
         "_line",
@@ -52,6 +54,7 @@ class Output:
         """
         self.engine = engine
         self.full = False
+        self.overdue = 0
         self._transport = transport
         self._batch = hasattr(transport, "writeBatch")
         self._line: deque[Any] = deque()
@@ -91,12 +94,6 @@ class Output:
         self._gather((), 0)
         self._send()
 
-    def drop(self) -> None:
-        """Nobody wants to hear any more what was to be said."""
-        self._parts.clear()
-        self._size = 0
-        self.engine.clear_outbound_data_buffer()
-
     def _gather(self, parts: Iterable[Any], size: int) -> None:
         """What h2 has to say goes first: it stands for what came before."""
         said = self.engine.data_to_send()
@@ -110,6 +107,8 @@ class Output:
         if not parts:
             return
         self._parts, self._size = [], 0
+        if self.full:
+            self.overdue += sum(map(len, parts))
         if size:
             self._patience.earn(size / BYTES_FOR_ONE)
         if self._batch and size > JOINED_BYTES:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ngrok_twisted.net.bucket import Bucket
 from ngrok_twisted.upstream import http2_frames as h2
 
 # What a connection begins with, and never exceeds: as many as two hundred requests that are cancelled in one go, which is
@@ -33,37 +34,16 @@ FRAME = 1
 RESET = 10
 
 
-class Patience:
-    """
-    A bucket that fills by the clock.
+class Patience(Bucket):
+    """What one connection may ask for nothing."""
 
-    :ivar left: how much there was when it was last asked.
-    """
-
-    __slots__ = ("left", "_clock", "_then")
+    __slots__ = ()
 
     def __init__(self, clock: Any) -> None:
         """
         :param clock: an ``IReactorTime``.
         """
-        self.left = MOST
-        self._clock = clock
-        self._then = clock.seconds()
-
-    def spend(self, cost: float) -> bool:
-        """
-        :return: whether there was enough left.
-        """
-        now = self._clock.seconds()
-        self.earn((now - self._then) * PER_SECOND)
-        self._then = now
-        self.left -= cost
-        return self.left >= 0
-
-    def earn(self, amount: float) -> None:
-        """Something useful has happened."""
-        left = self.left + amount
-        self.left = left if left < MOST else MOST
+        super().__init__(clock, MOST, PER_SECOND)
 
 
 def cost_of(kind: int, flags: int, size: int) -> int:

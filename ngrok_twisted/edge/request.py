@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 from zope.interface import implementer
 
+from ngrok_twisted.edge.grpc import last_words
 from ngrok_twisted.edge.incoming import IncomingBody
 from ngrok_twisted.edge.pull import PullPump
 from ngrok_twisted.edge.respond import respond_with_error
@@ -149,10 +150,12 @@ class EdgeRequest(IncomingBody):
             None  # its frames hold this request: a cycle, which only the garbage collector would break
         )
         self.flow.error = error
-        if self.started:
-            self.abort()
-        else:
+        if not self.started:
             respond_with_error(self, error)
+        elif trailers := last_words(self, error):
+            self.finish(trailers)
+        else:
+            self.abort()
 
     def add_filter(self, made: Any, outermost: bool = False) -> None:
         """

@@ -80,13 +80,15 @@ class Visitors:
 
     def drain(self, patient: bool = False) -> None:
         """
-        Ask everyone to finish what is in flight and to leave, those too who were still shaking hands and arrive later.
+        Ask everyone to finish what is in flight and to leave, those too who were still shaking hands and arrive later. Nobody
+        is asked twice.
 
         :param patient: leave those alone who have not said yet what they want; they are asked the next time.
         """
         self._draining, self._patient = True, patient
-        for protocol, (drain, _) in tuple(self._open.items()):
+        for protocol, (drain, proto) in tuple(self._open.items()):
             if not (patient and _is_arriving(protocol)):
+                self._open[protocol] = (_let_be, proto)
                 drain()
 
     def abort(self) -> None:

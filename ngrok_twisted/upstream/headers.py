@@ -7,7 +7,7 @@ What changes in a head on its way through the edge (RFC 9110 section 7.6): pure 
 from __future__ import annotations
 
 import re
-from typing import AbstractSet, Any, Iterable, Sequence
+from typing import AbstractSet, Any, Callable, Iterable
 
 from ngrok_twisted.upstream.memo import Memo, size_of
 from ngrok_twisted.upstream.syntax import TOKEN, Fields, MalformedMessage, tokens
@@ -65,16 +65,18 @@ class Passed:
     """
     What of a visitor's fields goes upstream, whatever the rest of the request.
 
-    :ivar fields: they, in order, but for those below.
+    :ivar block: their bytes, but for those below.
+    :ivar count: how many fields there are in it.
     :ivar forwarded_for: what the visitor sent for ``X-Forwarded-For``, and so on; empty if nothing.
     :ivar has_length: there was a ``Content-Length``.
     :ivar trailers: there was ``TE: trailers``.
     """
 
-    __slots__ = ("fields", "forwarded_for", "forwarded_proto", "forwarded_host", "has_length", "trailers")
+    __slots__ = ("block", "count", "forwarded_for", "forwarded_proto", "forwarded_host", "has_length", "trailers")
 
-    def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
+    def __init__(self, fields: Iterable[tuple[bytes, bytes]], render: Callable[[Fields], bytes]) -> None:
         """
+        :param render: makes fields bytes.
         :raises MalformedMessage: a name would be read as something else.
         """
         kept: Fields = []
@@ -97,37 +99,26 @@ class Passed:
             elif kind == _TE and not self.trailers and b"trailers" in tokens(value):
                 kept.append((b"TE", b"trailers"))
                 self.trailers = True
-        self.fields: Sequence[tuple[bytes, bytes]] = kept
+        self.block = render(kept)
+        self.count = len(kept)
         self.forwarded_for = forwarded_for
         self.forwarded_proto = forwarded_proto
         self.forwarded_host = forwarded_host
 
 
-class _Lines(Passed):
-    """
-    The same for HTTP/1.1.
-
-    :ivar block: the lines of the fields, each ended.
-    :ivar ends: how many line ends there are in it.
-    """
-
-    __slots__ = ("block", "ends")
-
-    def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
-        super().__init__(fields)
-        kept, self.fields = self.fields, ()
-        self.block = b"\r\n".join((*map(b": ".join, kept), b""))
-        self.ends = len(kept)
+def _text(fields: Fields) -> bytes:
+    """Lines, each with its end."""
+    return b"\r\n".join((*map(b": ".join, fields), b""))
 
 
-def _pass_on(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[_Lines, int]:
-    passed = _Lines(fields)
+def _pass_on(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[Passed, int]:
+    passed = Passed(fields, _text)
     return passed, size_of(fields) + len(passed.block)
 
 
-def _pass_on_without(question: tuple[frozenset[bytes], tuple[tuple[bytes, bytes], ...]]) -> tuple[_Lines, int]:
+def _pass_on_without(question: tuple[frozenset[bytes], tuple[tuple[bytes, bytes], ...]]) -> tuple[Passed, int]:
     removed, fields = question
-    passed = _Lines(without_named(fields, removed))
+    passed = Passed(without_named(fields, removed), _text)
     return passed, size_of(fields) + len(passed.block)
 
 
@@ -193,7 +184,7 @@ def request_head(
         lines.append(b"Connection: TE")
     if expects_continue:
         lines.append(b"Expect: 100-continue")
-    return joined(lines, passed.ends)
+    return joined(lines, passed.count)
 
 
 def _apply(edit: HeadEdit, lines: list[bytes], block: bytes) -> None:

@@ -1,8 +1,8 @@
 """
 `SharedConnection`: one HTTP/2 connection to a target, shared by many requests.
 
-Bodies leave in turn, a frame of each stream that may send, and nothing more than the transport takes. Whether the service is
-still there is asked with a ``PING`` where it owes answers and is silent; when nobody asks it anything, it is let go.
+It takes as many requests as the service allows, moves them to another when either side wants to end, and is let go when nobody
+asks anything.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ from ngrok_twisted.upstream import http2_frames as h2
 from ngrok_twisted.upstream.http2 import HTTP2Exchange
 from ngrok_twisted.upstream.http2_frames import ConnectionBroken
 from ngrok_twisted.upstream.http2_pulse import LINGER, Pulse
-from ngrok_twisted.upstream.http2_sending import StreamSender
-from ngrok_twisted.upstream.http2_session import Session
-from ngrok_twisted.upstream.syntax import KILOBYTE
+from ngrok_twisted.upstream.http2_turns import Turns
 
 _log = Logger()
 
@@ -35,20 +33,10 @@ MAX_STREAMS = 100
 #: them as well (CVE-2023-44487), and one visitor who breaks off much must not cost the others their answers.
 MAX_BROKEN_OFF = 200
 
-#: Bytes that are gathered before the transport is asked to take them.
-_BATCH = 64 * KILOBYTE
-
-#: Bytes below which one write of a copy is cheaper than handing over several buffers.
-_JOINED = 16 * KILOBYTE
-
-#: Bytes of answers to the service's own frames that wait because it does not read.
-_MAX_UNREAD = 256 * KILOBYTE
-
 
 @implementer(IBatchReceiver, IHalfCloseableProtocol, IPushProducer)
-class SharedConnection(Session):
+class SharedConnection(Turns):
     """
-    :ivar transport: to the target.
     :ivar target: what it is connected to.
     :ivar dialled: seconds that it took to connect.
     :ivar used: it has answered a request.
@@ -61,7 +49,6 @@ class SharedConnection(Session):
         :param linger: seconds that it waits for the next request.
         """
         super().__init__(clock)
-        self.transport: Any = None
         self.target = target
         self.dialled = 0.0
         self.used = False
@@ -70,11 +57,8 @@ class SharedConnection(Session):
         self._owner: Any = None
         self._limit = MAX_STREAMS
         self._broken_off = 0
-        self._batch = self._corked = self._full = self._gone = False
-        self._senders: dict[StreamSender, None] = {}
         self._touched: dict[HTTP2Exchange, None] = {}
         self._unsettled: list[HTTP2Exchange] = []
-        self._unread = 0
         self._pulse: Any = None
 
     # -- for whoever shares it out
@@ -129,10 +113,8 @@ class SharedConnection(Session):
 
     def makeConnection(self, transport: Any) -> None:
         """IProtocol."""
-        self.transport = transport
-        self._batch = hasattr(transport, "writeBatch")
+        self.attach(transport)
         self._pulse = Pulse(self._clock, self._linger, self._ask, self._dead, self._close)
-        transport.registerProducer(self, True)
 
     def connectionMade(self) -> None:
         """IProtocol."""
@@ -147,23 +129,19 @@ class SharedConnection(Session):
             return
         self._pulse.heard()
         broken: ConnectionBroken | None = None
-        self._corked = True
+        before = self.cork()
         try:
             self.receive(data)
+            self.check_reader()
         except ConnectionBroken as error:
             broken = error
         except Exception:
             _log.failure("a connection to a service failed")
             broken = ConnectionBroken(h2.INTERNAL_ERROR, "a defect of ours")
         self._hand_over()
-        self._corked = False
         if broken is not None:
             self._break(broken)
-        elif self._full and self._out_bytes:
-            self._unread += self._out_bytes
-            if self._unread > _MAX_UNREAD:
-                self._break(ConnectionBroken(h2.ENHANCE_YOUR_CALM, "the service does not read what it asks for"))
-        self.flush()
+        self.uncork(before)
 
     def _hand_over(self) -> None:
         """Give the visitors what has come for them."""
@@ -171,69 +149,6 @@ class SharedConnection(Session):
             touched, self._touched = self._touched, {}
             for exchange in touched:
                 exchange.hand_over()
-
-    def pauseProducing(self) -> None:
-        """IPushProducer: the target takes no more for now."""
-        self._full = True
-
-    def resumeProducing(self) -> None:
-        """IPushProducer."""
-        self._full = False
-        self._unread = 0
-        self._pump()
-        self.flush()
-
-    def stopProducing(self) -> None:
-        """IPushProducer: `connectionLost` follows."""
-
-    def flush(self) -> None:
-        """Write what was gathered, unless more is being gathered."""
-        if self._out and not self._corked:
-            self._write()
-
-    def _write(self) -> None:
-        out, self._out = self._out, []
-        size, self._out_bytes = self._out_bytes, 0
-        if self._gone:
-            return
-        if self._batch and size > _JOINED:
-            self.transport.writeBatch(out)
-        else:
-            self.transport.write(b"".join(out))
-
-    # -- bodies
-
-    def has_more(self, sender: StreamSender) -> None:
-        """A stream has more to send, or its end."""
-        self._senders[sender] = None
-        self._pump()
-        self.flush()
-
-    def _pump(self) -> None:
-        """Send what the windows and the transport let through, a frame of each stream in turn."""
-        senders = self._senders
-        blocked: list[StreamSender] = []
-        while senders and not self._full:
-            sender = next(iter(senders))
-            del senders[sender]
-            if not sender.id or not sender.may_send():
-                continue
-            if self.send_window > 0 or not sender.has_bytes():
-                sender.send_frame(self.send_window)
-                if sender.may_send():
-                    senders[sender] = None
-            else:
-                blocked.append(sender)
-            if self._out_bytes > _BATCH:
-                self._write()
-        for sender in blocked:
-            senders[sender] = None
-
-    def window_opened(self, exchange: Any) -> None:
-        """Session."""
-        if exchange is not None:
-            self._senders[exchange] = None
-        self._pump()
 
     # -- streams
 
@@ -254,20 +169,6 @@ class SharedConnection(Session):
         self.begin(exchange, block, end)
         if self._last >= h2.MAX_STREAM_ID:
             self.retire()
-
-    def cork(self) -> bool:
-        """
-        Gather what is sent from now on.
-
-        :return: whether that was so already; give it to `uncork`.
-        """
-        before, self._corked = self._corked, True
-        return before
-
-    def uncork(self, before: bool) -> None:
-        """The end of `cork`."""
-        self._corked = before
-        self.flush()
 
     def wait_for_settings(self, exchange: HTTP2Exchange) -> None:
         """Have its ``settled`` called as soon as the service has told its settings."""

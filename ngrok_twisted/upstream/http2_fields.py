@@ -37,24 +37,9 @@ _OF_UPGRADES = frozenset([b"sec-websocket-key"])
 _NOTHING_REMOVED: frozenset[bytes] = frozenset()
 
 
-class _Block(Passed):
-    """
-    A visitor's fields that go upstream, as a part of a header block.
-
-    :ivar block: the bytes.
-    """
-
-    __slots__ = ("block",)
-
-    def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
-        super().__init__(fields)
-        kept, self.fields = self.fields, ()
-        self.block = _encoded(kept)
-
-
-def _pass_on(question: tuple[frozenset[bytes], tuple[tuple[bytes, bytes], ...]]) -> tuple[_Block, int]:
+def _pass_on(question: tuple[frozenset[bytes], tuple[tuple[bytes, bytes], ...]]) -> tuple[Passed, int]:
     removed, fields = question
-    passed = _Block(without_named(fields, removed) if removed else fields)
+    passed = Passed(without_named(fields, removed) if removed else fields, _encoded)
     return passed, size_of(fields) + len(passed.block)
 
 
@@ -105,21 +90,18 @@ def request_block(
     """
     removed = _NOTHING_REMOVED if edit is None else edit.removed
     passed = _PASSED[removed | _OF_UPGRADES if websocket else removed, tuple(fields)]
+    values = (
+        _behind(passed.forwarded_for, peer),
+        _behind(passed.forwarded_proto, proto),
+        passed.forwarded_host or host,
+    )
     authority = rewritten_host or host
-    added: Fields = [
-        (b"x-forwarded-for", _behind(passed.forwarded_for, peer)),
-        (b"x-forwarded-proto", _behind(passed.forwarded_proto, proto)),
-        (b"x-forwarded-host", passed.forwarded_host or host),
-    ]
-    if edit is not None:
+    if edit is None:
+        ours = _FORWARDED[values]
+    else:
         authority = edit.host or authority
-        if not removed.isdisjoint(FORWARDED):
-            added = [field for field in added if field[0] not in removed]
-        added += edit.added
-    if not websocket and (length or (length == 0 and passed.has_length)):
-        added.append((b"content-length", b"%d" % length))
-    if expects_continue:
-        added.append((b"expect", b"100-continue"))
+        added = [field for field in zip(FORWARDED, values) if field[0] not in removed]
+        ours = _encoded([*added, *edit.added])
     head: Fields = [(b":method", b"CONNECT" if websocket else method), (b":scheme", scheme), (b":path", target)]
     if authority:
         head.append((b":authority", authority))
@@ -128,11 +110,26 @@ def request_block(
     for _, value in head:
         if _VALUE.fullmatch(value) is None:
             raise MalformedMessage("a request line that HTTP/2 cannot carry")
-    return encode(head) + passed.block + _encoded(added)
+    block = encode(head) + passed.block + ours
+    if not websocket and (length or (length == 0 and passed.has_length)):
+        block += encode([(b"content-length", b"%d" % length)])
+    return block + _EXPECT if expects_continue else block
+
+
+_EXPECT = encode([(b"expect", b"100-continue")])
 
 
 def _behind(before: bytes, value: bytes) -> bytes:
     return before + b", " + value if before else value
+
+
+def _forwarded(values: tuple[bytes, bytes, bytes]) -> tuple[bytes, int]:
+    block = _encoded(zip(FORWARDED, values))
+    return block, size_of(zip(FORWARDED, values)) + len(block)
+
+
+# What the edge says of where a visitor comes from, by the values of `FORWARDED`: the same for all of its requests.
+_FORWARDED = Memo(_forwarded)
 
 
 def trailers_block(trailers: Any) -> bytes:

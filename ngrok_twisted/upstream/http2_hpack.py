@@ -38,6 +38,9 @@ _SECRET = frozenset([b"authorization", b"cookie", b"proxy-authorization", b"set-
 # The first bits of a literal (sections 6.2.2 and 6.2.3).
 _PLAIN, _NEVER_INDEXED = 0x00, 0x10
 
+# The integers that fit into seven bits, which lengths nearly always do.
+_SMALL = tuple(bytes((number,)) for number in range(0x7F))
+
 # An integer of more bytes stands for a number that nothing here can have (section 5.1).
 _MAX_INTEGER_BYTES = 5
 
@@ -57,11 +60,16 @@ def encode(fields: Any) -> bytes:
         kind = _NEVER_INDEXED if name in _SECRET else _PLAIN
         index = _INDEX_OF_NAME.get(name)
         if index is None:
-            parts += (bytes((kind,)), _integer(len(name), 0x7F, 0), name)
+            parts += (_SMALL[kind], _length(name), name)
         else:
             parts.append(_integer(index, 0x0F, kind))
-        parts += (_integer(len(value), 0x7F, 0), value)
+        parts += (_length(value), value)
     return b"".join(parts)
+
+
+def _length(text: bytes) -> bytes:
+    size = len(text)
+    return _SMALL[size] if size < 0x7F else _integer(size, 0x7F, 0)
 
 
 def _integer(number: int, largest: int, bits: int) -> bytes:

@@ -36,7 +36,18 @@ class Pulse:
     :ivar moved: part of an answer came since the last ping.
     """
 
-    __slots__ = ("moved", "_clock", "_linger", "_ask", "_dead", "_unused", "_waits_for", "_asked_at", "_watch")
+    __slots__ = (
+        "moved",
+        "_clock",
+        "_linger",
+        "_ask",
+        "_dead",
+        "_unused",
+        "_waits_for",
+        "_since",
+        "_asked_at",
+        "_watch",
+    )
 
     def __init__(
         self,
@@ -60,6 +71,7 @@ class Pulse:
         self._dead = dead
         self._unused = unused
         self._waits_for = _SETTINGS
+        self._since = 0.0
         self._asked_at = clock.seconds() - PING_INTERVAL
         self._watch = IdleWatch(clock, SETTINGS_TIMEOUT, self._quiet)
 
@@ -72,12 +84,18 @@ class Pulse:
 
     def busy(self) -> None:
         """There are requests, and the settings have come."""
-        if self._waits_for in (_SETTINGS, _REQUEST):
+        if self._waits_for == _REQUEST and self._watch.timeout == PING_AFTER:
+            self._waits_for = _ANSWER  # a request after the other: the timer runs on
+            self._watch.touch()
+        elif self._waits_for in (_SETTINGS, _REQUEST):
             self._wait(_ANSWER, PING_AFTER)
 
     def resting(self) -> None:
         """There is no request, and the settings have come."""
-        self._wait(_REQUEST, self._linger)
+        self._since = self._clock.seconds()
+        if self._watch.timeout != PING_AFTER:
+            self._watch.change(PING_AFTER)
+        self._waits_for = _REQUEST
 
     def stop(self) -> None:
         """The connection is over."""
@@ -90,7 +108,11 @@ class Pulse:
     def _quiet(self) -> None:
         now = self._clock.seconds()
         if self._waits_for == _REQUEST:
-            self._unused()
+            left = self._since + self._linger - now
+            if left > 0:
+                self._watch.change(left)
+            else:
+                self._unused()
         elif self._waits_for != _ANSWER:
             self._dead()
         elif self.moved or now - self._asked_at >= PING_INTERVAL:

@@ -149,6 +149,10 @@ class ServerTests(ConfigCase):
         self.assertProblem("timeouts: {http_idle: 0}\n", f"1: timeouts.http_idle: {said}")
         self.assertProblem("timeouts: {stream_idle: 300000}\n", f"1: timeouts.stream_idle: {said}")
         self.assertProblem("agent: {max_streams: 0}\n", "1: agent.max_streams: must be from 1 to 490")
+        self.assertProblem(
+            "agent: {max_sessions_per_credential: 0}\n", "1: agent.max_sessions_per_credential: must be at least 1"
+        )
+        self.assertProblem("agent: {stream_wait_seconds: -1}\n", f"1: agent.stream_wait_seconds: {said}")
 
     def test_texts(self) -> None:
         """Descriptions and metadata have the lengths that ngrok's API allows, in bytes."""

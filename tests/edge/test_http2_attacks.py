@@ -211,6 +211,30 @@ class FloodTests(AttackCase):
             visitor.send(h2.ping(b"12345678"))
         self.assertTrue(visitor.wire.ended)
 
+    def test_unread_heads(self) -> None:
+        """Nor are requests whose answers are only heads: the visitor is not listened to until it reads, or is dropped."""
+
+        def render(request: Any) -> int:
+            request.respond(ResponseHead(204, b"", [(b"x-large", b"v" * 500)], None), last=True)
+            return NOT_DONE_YET
+
+        visitor = self.visitor(render)
+        visitor.connection.pauseProducing()
+        visitor.wire.clear()
+        number = 1
+        while not visitor.wire.paused:
+            visitor.send(visitor.headers(number, GET))
+            number += 2
+        self.assertLess(len(visitor.wire.value()), 70_000)
+        visitor.connection.resumeProducing()
+        self.assertFalse(visitor.wire.paused)
+        visitor.connection.pauseProducing()
+        while not visitor.wire.paused:
+            visitor.send(visitor.headers(number, GET))
+            number += 2
+        visitor.clock.pump([1] * 305)
+        self.assertTrue(visitor.wire.aborted)
+
     def test_steady_pings(self) -> None:
         """Who pings a hundred times a second may go on for ever."""
         visitor = self.visitor()

@@ -57,14 +57,20 @@ class H2Client:
     :ivar closed: the edge has closed the connection.
     """
 
-    def __init__(self, edge: Edge, host: str, window: int | None = None, connection_window: int = 2**30) -> None:
+    def __init__(
+        self, edge: Edge, host: str, window: int | None = None, connection_window: int = 2**30, certificate: str = ""
+    ) -> None:
         """
         :param window: what each stream may send before it is read, if not the usual 64 KB.
         :param connection_window: what all of them may, beyond the usual 64 KB.
+        :param certificate: the path of the visitor's own, with its key.
         """
         self.host = host
         self._edge = edge
-        self._socket = open_tls(edge, host, context=tls_context(edge, ("h2",)))
+        context = tls_context(edge, ("h2",))
+        if certificate:
+            context.load_cert_chain(certificate)
+        self._socket = open_tls(edge, host, context=context)
         assert self._socket.selected_alpn_protocol() == "h2"
         self.h2 = H2Connection(H2Configuration(client_side=True, header_encoding="latin-1"))
         if window is not None:

@@ -13,8 +13,7 @@ import tempfile
 from typing import Any, Sequence
 
 from tests.functional.agents import JavaScriptSDK, OldPythonSDK, PythonSDK, Wish
-from tests.functional.clients import curl, full_name, open_tcp, open_tls, tls_context
-from tests.functional.grpc_peer import GRPCClient, GRPCService
+from tests.functional.clients import curl, open_tcp, open_tls, tls_context
 from tests.functional.service import Service, echo
 from tests.functional.test_agents import AgentTestCase
 from tests.functional.test_ssh_modules import UPGRADE, Wordy, read_until
@@ -270,25 +269,6 @@ class BuilderTests:
         agent.open(Wish(kind="http", port=web.port, domain=name))
         self.assertEqual(agent.url(1), f"https://{name}:{self.edge.https}")
         self.assertEqual([self.get(agent.url(number)).status for number in (0, 1)], [200, 200])
-
-    def test_app_protocol(self: Any) -> None:
-        """``app_protocol("http2")``: gRPC from end to end."""
-        service, name = GRPCService(), self.new_name()
-        self.addCleanup(service.close)
-        self.agent(Wish(kind="http", port=service.port, domain=name, options=[("app_protocol", "http2")])).url()
-        client = GRPCClient(self.edge, name)
-        self.addCleanup(client.close)
-        self.assertEqual(client.call("echo", 100_000)[0], True)
-
-    def test_labelled_http2(self: Any) -> None:
-        """A labelled tunnel says so, too."""
-        service = GRPCService()
-        self.addCleanup(service.close)
-        wish = Wish(kind="labeled", port=service.port, labels={"app": "web"}, options=[("app_protocol", "http2")])
-        self.agent(wish).heard("online")
-        client = GRPCClient(self.edge, full_name("labelled"))
-        self.addCleanup(client.close)
-        self.assertEqual(client.call("echo", 100_000)[0], True)
 
     def test_refused(self: Any) -> None:
         """What is not there, or makes no sense, is refused with ngrok's number; the session goes on."""

@@ -20,6 +20,17 @@ from tests.functional.test_agents_modules import EVERYBODY, NOBODY, PASSWORD, Mo
 from tests.functional.test_streams import own_certificate
 
 
+class PythonTests(ModulesCase):
+    """PyPI ``ngrok``."""
+
+    client = PythonSDK
+
+    def test_internal(self) -> None:
+        """``domain``: a name below ``.internal`` is an internal endpoint's, whether that is said or not."""
+        agent = self.agent(Wish(kind="http", port=self.web().port, domain="from-python.internal"))
+        assert_internal(self, agent, "https://from-python.internal")
+
+
 class JavaScriptTests(ModulesCase):
     """npm ``@ngrok/ngrok``, which has one option more than Python's SDK."""
 
@@ -55,6 +66,13 @@ class GoTests(ModulesCase):
     def test_own_certificate(self) -> None:
         """``WithAgentTLSTermination``: TLS ends at the agent."""
         assert_own_certificate(self)
+
+    def test_diagnose(self) -> None:
+        """``Diagnose``: the server is asked who it is without a login."""
+        agent = self.agent()
+        agent.heard("connected")
+        agent.say("diagnose")
+        self.assertEqual(agent.heard("diagnosed")["region"], "us")
 
     def test_plain(self) -> None:
         """A URL with ``http://``."""

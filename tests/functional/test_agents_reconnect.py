@@ -5,10 +5,10 @@ that end connections or let them die. What they had is theirs again.
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
-from pathlib import Path
 from typing import Any, Mapping
 
 from tests.functional.agents import CLIENTS, HOST, Agent, GoSDK, JavaScriptSDK, OldPythonSDK, PythonSDK, V2, Wish
@@ -20,6 +20,8 @@ from tests.functional.service import Service, echo
 from tests.functional.test_agents import LABELLED
 from tests.functional.test_life import OwnEdgeTestCase
 from tests.functional.test_restart import Visiting
+
+NOBODY = "192.0.2.0/24"
 
 #: For agents to be back, on a machine that is busy with other tests; they are much faster.
 BACK = 20
@@ -279,3 +281,73 @@ class NetworkTests(ReconnectCase):
         self.eventually(lambda: self.listed() == before, "all of them", BACK)
         for client, agent in agents.items():
             self.assertEqual(self.visited(agent.url()), (200, client.name))
+
+    def test_options(self) -> None:
+        """Whatever an agent has asked for beside its names still stands before its service when it is back."""
+        network, web, service = self.network(), self.web(), self.serve(Service(echo))
+        api = Management(self.edge)
+        self.addCleanup(api.close)
+        policy = api.make("/ip_policies")
+        api.make("/ip_policy_rules", ip_policy_id=policy, cidr=NOBODY, action="allow")
+        deny = json.dumps({"on_http_request": [{"actions": [{"type": "deny", "config": {"status_code": 418}}]}]})
+        with_builders = [
+            Wish(kind="http", port=web.port, options=[("allow_cidr", NOBODY)]),
+            Wish(kind="http", port=web.port, options=[("basic_auth", "ada", "correct-horse")]),
+            Wish(kind="http", port=web.port, options=[("deny_user_agent", ".*"), ("deny_user_agent", "^$")]),
+            Wish(kind="http", port=web.port, options=[("webhook_verification", "github", "a-long-secret")]),
+            Wish(kind="http", port=web.port, options=[("response_header", "x-service", "changed")]),
+            Wish(kind="http", port=web.port, policy=deny),
+            Wish(kind="tcp", port=service.port, options=[("allow_cidr", NOBODY)]),
+            Wish(kind="tcp", port=service.port, options=[("proxy_proto", "1")]),
+        ]
+        wishes: dict[type[Agent], list[Wish]] = {
+            **dict.fromkeys((PythonSDK, OldPythonSDK, JavaScriptSDK), with_builders),
+            GoSDK: [
+                Wish(kind="http", port=web.port, policy=deny),
+                Wish(kind="tcp", port=service.port, options=[("proxy_proto", "v1")]),
+                Wish(kind="http", port=web.port, domain="svc.internal", options=[("bindings", ["internal"])]),
+            ],
+            V2: [
+                Wish(kind="http", port=web.port, options=[("ip_policy", policy)]),
+                Wish(kind="http", port=web.port, options=[("auth", "ada:correct-horse")]),
+            ],
+        }
+        there = f"{HOST}:{network.port}"
+        agents = {client: self.agent(client, *asked, server=there) for client, asked in wishes.items()}
+        for client, agent in agents.items():
+            agent.heard("online", len(wishes[client]))
+        before = self.listed()
+        expected: list[Any] = [
+            (403, None),
+            (401, None),
+            (403, None),
+            (403, None),
+            (200, "changed"),
+            (418, None),
+            b"",
+            b"PROXY",
+        ]
+        wanted = {client: expected for client in (PythonSDK, OldPythonSDK, JavaScriptSDK)}
+        wanted |= {GoSDK: [(418, None), b"PROXY"], V2: [(403, None), (401, None)]}
+        self.assertEqual(self.all_tried(agents, wanted), wanted)
+        network.drop_connections()
+        self.eventually(lambda: network.accepted == 2 * len(CLIENTS) and self.listed() == before, "all", BACK)
+        self.assertEqual(self.all_tried(agents, wanted), wanted)
+
+    def all_tried(self, agents: Mapping[type[Agent], Agent], wanted: Mapping[type[Agent], list[Any]]) -> dict[Any, Any]:
+        """What visitors of the first endpoints of each agent get, of as many as are wanted."""
+        return {
+            client: [self.tried(agents[client].url(number)) for number in range(len(those))]
+            for client, those in wanted.items()
+        }
+
+    def tried(self, url: str) -> tuple[int, str | None] | bytes:
+        """What a visitor gets: status and service, or the first bytes that an echo says."""
+        if not url.startswith("tcp:"):
+            return self.visited(url)
+        with open_tcp(int(url.rpartition(":")[2])) as connection:
+            try:
+                connection.sendall(b"ping")
+                return connection.recv(5)
+            except OSError:
+                return b""

@@ -10,6 +10,7 @@ import subprocess
 
 from tests.functional.case import EdgeTestCase
 from tests.functional.clients import open_tls
+from tests.functional.edge import Edge
 from tests.functional.tools import program
 
 FLAGS = (
@@ -18,8 +19,8 @@ FLAGS = (
 )
 
 
-class BrowserTests(EdgeTestCase):
-    """Chromium."""
+class BrowserCase(EdgeTestCase):
+    """Chromium, and the edge that it visits."""
 
     def dump(self, url: str) -> str:
         """
@@ -28,7 +29,7 @@ class BrowserTests(EdgeTestCase):
         host = url.partition("://")[2].partition(":")[0]
         flags = [
             f"--user-data-dir={self.edge.directory}/chromium",
-            f"--ignore-certificate-errors-spki-list={self.pin(host)}",
+            f"--ignore-certificate-errors-spki-list={key_pin(self.edge, host)}",
             "--host-resolver-rules=MAP *.edge.localhost 127.0.0.1",
             "--virtual-time-budget=5000",
         ]
@@ -37,16 +38,21 @@ class BrowserTests(EdgeTestCase):
         self.assertEqual(done.returncode, 0, done.stderr[-2000:])
         return done.stdout
 
-    def pin(self, host: str) -> str:
-        """The SHA-256 of the public key of this name's certificate, in base64, as Chromium wants it."""
-        with open_tls(self.edge, host) as connection:
-            certificate = connection.getpeercert(True)
-        openssl = program("openssl")
-        words = [openssl, "x509", "-inform", "der", "-pubkey", "-noout"]
-        public = subprocess.run(words, input=certificate, check=True, capture_output=True, timeout=20).stdout
-        binary = [openssl, "pkey", "-pubin", "-outform", "der"]
-        key = subprocess.run(binary, input=public, check=True, capture_output=True, timeout=20).stdout
-        return base64.b64encode(hashlib.sha256(key).digest()).decode()
+
+def key_pin(edge: Edge, host: str) -> str:
+    """The SHA-256 of the public key of this name's certificate, in base64, as Chromium wants it."""
+    with open_tls(edge, host) as connection:
+        certificate = connection.getpeercert(True)
+    openssl = program("openssl")
+    words = [openssl, "x509", "-inform", "der", "-pubkey", "-noout"]
+    public = subprocess.run(words, input=certificate, check=True, capture_output=True, timeout=20).stdout
+    binary = [openssl, "pkey", "-pubin", "-outform", "der"]
+    key = subprocess.run(binary, input=public, check=True, capture_output=True, timeout=20).stdout
+    return base64.b64encode(hashlib.sha256(key).digest()).decode()
+
+
+class BrowserTests(BrowserCase):
+    """What a user sees."""
 
     def test_page(self) -> None:
         """The page of the local service is shown."""

@@ -143,8 +143,11 @@ class PythonTests(CallTests, GRPCAgentCase):
             Wish(kind="http", port=1),
             Wish(kind="tcp", port=1),
         )
-        spoken = {each["public_url"]: each["upstream_protocol"] for each in self.api()("GET", "/endpoints")["endpoints"]}
-        self.assertEqual([spoken[agent.url(number)] for number in range(3)], ["http2", "http1", ""])
+        urls = [agent.url(number) for number in range(3)]
+        spoken = {
+            each["public_url"]: each["upstream_protocol"] for each in self.api()("GET", "/endpoints")["endpoints"]
+        }
+        self.assertEqual([spoken[url] for url in urls], ["http2", "http1", ""])
 
 
 class OldPythonTests(CallTests, GRPCAgentCase):

@@ -134,6 +134,17 @@ class MessageTests(NodeTestCase):
             answers = self.both("/count", "-H", "Expect: 100-continue", "--data-binary", f"@{file.name}")
             self.assertEqual(answers, ["100000\n"] * 2)
 
+    def test_grpc_web(self) -> None:
+        """gRPC-Web, whose trailers are a part of the body, passes as it is, also where others are compressed."""
+        agent = self.ssh(
+            f"{self.new_name()}:443:127.0.0.1:{self.service.port}", command="http --app-protocol http2 --compression"
+        )
+        body = b"\0\0\0\1\0" + b"x" * 256 + b"\x80\0\0\0\x10grpc-status: 0\r\n"
+        for media in ("application/grpc-web+proto", "application/grpc-web-text", "application/grpc-web+json"):
+            headers = {"Content-Type": media, "Accept-Encoding": "gzip", "X-Grpc-Web": "1"}
+            answer = fetch(self.edge, agent.url() + "/web", "POST", body, headers)
+            self.assertEqual((answer.headers["content-type"], answer.body), (media, body))
+
     def test_websocket(self) -> None:
         """A WebSocket reaches a service that takes it over HTTP/2."""
         connection = open_tls(self.edge, self.name)
@@ -214,6 +225,28 @@ class SharingTests(NodeTestCase):
             thread.join(30)
         self.assertEqual(sorted(answers), ["gone\n"] + ["slow\n"] * 11)
         self.assertNotEqual(self.get(self.url + "/session").text.split()[0], "1")
+
+
+class GoodbyeTests(NodeTestCase):
+    """A service that says goodbye to each connection after a few requests."""
+
+    streams = "0 7"
+
+    def test_nothing_lost(self) -> None:
+        """However often connections end, every request is answered."""
+        answers: list[str] = []
+
+        def ask() -> None:
+            for _ in range(20):
+                answers.append(fetch(self.edge, self.url + "/count", "POST", b"x" * 3000).text)
+
+        threads = [threading.Thread(target=ask) for _ in range(10)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        self.assertEqual(answers, ["3000\n"] * 200)
+        self.assertGreater(int(self.get(self.url + "/session").text.split()[0]), 20)
 
 
 class FewStreamsTests(NodeTestCase):

@@ -55,4 +55,6 @@ class DecoderTests(SynchronousTestCase):
         """Trailers are written, and refused where they would break out of their line."""
         self.assertEqual(encode_trailers([]), b"0\r\n\r\n")
         self.assertEqual(encode_trailers([(b"A", b"b")]), b"0\r\nA: b\r\n\r\n")
-        self.assertRaises(MalformedMessage, encode_trailers, [(b"A", b"b\r\nC: d")])
+        self.assertEqual(encode_trailers([(b"Content-Length", b"5"), (b"A", b"")]), b"0\r\nA: \r\n\r\n")
+        for trailer in ((b"A", b"b\r\nC: d"), (b"A", b"b\0"), (b"A: b", b"c"), (b"", b"c"), (b"A\r\nB", b"c")):
+            self.assertRaises(MalformedMessage, encode_trailers, [trailer])

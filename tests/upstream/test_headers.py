@@ -79,10 +79,37 @@ class RequestHeadTests(SynchronousTestCase):
         self.assertEqual(found, [b"Host: localhost:3000", *OURS])
 
     def test_injection(self) -> None:
-        """A line end that a module let through is refused."""
+        """What would be read as another field, or as another request, is refused, whoever let it through."""
         self.assertRaises(MalformedMessage, lines, (b"X", b"a\r\nEvil: b"))
         self.assertRaises(MalformedMessage, lines, (b"X", b"a\nEvil: b"))
+        self.assertRaises(MalformedMessage, lines, (b"X", b"a\0b"))
         self.assertRaises(MalformedMessage, joined, [b"a\rb"])
+        for name in (b"", b"a b", b"a:", b":path", b"transfer-encoding: chunked", b"a\r\nb", b"a\0", b"\xe9"):
+            self.assertRaises(MalformedMessage, lines, (name, b"x"))
+            self.assertRaises(MalformedMessage, lines, (name, b"x"), edit=HeadEdit(frozenset([b"y"])))
+
+    def test_request_line(self) -> None:
+        """So is a method or a target that would be more than one."""
+        settings = {"host": b"a", "rewritten_host": b"", "peer": b"", "proto": b"", "upgrade": b""}
+        for method, target in (
+            (b"GET /x", b"/"),
+            (b"G\nET", b"/"),
+            (b"", b"/"),
+            (b"GET", b"/ HTTP/1.1"),
+            (b"GET", b"/\r\n"),
+        ):
+            with self.assertRaises(MalformedMessage):
+                request_head(method, target, [], length=0, expects_continue=False, **settings)
+        head = request_head(b"M-SEARCH", b"*", [], length=0, expects_continue=False, **settings)
+        self.assertTrue(head.startswith(b"M-SEARCH * HTTP/1.1\r\n"))
+
+    def test_many_names(self) -> None:
+        """However many names there are, those that mean something to the edge keep their meaning."""
+        for number in range(3000):
+            lines((b"x-%d" % number, b"1"))
+        self.assertEqual(
+            lines((b"Transfer-Encoding", b"chunked"), (b"X-2", b"1")), [b"Host: a.example", b"X-2: 1", *OURS]
+        )
 
 
 class LocationTests(SynchronousTestCase):

@@ -15,7 +15,7 @@ from ngrok_twisted.records.endpoint import Upstream
 from ngrok_twisted.upstream.forward import Forward
 from ngrok_twisted.upstream.http2_request import REPLAYED
 from ngrok_twisted.upstream.http2_session import STREAM_WINDOW
-from tests.edge.wire import Backend, Visitor, statuses
+from tests.edge.wire import Backend, Render, Visitor, statuses
 from tests.upstream.http2_wire import OK, HTTP2Service
 
 GET = b"GET /path?q HTTP/1.1\r\nHost: a.example\r\n\r\n"
@@ -126,6 +126,48 @@ class RequestTests(HTTP2TestCase):
         service.connection.settle()
         service.connection.answer(body=b"x")
         self.assertEqual(statuses(visitor.take()), [200])
+
+    def test_injected_header(self) -> None:
+        """A head that a module made unsendable is 500, and the others on the connection do not notice."""
+        service = HTTP2Service()
+        visitor = self.start(service)
+        other = self.another_visitor()
+        other.send(GET)
+
+        def inject(request: Any) -> Any:
+            request.add_request_header(b"X", b"a\r\nEvil: b")
+            return self.forward.render(request)
+
+        visitor.site.resource = Render(inject)
+        visitor.send(GET)
+        self.assertEqual(statuses(visitor.take()), [500])
+        self.assertEqual(len(self.flushLoggedErrors()), 1)
+        self.assertEqual(service.connection.streams(), [1])
+        service.connection.answer(1)
+        self.assertEqual(statuses(other.take()), [200])
+
+    def test_broken_filter(self) -> None:
+        """A module that fails in the middle of an answer breaks its stream, and no other."""
+        service = HTTP2Service()
+        visitor = self.start(service)
+        other = self.another_visitor()
+
+        class Broken:
+            def begin(self, head: Any) -> None:
+                raise ValueError("a defect")
+
+        def spoil(request: Any) -> Any:
+            request.add_filter(Broken())
+            return self.forward.render(request)
+
+        visitor.site.resource = Render(spoil)
+        visitor.send(GET)
+        other.send(GET)
+        service.connection.answer(1, end=False)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertEqual(service.connection.resets(), [(1, 2)])
+        service.connection.answer(3)
+        self.assertEqual(statuses(other.take()), [200])
 
     def test_large_header(self) -> None:
         """A header that does not fit into one frame goes in several."""

@@ -7,7 +7,7 @@ It is what stands between bytes and meaning: the multiplexer's frames below, the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, Sequence
 from typing import Protocol as Shape
 
 from zope.interface import implementer
@@ -22,6 +22,7 @@ from ngrok_twisted.errors import EdgeError, Refused, TunnelLost
 from ngrok_twisted.interfaces import IBatchReceiver
 from ngrok_twisted.net.timeouts import IdleWatch
 from ngrok_twisted.net.tls_connection import TLSConnection
+from ngrok_twisted.transports.agent.allowance import Allowance
 from ngrok_twisted.transports.agent.commands import Command, Notice
 from ngrok_twisted.transports.agent.frames import ErrorCode, MuxError
 from ngrok_twisted.transports.agent.heartbeats import Echo, Probes
@@ -29,6 +30,7 @@ from ngrok_twisted.transports.agent.limits import AgentLimits
 from ngrok_twisted.transports.agent.mux import Mux, StreamRefused
 from ngrok_twisted.transports.agent.output import FrameOutput
 from ngrok_twisted.transports.agent.proxied import LateFinStream, ProxyStream
+from ngrok_twisted.transports.agent.reading import FairReading
 from ngrok_twisted.transports.agent.requests import Reply, Request
 from ngrok_twisted.transports.agent.streams import Stream
 from ngrok_twisted.transports.agent.typed import REQUESTS, ControlStream, Conversation, StreamType, TypeWord
@@ -95,8 +97,8 @@ class AgentConnection(Protocol):
         self.later: Callable[[Callable[[], object]], None] = factory.turn.later
         self.held = 0
         self._owner: Owner | None = None
-        self._known = self._closing = False
-        self._asked = 0
+        self._closing = False
+        self._allowance = Allowance(factory.clock, factory.limits)
         self._beating: list[ControlStream] = []
         self._kind: type[ProxyStream] = ProxyStream
         self._probes: tuple[ControlStream, Probes] | None = None
@@ -117,7 +119,7 @@ class AgentConnection(Protocol):
         :param tolerance: seconds that the agent itself allows one to be late.
         :param late_fin: it breaks off a stream that we end, see `LateFinStream`.
         """
-        self._known = True
+        self._allowance.let_in()
         if late_fin:
             self._kind = LateFinStream
         self.factory.logged_in(self)
@@ -195,6 +197,7 @@ class AgentConnection(Protocol):
         self._output.flush()
         self._output.close()
         self._closing = True
+        self._reading.drop()
         transport: Any = self.transport
         # A producer that is paused would keep the socket from closing.
         transport.unregisterProducer()
@@ -205,6 +208,7 @@ class AgentConnection(Protocol):
         """End the connection at once."""
         self._closing = True
         self._output.close()
+        self._reading.drop()
         transport: Any = self.transport
         if transport is not None:
             transport.abortConnection()
@@ -225,6 +229,7 @@ class AgentConnection(Protocol):
             transport.carry_much()
         self._output = FrameOutput(transport, self.later, self.limits.max_unread, self._unread)
         self.write_frames = self._output.write
+        self._reading = FairReading(self.clock, self.later, transport, self._read)
         self.mux = Mux(self, self._accept, self.limits)
         self._watch = IdleWatch(self.clock, self.limits.login_grace, self._silent)
         transport.registerProducer(self, True)
@@ -239,6 +244,7 @@ class AgentConnection(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """`IProtocol`."""
+        self._reading.finish()
         self._closing = True
         self._output.close()
         self._watch.stop()
@@ -254,7 +260,7 @@ class AgentConnection(Protocol):
         self.transport = None
 
     def _silent(self) -> None:
-        if self._known:
+        if self._allowance.known:
             self._log.info("agent {peer}: no heartbeat came in time", peer=self.peer_host)
             self.close("no heartbeat in time")
         else:
@@ -263,7 +269,7 @@ class AgentConnection(Protocol):
 
     def _heard(self) -> None:
         """A heartbeat came. It does not prolong the time for the login."""
-        if self._known:
+        if self._allowance.known:
             self._watch.touch()
 
     # -- bytes in ------------------------------------------------------------------------------------------------------
@@ -274,6 +280,14 @@ class AgentConnection(Protocol):
 
     def batchReceived(self, buffers: Sequence[Any]) -> None:
         """`IBatchReceiver`."""
+        if self._closing:
+            return
+        if not self._allowance.known and not self._allowance.may_send(sum(map(len, buffers))):
+            self._too_much("too much was sent before the login")
+            return
+        self._reading.take(buffers)
+
+    def _read(self, buffers: Iterable[Any]) -> None:
         if self._closing:
             return
         self._output.held = True
@@ -288,6 +302,12 @@ class AgentConnection(Protocol):
         finally:
             self._output.held = False
             self._output.flush()
+        if not self._allowance.may_open(self.mux.asked):
+            self._too_much("too many streams were opened")
+
+    def _too_much(self, text: str) -> None:
+        self._log.info("agent {peer}: {text}", peer=self.peer_host, text=text)
+        self.close(text, ErrorCode.ENHANCE_YOUR_CALM)
 
     def gone_away(self, code: int, text: str) -> None:
         """`ngrok_twisted.transports.agent.mux.Output`."""
@@ -321,7 +341,7 @@ class AgentConnection(Protocol):
         return stream
 
     def _accept(self, id: int) -> Stream:
-        if not self._known and self.mux.accepted >= self.limits.strangers_streams:
+        if not self._allowance.known and self.mux.accepted >= self.limits.strangers_streams:
             raise StreamRefused(ErrorCode.ENHANCE_YOUR_CALM)
         stream = ControlStream(self.mux, self.clock, TypeWord(self._begin))
         stream.wait(self.limits.patience, ControlStream.give_up)
@@ -332,9 +352,9 @@ class AgentConnection(Protocol):
         if number == StreamType.HEARTBEAT and self._may_beat(stream):
             stream.relax()
             return Echo(self._heard)
-        if number in REQUESTS and self._may_ask():
+        if number in REQUESTS and self._allowance.may_ask():
             limits = self.limits
-            size = limits.max_request_bytes if self._known else limits.strangers_request_bytes
+            size = limits.max_request_bytes if self._allowance.known else limits.strangers_request_bytes
             return Request(StreamType(number), self, size)
         self._log.debug("agent {peer}: refused a stream of type {type}", peer=self.peer_host, type=number)
         stream.give_up(ErrorCode.STREAM_REFUSED)
@@ -345,13 +365,9 @@ class AgentConnection(Protocol):
         self._beating.append(stream)
         return len(self._beating) <= MOST_HEARTBEATS
 
-    def _may_ask(self) -> bool:
-        self._asked += 1
-        return self._known or self._asked <= self.limits.strangers_requests
-
     def ask(self, kind: StreamType, message: dict[str, Any]) -> Reply | Deferred[Reply]:
         """`ngrok_twisted.transports.agent.requests.Asking`."""
-        if not self._known and kind not in _FOR_STRANGERS:
+        if not self._allowance.known and kind not in _FOR_STRANGERS:
             raise Refused(None, NOT_LOGGED_IN)
         assert self._owner is not None
         return self._owner.request(kind, message)

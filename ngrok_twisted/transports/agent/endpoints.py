@@ -10,15 +10,15 @@ protocol, section 7.2).
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Iterator
+from itertools import count
+from typing import Any, Iterator
 
-from twisted.internet.defer import maybeDeferred
 from twisted.logger import Logger
 
 from ngrok_twisted.claim import Claim, Grant
 from ngrok_twisted.endpoint_url import SCHEMES
 from ngrok_twisted.errors import Refused
-from ngrok_twisted.granted import FINISH_STREAMS
+from ngrok_twisted.granted import Endings
 from ngrok_twisted.records.ids import new_id, related_id
 from ngrok_twisted.transports.agent.bind import amended_claim, claim_of, labelled_claim_of
 from ngrok_twisted.transports.agent.legs import Leg
@@ -77,7 +77,7 @@ class Endpoints:
         self._all: dict[str, AgentTunnel] = {}
         self._claiming = 0
         self._turns = Turns(clock)  # legs ask for the same at the same time
-        self._calls: set[Any] = set()
+        self._endings = Endings(tunnels, reservations, clock)
 
     def __iter__(self) -> Iterator[AgentTunnel]:
         return iter(tuple(self._all.values()))
@@ -184,16 +184,25 @@ class Endpoints:
         :raises Refused: it cannot have it.
         """
         wish = read_labelled(message)
-        for number in range(len(self._all) + 1):
+        claim = labelled_claim_of(wish)
+        for number in count():
             id = _labelled_id(self._session.id, wish, number)
-            tunnel = self._all.get(id)
-            if tunnel is None or leg not in tunnel.bound:
-                break
-        if tunnel is None:
-            tunnel = self._add(await self._claimed(labelled_claim_of(wish)), id, id)
+            if self._is_another(id, leg):
+                continue
+            async with self._turns.at(id):  # an endpoint may be about to be called so, since agents call them as they like
+                if not self._is_another(id, leg):
+                    return await self._labelled(leg, claim, id)
+        raise AssertionError("numbers have no end")
+
+    def _is_another(self, id: str, leg: Leg) -> bool:
+        """Whether this is not the labelled tunnel that a leg is asking for."""
+        tunnel = self._all.get(id)
+        return tunnel is not None and (leg in tunnel.bound or tunnel.grant.endpoint is not None)
+
+    async def _labelled(self, leg: Leg, claim: Claim, id: str) -> Reply:
+        tunnel = self._all.get(id) or self._add(await self._claimed(claim), id, id)
         self._bound(tunnel, leg)
-        joined = tunnel
-        return Reply(message=label_reply(id), when_read=lambda: self._route(joined, leg))
+        return Reply(message=label_reply(id), when_read=lambda: self._route(tunnel, leg))
 
     # -- what the agent changes ----------------------------------------------------------------------------------------
 
@@ -285,27 +294,13 @@ class Endpoints:
         """The session is over, and its streams end with its connections."""
         for tunnel in self:
             self._end(tunnel, release=True)
-        for call in tuple(self._calls):
-            call.cancel()
-        self._calls.clear()
+        self._endings.settle()
 
     def _end(self, tunnel: AgentTunnel, release: bool) -> None:
         del self._all[tunnel.agent_id]
-        self._tunnels.offline(tunnel)
-        tunnel.shut()
-        self._later(FINISH_STREAMS, tunnel.abort_streams)
+        self._endings.take_down(tunnel)
         if release:
-            maybeDeferred(self._reservations.release, tunnel.grant).addErrback(
-                lambda failure: self._log.failure("a grant could not be given back", failure)
-            )
-
-    def _later(self, seconds: float, function: Callable[[], None]) -> None:
-        def run() -> None:
-            self._calls.discard(call)
-            function()
-
-        call = self._clock.callLater(seconds, run)
-        self._calls.add(call)
+            self._endings.give_back(tunnel.grant)
 
 
 def _labelled_id(session_id: str, wish: StartTunnelWithLabel, number: int) -> str:

@@ -36,6 +36,12 @@ HEADER_SIZE = 8
 
 _TYPE = 0xF0
 _FLAGS = 0x0F
+
+# The first word and the size of a WNDINC frame.
+_CREDIT = 4 << 8 | WNDINC
+_CREDIT_SIZE = HEADER_SIZE + 4
+
+_ONE = struct.Struct(">I")
 _TWO = struct.Struct(">II")
 _THREE = struct.Struct(">III")
 _FOUR = struct.Struct(">IIII")
@@ -166,22 +172,29 @@ class FrameReader:
         :param data: bytes-like.
         :raises MuxError: they are no frames, or the sink objects.
         """
+        if self.ended:
+            return
         if self._partial:
             data = self._partial + bytes(data)
             self._partial = b""
         view = data if data.__class__ is memoryview else memoryview(data)
         end = len(view)
         at = self._go_on(view, end) if self._left or self._skip else 0
-        while end - at >= HEADER_SIZE and not self.ended:
+        while end - at >= HEADER_SIZE:
             word, id = _TWO.unpack_from(view, at)
             if word & _TYPE == DATA:
                 at = self._data(word, id & MASK, view, at + HEADER_SIZE, end)
-                continue
-            after = self._control(word, id & MASK, view, at, end)
-            if after < 0:
-                break
-            at = after
-        if at < end and not self.ended:
+            elif word == _CREDIT and id & MASK and end - at >= _CREDIT_SIZE:  # one for every 8 KiB of an upload
+                self._sink.window_grows(id & MASK, _ONE.unpack_from(view, at + HEADER_SIZE)[0] & MASK)
+                at += _CREDIT_SIZE
+            else:
+                after = self._control(word, id & MASK, view, at, end)
+                if after < 0:
+                    break
+                at = after
+                if self.ended:
+                    return
+        if at < end:
             self._partial = bytes(view[at:end])
 
     def _data(self, word: int, id: int, view: memoryview, at: int, end: int) -> int:

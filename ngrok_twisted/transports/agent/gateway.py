@@ -28,9 +28,9 @@ from ngrok_twisted.transports.agent.typed import StreamType
 #: ngrok's number for an authtoken that is not valid.
 BAD_TOKEN = 107
 
-#: The version of the protocol that only agents of ngrok 2 still speak; they break off a stream that is ended on our side
-#: (specification, section 8.1).
-FORMER_VERSION = "2"
+#: What the SDKs call their common part that pass on when a visitor has said everything. ngrok-go and agents of version 2 break
+#: off the whole connection then, and who knows what others do (specification, section 8.1).
+HALF_CLOSING = "ngrok-rust/"
 
 #: The reply to what was done and has no more to say.
 _DONE = {"Error": "", "Extra": None}
@@ -138,8 +138,7 @@ class Gateway:
         principal = await self._principal(auth)
         session, leg = self._clients.admit(auth, principal, self._connection)
         self._session, self._leg = session, leg
-        # Only agents of ngrok's second generation offer nothing but version 2 (specification, section 6.1).
-        self._connection.logged_in(auth.interval, auth.tolerance, late_fin=auth.protocol == FORMER_VERSION)
+        self._connection.logged_in(auth.interval, auth.tolerance, late_fin=HALF_CLOSING not in auth.user_agent)
         cookie = self._clients.cookie(session)
         return Reply(message=auth_reply(auth, session.id, cookie, principal, self._settings, self._addresses))
 

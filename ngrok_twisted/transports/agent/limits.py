@@ -21,8 +21,12 @@ class AgentLimits:
     :ivar max_request_bytes: bytes of one request (spec 11, item 14: policies and certificate chains are the large ones).
     :ivar max_held: bytes of unfinished requests and unread replies of one agent, all together.
     :ivar strangers_streams: as ``max_requests``, before Auth: a heartbeat, Auth, and two more.
+    :ivar strangers_opened: streams that a connection may open before Auth, all in all: those that it needs, and a few more.
+    :ivar strangers_bytes: bytes that may come before Auth, all in all: the largest Auth, and heartbeats.
     :ivar strangers_requests: requests that a connection may make before Auth, all in all.
     :ivar strangers_request_bytes: as ``max_request_bytes``, before Auth; the longest metadata are 4 KiB.
+    :ivar opened_at_once: streams that an agent may open in one go. One that comes back asks for all its endpoints.
+    :ivar opened_per_second: how many more in the long run. Agents open one for each change of an endpoint.
     :ivar patience: seconds for an agent to come to the end of something: of a request that it has begun, of a reply that it
         reads, of a stream that is of no use any more.
     :ivar answer_timeout: seconds that the server itself may take for an answer.
@@ -41,8 +45,12 @@ class AgentLimits:
     max_request_bytes: int = 1 * MEBIBYTE
     max_held: int = 4 * MEBIBYTE
     strangers_streams: int = 4
+    strangers_opened: int = 16
+    strangers_bytes: int = 128 * KIBIBYTE
     strangers_requests: int = 8
     strangers_request_bytes: int = 64 * KIBIBYTE
+    opened_at_once: int = 1000
+    opened_per_second: float = 20.0
     patience: float = 30.0
     answer_timeout: float = 1 * MINUTE
     settling: float = 0.1

@@ -90,6 +90,7 @@ class Mux:
     :ivar limits: see `AgentLimits`: it honours ``max_streams`` and ``max_requests``.
     :ivar streams: those that are not over, by id.
     :ivar accepted: how many of them the agent has opened.
+    :ivar asked: how many streams the agent has opened so far, those that were refused too.
     :ivar blocked: the connection is full; streams with much to send wait.
     :ivar waiting: the streams that wait for that or for their window, in the order of their turns.
     :ivar ended: the agent has said farewell.
@@ -106,7 +107,7 @@ class Mux:
         self.write = output.write_frames
         self.limits = limits
         self.streams: dict[int, Stream] = {}
-        self.accepted = 0
+        self.accepted = self.asked = 0
         self.blocked = False
         self.waiting: dict[Stream, None] = {}
         self.closed = False
@@ -290,6 +291,7 @@ class Mux:
         :raises MuxError: it cannot have this id.
         """
         self._check_id(id)
+        self.asked += 1
         if self.accepted >= self.limits.max_requests:
             self._refuse(id, ErrorCode.ACCEPT_QUEUE_FULL)
             return None

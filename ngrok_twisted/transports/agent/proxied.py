@@ -140,8 +140,8 @@ class ProxyStream(Substream, Stream):
 
 class LateFinStream(ProxyStream):
     """
-    A stream to an agent that breaks off the whole stream at our FIN, as v2 agents do (spec 8.1): a visitor who only ends his
-    own side would lose the answer. The FIN waits until the agent has ended its side, or fallen silent.
+    A stream to an agent that breaks off the whole stream at our FIN, as v2 agents (spec 8.1) and ngrok-go do: a visitor who
+    only ends his own side would lose the answer. The FIN waits until the agent has ended its side, or fallen silent.
     """
 
     _silence: IdleWatch | None = None

@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Callable, Iterator, Protocol
+from typing import Any, Iterator, Protocol
 
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from ngrok_twisted.claim import Claim, Grant
 from ngrok_twisted.errors import Refused
-from ngrok_twisted.granted import FINISH_STREAMS
+from ngrok_twisted.granted import Endings
 from ngrok_twisted.records.ids import new_id, related_id
 from ngrok_twisted.transports.ssh.bind import ONE_EACH, Wish, bind
 from ngrok_twisted.transports.ssh.command import Command
@@ -76,7 +76,7 @@ class Forwards:
         self._clock = clock
         self._documents = documents
         self._all: list[Forward] = []
-        self._calls: set[Any] = set()
+        self._endings = Endings(tunnels, reservations, clock)
 
     def __iter__(self) -> Iterator[Forward]:
         return iter(tuple(self._all))
@@ -189,7 +189,7 @@ class Forwards:
         except CancelledError:
             raise _Abandoned() from None
         if forward.state is State.DEAD or forward.attempt != attempt:
-            self._release(grant)
+            self._endings.give_back(grant)
             raise _Abandoned()
         forward.work = None
         forward.grants.append(grant)
@@ -267,10 +267,10 @@ class Forwards:
             return
         forward.grants.remove(grant)
         if release:
-            self._release(grant)
+            self._endings.give_back(grant)
         for tunnel in [tunnel for tunnel in forward.tunnels if tunnel.grant is grant]:
             forward.tunnels.remove(tunnel)
-            self._offline(tunnel)
+            self._endings.take_down(tunnel)
         if not forward.grants:
             self._end(forward, release=True)
             forward.fail(Refused(None, reason))
@@ -285,9 +285,7 @@ class Forwards:
         for forward in self:
             self._end(forward, release=True)
             forward.fail(because)
-        for call in tuple(self._calls):
-            call.cancel()
-        self._calls.clear()
+        self._endings.settle()
 
     def _expired(self, forward: Forward) -> None:
         forward.expiry = None
@@ -308,26 +306,8 @@ class Forwards:
             forward.expiry.cancel()
             forward.expiry = None
         for tunnel in forward.tunnels:
-            self._offline(tunnel)
+            self._endings.take_down(tunnel)
         if release:
             for grant in forward.grants:
-                self._release(grant)
+                self._endings.give_back(grant)
         forward.tunnels, forward.grants = [], []
-
-    def _offline(self, tunnel: SSHTunnel) -> None:
-        self._tunnels.offline(tunnel)
-        tunnel.shut()
-        self._later(FINISH_STREAMS, tunnel.abort_streams)
-
-    def _later(self, seconds: float, function: Callable[[], None]) -> None:
-        def run() -> None:
-            self._calls.discard(call)
-            function()
-
-        call = self._clock.callLater(seconds, run)
-        self._calls.add(call)
-
-    def _release(self, grant: Grant) -> None:
-        maybeDeferred(self._reservations.release, grant).addErrback(
-            lambda failure: self._log.failure("a grant could not be given back", failure)
-        )

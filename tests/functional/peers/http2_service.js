@@ -1,7 +1,8 @@
-// A service on Node's own HTTP/2, in clear text: `http2_service.js PORT [STREAMS]`. Prints `ready`, and what it is asked to tell.
+// A service on Node's own HTTP/2, in clear text: `http2_service.js PORT [STREAMS [REQUESTS]]`. It takes so many streams at a time,
+// and says goodbye to a connection after so many requests; 0 is any number. Prints `ready`, and what happens to connections.
 "use strict";
 const http2 = require("http2");
-const [port, streams] = process.argv.slice(2).map(Number);
+const [port, streams, requests] = process.argv.slice(2).map(Number);
 const settings = { enableConnectProtocol: true };
 if (streams) settings.maxConcurrentStreams = streams;
 const server = http2.createServer({ settings });
@@ -30,7 +31,7 @@ const paths = {
     stream.on("end", () => { stream.respond({ ":status": 200 }); stream.end(`${size}\n`); });
   },
   "/big": (stream) => {
-    stream.respond({ ":status": 200 });
+    stream.respond({ ":status": 200, "content-type": "text/plain" });
     let left = 200;
     const piece = Buffer.alloc(100000, "x");
     const more = () => { while (left--) if (!stream.write(piece)) return stream.once("drain", more); stream.end(); };
@@ -64,16 +65,22 @@ const paths = {
     stream.session.goaway(0, 2 ** 31 - 1);
     setTimeout(() => { stream.end("gone\n"); stream.session.close(); }, 300);
   },
+  "/web": (stream, headers) => {
+    stream.respond({ ":status": 200, "content-type": headers["content-type"] });
+    stream.pipe(stream);
+  },
   "/slow": (stream) => { setTimeout(() => { stream.respond({ ":status": 200 }); stream.end("slow\n"); }, 500); },
   "/no-body": (stream) => { stream.respond({ ":status": 304, "content-length": "100" }, { endStream: true }); },
 };
 
 server.on("session", (session) => {
   session.number = ++sessions;
+  session.requests = 0;
   tell("session", session.number);
 });
 server.on("stream", (stream, headers) => {
   stream.on("error", () => {});
+  if (++stream.session.requests === requests) stream.session.close();
   if (headers[":method"] === "CONNECT") {
     stream.respond({ ":status": 200 });
     stream.pipe(stream);

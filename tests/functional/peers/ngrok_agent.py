@@ -7,7 +7,8 @@ The only argument is a plan in JSON::
      "endpoints": [{"kind": "http", "to": "http://127.0.0.1:3000", "options": [["domain", "app.example.com"]]}]}
 
 ``session`` and ``options`` are methods of the SDK's builders with their arguments. What happens is told as one JSON object a
-line on standard output. A line ``close N`` on standard input closes an endpoint, the end of input the session.
+line on standard output. Of the lines on standard input, ``open`` with a plan opens an endpoint, ``close N`` closes one, and
+``end`` the session; the end of input ends the session and the program.
 """
 
 import asyncio
@@ -96,6 +97,9 @@ async def main(plan):
             number = len(plan["endpoints"])
             plan["endpoints"].append(json.loads(line.partition(" ")[2]))
             listeners[number] = await publish(session, number, plan["endpoints"][number])
+        elif words[0] == "end":
+            await session.close()
+            tell("ended")
     await session.close()
     tell("ended")
 

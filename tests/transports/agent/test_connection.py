@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 from hypothesis import given, settings
@@ -21,6 +23,7 @@ from ngrok_twisted.net.tls import TLSConnection, TLSServer
 from ngrok_twisted.transports.agent.factory import AgentConnectionFactory
 from ngrok_twisted.transports.agent.frames import DATA, WINDOW, ErrorCode, pack_header
 from ngrok_twisted.transports.agent.limits import AgentLimits
+from ngrok_twisted.transports.agent.reading import SHARE
 from ngrok_twisted.transports.agent.requests import Reply
 from ngrok_twisted.transports.agent.typed import ControlStream, Conversation, StreamType
 from tests.net.certificates import NAME, client_context, server_context
@@ -347,7 +350,7 @@ class LoginTests(Case):
 
     def test_window(self) -> None:
         """A stranger cannot make us keep more than its bounds: what it sends beyond them costs it the stream."""
-        self.meet(login=False, strangers_request_bytes=1000)
+        self.meet(login=False, strangers_request_bytes=1000, strangers_bytes=5 * WINDOW)
         ids = [self.agent.open(StreamType.AUTH, b'{"a":"') for _ in range(4)]
         for id in ids:
             for _ in range(WINDOW // 8192 + 2):
@@ -355,6 +358,85 @@ class LoginTests(Case):
         self.agent.turn()
         self.assertLessEqual(self.connection.held, 4 * 1000)
         self.assertEqual({self.agent.seen[id].reset for id in ids}, {ErrorCode.FLOW_CONTROL_ERROR})
+
+    def test_stranger_that_sends(self) -> None:
+        """A stranger may send what a login needs; more of it, whatever it is, ends the connection."""
+        self.meet(login=False, strangers_bytes=1000)
+        for _ in range(20):
+            self.agent.frame(3, b"x" * 42)
+        self.assertFalse(self.wire.disconnecting)
+        self.agent.frame(3, b"x")
+        self.agent.turn()
+        self.assertTrue(self.wire.disconnecting)
+        self.assertEqual(self.agent.farewell, (ErrorCode.ENHANCE_YOUR_CALM, "too much was sent before the login"))
+
+    def test_stranger_that_opens(self) -> None:
+        """A stranger that opens streams and leaves them, one after the other, is sent away."""
+        self.meet(login=False, strangers_opened=16)
+        for _ in range(16):
+            self.agent.drop(self.agent.open(StreamType.AUTH))
+        self.assertFalse(self.wire.disconnecting)
+        self.agent.open(StreamType.AUTH)
+        self.agent.turn()
+        self.assertEqual(self.agent.farewell, (ErrorCode.ENHANCE_YOUR_CALM, "too many streams were opened"))
+
+    def test_agent_that_opens(self) -> None:
+        """So is an agent that opens many more than it needs, but not one that takes its time."""
+        self.meet(login=False, opened_at_once=100, opened_per_second=20)
+        for _ in range(10):
+            self.agent.drop(self.agent.open(StreamType.AUTH))
+        self.connection.logged_in(10, 15)
+        for _ in range(100):
+            self.agent.drop(self.agent.open(StreamType.UNBIND))
+        self.agent.clock.advance(2)
+        for _ in range(40):
+            self.agent.drop(self.agent.open(StreamType.UNBIND))
+        self.assertFalse(self.wire.disconnecting)
+        self.agent.drop(self.agent.open(StreamType.UNBIND))
+        self.assertTrue(self.wire.disconnecting)
+
+    def test_refused_streams_count(self) -> None:
+        """Streams that are refused, because too many are open, count as well."""
+        self.meet(opened_at_once=30, max_requests=5)
+        for _ in range(31):
+            self.agent.open(StreamType.BIND)
+        self.assertTrue(self.wire.disconnecting)
+
+
+class ShareTests(Case):
+    """What takes long to read."""
+
+    def setUp(self) -> None:
+        """Ten requests arrive in one read, and each piece of it takes more than a share."""
+        super().setUp()
+        self.meet()
+        times = count(0, SHARE)
+        self.connection._reading._clock = SimpleNamespace(seconds=lambda: next(times))
+        self.requests = [pack_header(6 << 8 | DATA | 2, id) + BIND.word + b"{}" for id in range(3, 23, 2)]
+
+    def test_turns(self) -> None:
+        """It is read in turns, in order; meanwhile the socket is left alone."""
+        self.connection.batchReceived(self.requests)
+        self.assertEqual((len(self.owner.asked), self.wire.producerState), (1, "paused"))
+        for _ in range(12):
+            self.agent.turn()
+        self.assertEqual((len(self.owner.asked), self.wire.producerState), (10, "producing"))
+        self.assertTrue(all(self.agent.seen[id].fin for id in range(3, 23, 2)))
+
+    def test_lost(self) -> None:
+        """What had arrived counts, although the connection is lost now."""
+        self.connection.batchReceived(self.requests)
+        self.agent.lose()
+        self.assertEqual(len(self.owner.asked), 10)
+        self.assertEqual(len(self.owner.reasons), 1)
+
+    def test_closed(self) -> None:
+        """Behind a farewell nothing is read any more."""
+        self.connection.batchReceived(self.requests)
+        self.connection.close("enough")
+        self.agent.turn()
+        self.agent.lose()
+        self.assertEqual(len(self.owner.asked), 1)
 
 
 class TLSTests(SynchronousTestCase):

@@ -334,6 +334,19 @@ class LabelTests(Case):
         self.agent.unbind(self.agent.label()["Id"])
         self.assertEqual(list(self.world.tunnels), [])
 
+    def test_name_of_another(self) -> None:
+        """An endpoint that asks for the id of a labelled tunnel, just when that comes, takes nothing away from it."""
+        id = self.agent.label()["Id"]
+        self.agent.unbind(id)
+        self.world.edge.slow = True
+        endpoint = self.agent.ask(StreamType.BIND, bind(id=id))
+        label = self.agent.ask(StreamType.START_TUNNEL_WITH_LABEL, {"Labels": {"a": "b"}})
+        self.let_go()
+        self.assertEqual(self.successResultOf(endpoint).message["Id"], id)
+        self.assertNotEqual(self.successResultOf(label).message["Id"], id)
+        self.agent.lose()
+        self.assertEqual((list(self.world.tunnels), self.world.reservations.listing("ac_1")), ([], ()))
+
 
 class ChangeTests(Case):
     """What agents change."""

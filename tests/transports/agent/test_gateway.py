@@ -48,12 +48,17 @@ class LoginTests(SynchronousTestCase):
         self.assertEqual(welcome["Extra"]["AgentSessionID"], welcome["ClientId"])
         self.assertEqual(self.agent.connection.known, (10.0, 15.0))
         self.assertTrue(self.agent.gateway.logged_in)
-        self.assertFalse(self.agent.connection.late_fin)
+
+    def test_breaks_off(self) -> None:
+        """Streams to agents that are not known to tell on that a visitor has said everything are ended with care."""
+        for name, late in (("a/1 ngrok-python/1.7.0 ngrok-rust/0.18.0", False), ("ngrok-go/2.1.1", True), ("", True)):
+            agent = self.world.agent(connect=False)
+            agent.told(agent.ask(StreamType.AUTH, auth(UserAgent=name)), True)
+            self.assertEqual(agent.connection.late_fin, late, name)
 
     def test_former_version(self) -> None:
-        """Agents of ngrok 2 need their streams to be ended with care."""
+        """Agents of ngrok 2 are listed as such."""
         self.agent.told(self.agent.ask(StreamType.AUTH, {**auth(), "Version": ["2"]}), True)
-        self.assertTrue(self.agent.connection.late_fin)
         (session,) = self.world.clients
         self.assertEqual(session.transport, "ngrok/2")
 

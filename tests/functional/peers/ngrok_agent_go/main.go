@@ -1,4 +1,5 @@
-// ngrok-go, unmodified. Plan, input and output are those of ngrok_agent.py, but an endpoint's options are the SDK's own:
+// ngrok-go, unmodified. Plan, input and output are those of ngrok_agent.py, and a line "diagnose" probes the server; but an
+// endpoint's options are the SDK's own:
 // {"to": "http://127.0.0.1:3000", "url": "https://app.example.com", "pooling": true, "metadata": "…", "name": "…",
 // "description": "…", "traffic_policy": "…", "bindings": ["internal"], "protocol": "http2", "proxy_proto": "v1",
 // "crt": "cert.pem", "key": "key.pem"}. The session's are {"metadata": "…", "multi_leg": true, "heartbeat_interval": 1,
@@ -176,6 +177,12 @@ func main() {
 			number, _ := strconv.Atoi(rest)
 			_ = forwarders[number].Close()
 			tell("closed", map[string]any{"number": number})
+		case "diagnose":
+			result, err := agent.(ngrok.Diagnoser).Diagnose(context.Background(), "")
+			if err != nil {
+				panic(err)
+			}
+			tell("diagnosed", map[string]any{"region": result.Region})
 		case "open":
 			var wish endpoint
 			if err := json.Unmarshal([]byte(rest), &wish); err != nil {
