@@ -15,7 +15,7 @@ run: $(READY)
 
 test: $(TEST_READY)
 	@scripts/install-test-tools
-	$(BIN)/trial $(TRIAL_FLAGS) tests
+	$(BIN)/python -m tests.run $(TRIAL_FLAGS)
 
 test-unit: $(TEST_READY)
 	$(BIN)/trial $(TRIAL_FLAGS) $$($(BIN)/python -m tests.unit)

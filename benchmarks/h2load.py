@@ -29,14 +29,16 @@ HEADERS = {
 MILLISECOND = 1000
 """Microseconds, in which its log counts."""
 
+_PROTOCOL = re.compile(r"^Application protocol: (\S+)", re.MULTILINE)
 _FINISHED = re.compile(r"^finished in ([\d.]+)(ms|s|us)", re.MULTILINE)
-_REQUESTS = re.compile(r"(\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout")
+_REQUESTS = re.compile(r"(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout")
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """
+    :ivar protocol: what ALPN chose, ``h2`` or ``http/1.1``.
     :ivar requests: that were answered with success.
     :ivar failed: that were not.
     :ivar seconds: how long it took.
@@ -44,6 +46,7 @@ class Report:
     :ivar p99: milliseconds within which 99 of 100 were.
     """
 
+    protocol: str
     requests: int
     failed: int
     seconds: float
@@ -73,12 +76,13 @@ def parse(text: str, log: str) -> Report:
     :param log: what it wrote into its log: start, status and microseconds a line, with tabs between.
     :raises Unusable: there is no report in it.
     """
-    finished, requests = _FINISHED.search(text), _REQUESTS.search(text)
+    protocol, finished, requests = (pattern.search(text) for pattern in (_PROTOCOL, _FINISHED, _REQUESTS))
     times = [int(line.split("\t")[2]) / MILLISECOND for line in log.splitlines() if line]
-    if finished is None or requests is None or len(times) < 2:
+    if protocol is None or finished is None or requests is None or len(times) < 2:
         raise Unusable(f"h2load reports nothing: {text.strip()[-300:]}")
-    done, succeeded, failed, errored, timed_out = map(int, requests.groups())
+    succeeded, failed, errored, timed_out = map(int, requests.groups())
     return Report(
+        protocol=protocol[1],
         requests=succeeded,
         failed=failed + errored + timed_out,
         seconds=float(finished[1]) * _SECONDS[finished[2]],

@@ -34,6 +34,7 @@ class Flow:
     :ivar ended: seconds on the reactor's clock when it ended, or ``-1.0`` before.
     :ivar method: the HTTP method, empty for streams.
     :ivar target: the HTTP request target (path and query), empty for streams.
+    :ivar version: the visitor's version of HTTP, such as ``b"HTTP/2.0"``; empty for streams.
     :ivar host: the requested host name, lower case, without port.
     :ivar status: the HTTP status answered, 0 for streams and before the head was sent.
     :ivar bytes_in: bytes from the visitor (bodies for HTTP, all for streams).
@@ -57,6 +58,7 @@ class Flow:
         "ended",
         "method",
         "target",
+        "version",
         "host",
         "status",
         "bytes_in",
@@ -84,6 +86,7 @@ class Flow:
         self.ended = -1.0
         self.method = b""
         self.target = b""
+        self.version = b""
         self.host = ""
         self.status = 0
         self.bytes_in = 0

@@ -22,12 +22,17 @@ TCP_PORTS = 10
 
 
 class EdgeArm(Arm):
-    """``twistd -n ngrok``, one process, with the defaults of the product but for ports and state."""
+    """
+    ``twistd -n ngrok``, one process, with the defaults of the product but for ports and state.
+
+    :cvar https_command: what the client runs for an HTTPS endpoint.
+    """
 
     label: ClassVar[str] = "edge"
     role: ClassVar[str] = "twistd ngrok, one process, entered by ssh -R"
     carries = frozenset({"tcp", "https", "ssh", "agent", "h2"})
     needs = CLIENT
+    https_command: ClassVar[str] = "http"
 
     def start_tcp(self, origin: int) -> Address:
         """`Arm`."""
@@ -35,7 +40,7 @@ class EdgeArm(Arm):
 
     def start_https(self, origin: int) -> Address:
         """`Arm`."""
-        return self._connect("https", f"443:{LOOPBACK}:{origin}", "http")
+        return self._connect("https", f"443:{LOOPBACK}:{origin}", self.https_command)
 
     def start_ssh(self) -> int:
         """`Arm`."""

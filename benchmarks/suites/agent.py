@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from benchmarks.arm import Arm, Address
+from benchmarks.arm import Address, Arm
 from benchmarks.figures import Sample, Unit
 from benchmarks.suite import Suite, billed
 from benchmarks.suites.https import HTTPSSuite, Visits
@@ -70,7 +70,9 @@ class AgentConnectionSuite(Suite):
         count = max(AT_ONCE, int(CONNECTIONS * self.seconds))
         arguments = (str(self.address(arm).port), str(count), str(AT_ONCE))
         with billed(arm) as bill:
-            report = report_of(*python_module("benchmarks.load.short_visits", *arguments), timeout=20 + 10 * self.seconds)
+            report = report_of(
+                *python_module("benchmarks.load.short_visits", *arguments), timeout=20 + 10 * self.seconds
+            )
         return Sample(
             units=report["connections"],
             seconds=report["seconds"],

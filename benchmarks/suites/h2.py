@@ -59,6 +59,8 @@ class H2Suite(HTTPSSuite):
         with billed(arm) as bill:
             text = run(*command, timeout=seconds + TIMEOUT)
         report = h2load.parse(text, log.read_text(encoding="ascii"))
+        if report.protocol != ("h2" if arm.http2 else "http/1.1"):
+            raise Unusable(f"visitors got {report.protocol}")
         if report.failed or not report.requests:
             raise Unusable(f"{report.failed} of {report.requests + report.failed} requests failed")
         return Sample(

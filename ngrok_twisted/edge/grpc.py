@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from ngrok_twisted.errors import EdgeError, EndpointOffline
 from ngrok_twisted.interfaces import IResponseFilter
+from ngrok_twisted.upstream import http2_frames as h2
 from ngrok_twisted.upstream.syntax import Fields
 
 Trailers = Sequence[tuple[bytes, bytes]]
@@ -22,7 +23,7 @@ Trailers = Sequence[tuple[bytes, bytes]]
 # Status codes of gRPC.
 DEADLINE_EXCEEDED, PERMISSION_DENIED, RESOURCE_EXHAUSTED = 4, 7, 8
 UNIMPLEMENTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = 12, 13, 14, 16
-UNKNOWN = 2
+CANCELLED, UNKNOWN = 1, 2
 
 # What an error says by its HTTP status. Where "HTTP to gRPC Status Code Mapping" of the gRPC repository has something for it,
 # it is that, but for what the edge knows better: that somebody was too slow, or that something was too much.
@@ -44,6 +45,13 @@ _STATUSES = {
     504: DEADLINE_EXCEEDED,
 }
 
+# The same for a service that has broken a call off itself ("Errors" in the same place).
+_RESETS: dict[int | None, int] = {
+    h2.INTERNAL_ERROR: INTERNAL,
+    h2.CANCEL: CANCELLED,
+    h2.ENHANCE_YOUR_CALM: RESOURCE_EXHAUSTED,
+}
+
 _GRPC, _WEB, _WEB_TEXT = b"application/grpc", b"application/grpc-web", b"application/grpc-web-text"
 
 # "Status-Message" may hold these as they are.
@@ -62,6 +70,8 @@ def status_of(error: EdgeError) -> int:
     """
     if isinstance(error, EndpointOffline):
         return UNAVAILABLE  # it may be back soon; "unimplemented" would never be tried again
+    if error.reset_code in _RESETS:
+        return _RESETS[error.reset_code]
     return _STATUSES.get(error.status, UNKNOWN)
 
 

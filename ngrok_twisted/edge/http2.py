@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from ngrok_twisted.edge.http2_head import parse_request, parse_trailers
 from ngrok_twisted.edge.http2_life import LINGER, OPEN, ConnectionLife
-from ngrok_twisted.edge.http2_patience import BYTES_FOR_ONE, FRAME, RESET, cost_of
+from ngrok_twisted.edge.http2_patience import BYTES_FOR_ONE, FRAME, RESET, cost_of, cost_of_head
 from ngrok_twisted.edge.http2_reading import VisitorFrames
 from ngrok_twisted.edge.http2_stream import HTTP2Stream
 from ngrok_twisted.edge.site import Site
@@ -63,7 +63,7 @@ class HTTP2Connection(ConnectionLife):
     def _frame(self, kind: int, flags: int, stream_id: int, payload: Any) -> None:
         cost = cost_of(kind, flags, len(payload))
         stream = self.streams.get(stream_id)
-        if kind == h2.DATA and stream is None:
+        if stream is None and (kind == h2.DATA or (kind == h2.HEADERS and self._is_over(stream_id))):
             cost = FRAME
         elif kind == h2.RST_STREAM and stream is not None:
             cost = RESET
@@ -87,8 +87,14 @@ class HTTP2Connection(ConnectionLife):
             if react is not None:
                 react(self, event)
 
+    def _is_over(self, stream_id: int) -> bool:
+        """Whether a head on a stream that is not open begins none."""
+        return stream_id <= self.engine.highest_inbound_stream_id or stream_id > self._last_stream
+
     def _request_came(self, event: Any) -> None:
         stream_id, blocks = event.stream_id, self.engine.blocks
+        if not self._patience.spend(cost_of_head(blocks.unpacked)):
+            raise ConnectionBroken(h2.ENHANCE_YOUR_CALM, "heads that are much longer than what was sent")
         ended = event.stream_ended is not None
         late = stream_id > self._last_stream
         if late or len(self.streams) >= self.site.limits.streams:

@@ -72,8 +72,13 @@ class Engine(H2Connection):
 
     @property
     def open_inbound_streams(self) -> int:
-        """H2Connection. It is asked at each request, and then looks through all streams; here only now and then."""
-        return super().open_inbound_streams if len(self.streams) > self._sweep_at else 0
+        """
+        H2Connection. It is asked at each request, and then looks through all streams; here only now and then, and it never
+        says that there are too many: for h2 that is the end of the connection, also for a visitor that could not know.
+        """
+        if len(self.streams) > self._sweep_at:
+            super().open_inbound_streams
+        return 0
 
     def rest(self) -> None:
         """No stream is open: let go of those that were."""

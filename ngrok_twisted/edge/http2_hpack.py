@@ -21,6 +21,7 @@ from hpack.table import HeaderTable
 
 from ngrok_twisted.upstream.http2_hpack import encode, read_integer, read_text
 from ngrok_twisted.upstream.memo import Memo, size_of
+from ngrok_twisted.upstream.syntax import KILOBYTE
 
 Fields = Sequence[tuple[bytes, bytes]]
 
@@ -30,9 +31,11 @@ FIELD_BYTES = 32
 # A block that is this many times over a limit is not even read to its end: it does not come from a visitor who erred.
 HARD = 2
 
-# Blocks that only name fields of the tables are remembered, per connection, for as long as the tables stay as they are.
+# Blocks that only name fields of the tables are remembered, per connection, for as long as the tables stay as they are: this
+# many, of so many bytes, with so many bytes of fields.
 _KNOWN_BLOCKS = 16
 _KNOWN_BYTES = 64
+_KNOWN_FIELDS = 32 * KILOBYTE
 
 
 class CompressionError(ProtocolError):
@@ -53,6 +56,7 @@ class BlockDecoder:
 
     :ivar fields: of the last block; empty if there was too much.
     :ivar excess: the last block was over a limit.
+    :ivar unpacked: bytes by which its fields are longer than the block.
     :ivar max_header_list_size: h2 sets it; it is not used.
     :ivar max_allowed_table_size: bytes of the dynamic table.
     """
@@ -60,6 +64,7 @@ class BlockDecoder:
     __slots__ = (
         "fields",
         "excess",
+        "unpacked",
         "max_header_list_size",
         "max_allowed_table_size",
         "_table",
@@ -76,6 +81,7 @@ class BlockDecoder:
         """
         self.fields: Fields = ()
         self.excess = False
+        self.unpacked = 0
         self._table = HeaderTable()
         self.max_header_list_size = max_bytes
         self.max_allowed_table_size: int = self._table.maxsize
@@ -94,7 +100,7 @@ class BlockDecoder:
         """
         known = self._known.get(data)
         if known is not None:
-            self.fields, self.excess = known, False
+            self.fields, self.excess, self.unpacked = known, False, 0
             return ()
         try:
             self._read(data)
@@ -131,9 +137,10 @@ class BlockDecoder:
                 fields.append(field)
         self.excess = count > self._max_fields or size > self._max_bytes
         self.fields = fields
+        self.unpacked = size - FIELD_BYTES * count - end
         if self._additions != before:
             self._known = {}
-        elif plain and end <= _KNOWN_BYTES and not self.excess and len(self._known) < _KNOWN_BLOCKS:
+        elif plain and end <= _KNOWN_BYTES and not self.excess and size <= _KNOWN_FIELDS and len(self._known) < _KNOWN_BLOCKS:
             self._known[data] = fields
 
     def _resize(self, data: bytes, position: int, count: int) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ngrok_twisted.net.bucket import Bucket
 from ngrok_twisted.upstream import http2_frames as h2
+from ngrok_twisted.upstream.syntax import KILOBYTE
 
 # What a connection begins with, and never exceeds: as many as two hundred requests that are cancelled in one go, which is
 # twice what a browser has open when somebody closes its window.
@@ -32,6 +33,9 @@ FRAME = 1
 
 #: What it costs to have a request begun and then dropped; answering a request earns as much.
 RESET = 10
+
+# By how many bytes a head may be longer than what was sent of it, for nothing: what a browser repeats of its cookies, and more.
+_UNPACKED = 32 * KILOBYTE
 
 
 class Patience(Bucket):
@@ -61,3 +65,12 @@ def cost_of(kind: int, flags: int, size: int) -> int:
     if kind == h2.SETTINGS:
         return FRAME + size // _SETTING
     return FRAME
+
+
+def cost_of_head(unpacked: int) -> float:
+    """
+    What a head costs that is much longer than what was sent of it: somebody has to read and to pass on all of it.
+
+    :param unpacked: by how many bytes it is longer.
+    """
+    return max(0, unpacked - _UNPACKED) / BYTES_FOR_ONE

@@ -13,7 +13,7 @@ from typing import Any
 from twisted.python.failure import Failure
 
 from ngrok_twisted.edge.http2_engine import CONNECTION_WINDOW, MEGABYTE, STREAM_WINDOW
-from ngrok_twisted.edge.http2_sending import StreamWriter
+from ngrok_twisted.edge.http2_sending import JOINED_BYTES, StreamWriter
 from ngrok_twisted.errors import BadRequest, EdgeError
 from ngrok_twisted.upstream import http2_frames as h2
 from ngrok_twisted.upstream.http2_frames import ConnectionBroken
@@ -111,9 +111,17 @@ class StreamBody(StreamWriter):
         if self.request is None:
             return  # answered, and of no interest any more
         if self.request.receiver is None or self._paused or self._delivering:
-            self._pieces.append((bytes(data), size))
+            self._keep(bytes(data), size)
         else:
             self._deliver(data, size)
+
+    def _keep(self, data: bytes, size: int) -> None:
+        """Small pieces are put together: each takes fifty bytes besides what is in it."""
+        pieces = self._pieces
+        if pieces and len(pieces[-1][0]) < JOINED_BYTES:
+            before, taken = pieces.pop()
+            data, size = before + data, taken + size
+        pieces.append((data, size))
 
     def end_came(self, trailers: Fields) -> None:
         """The visitor's message is whole."""

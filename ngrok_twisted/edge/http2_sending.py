@@ -16,6 +16,9 @@ from ngrok_twisted.upstream.syntax import KILOBYTE
 QUEUE_BYTES = 64 * KILOBYTE
 LOW_BYTES = 16 * KILOBYTE
 
+#: Small pieces that wait are put together until they have as many bytes.
+JOINED_BYTES = 2 * KILOBYTE
+
 
 class StreamWriter:
     """
@@ -164,6 +167,8 @@ class StreamWriter:
 
     def _enqueue(self, buffers: Sequence[Any], size: int) -> None:
         """Keep a copy, and stand in line."""
+        if self._queue and len(self._queue[-1]) < JOINED_BYTES:
+            buffers = (self._queue.pop(), *buffers)  # each takes fifty bytes besides what is in it
         self._queue.append(bytes(buffers[0]) if len(buffers) == 1 else b"".join(buffers))
         self._queued += size
         self.waits()

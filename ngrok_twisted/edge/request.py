@@ -83,7 +83,7 @@ class EdgeRequest(IncomingBody):
         self.flow = flow
         self.method = method
         self.uri = uri
-        self.clientproto = clientproto
+        self.clientproto = flow.version = clientproto
         self.headers = headers
         self.authority = authority
         self.body_length = body_length

@@ -45,7 +45,8 @@ def line(flow: Flow, now: float) -> str:
     what = ""
     if flow.method:
         target = _safe(flow.target[:MAX_TARGET].decode("latin-1"))
-        what = f" method={_safe(flow.method.decode('latin-1'))} target={target} status={flow.status}"
+        version = f" version={flow.version.decode('ascii')}" if flow.version else ""
+        what = f" method={_safe(flow.method.decode('latin-1'))} target={target}{version} status={flow.status}"
     host = f" host={_safe(flow.host)}" if flow.host else ""
     tunnel = f" tunnel={flow.tunnel.id}" if flow.tunnel is not None else ""
     error = f" error={flow.error.name}" if flow.error is not None else ""

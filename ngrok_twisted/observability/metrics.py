@@ -73,6 +73,7 @@ class FlowMetrics:
         self._tallies = {proto: _Tally() for proto in PROTOS}
         self._decisions: dict[tuple[str, str], int] = {}
         self._errors: dict[str, int] = {}
+        self._versions: dict[bytes, int] = {}
 
     def __call__(self, flow: Flow) -> None:
         """Count a flow that has ended."""
@@ -86,6 +87,7 @@ class FlowMetrics:
             tally.streams += 1
         else:
             tally.statuses[status // 100] += 1
+            self._versions[flow.version] = self._versions.get(flow.version, 0) + 1
             if status >= 200:  # a WebSocket may be open for days, which says nothing of how fast it was answered
                 seconds = flow.ended - flow.started
                 tally.seconds += seconds
@@ -114,6 +116,7 @@ class FlowMetrics:
     def collect(self) -> Iterator[Metric]:
         """The metrics as they are now."""
         yield self._requests()
+        yield self._spoken()
         yield self._durations()
         streams = CounterMetricFamily("ngrok_streams", "TLS and TCP connections that have ended.", labels=["proto"])
         received = CounterMetricFamily(
@@ -139,6 +142,15 @@ class FlowMetrics:
             for name, count in zip(_CLASSES, tally.statuses):
                 if count:
                     family.add_metric([proto, name], count)
+        return family
+
+    def _spoken(self) -> Metric:
+        family = CounterMetricFamily(
+            "ngrok_http_versions", "HTTP requests that have ended, by what the visitor speaks.", labels=["version"]
+        )
+        for version, count in self._versions.items():
+            if version:
+                family.add_metric([version.decode("ascii")], count)
         return family
 
     def _durations(self) -> Metric:

@@ -42,6 +42,7 @@ class TrafficEvents:
             "http": {
                 "request": {
                     "method": flow.method.decode("latin-1"),
+                    "version": flow.version.decode("ascii"),
                     "url": _url(flow),
                     "body_length": flow.bytes_in,
                     "first_byte_ts": moment(flow.started),

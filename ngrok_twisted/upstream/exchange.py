@@ -20,6 +20,7 @@ from ngrok_twisted.interfaces import IBatchReceiver
 from ngrok_twisted.net.timeouts import IdleWatch
 from ngrok_twisted.upstream.chunked import ChunkedDecoder
 from ngrok_twisted.upstream.headers import restore_locations
+from ngrok_twisted.upstream.http2_frames import begins
 from ngrok_twisted.upstream.response import BY_LENGTH, CHUNKED, NO_BODY, UpstreamResponse, parse_response
 from ngrok_twisted.upstream.sending import CHUNKS, CLOSE, GONE, HEAD, IDLE, LENGTH, RAW, RequestSender, Upload
 from ngrok_twisted.upstream.syntax import KILOBYTE, MalformedMessage
@@ -112,6 +113,8 @@ class UpstreamConnection(RequestSender):
         except MalformedMessage as malformed:
             _log.debug("invalid response: {error}", error=str(malformed))
             error = UpstreamInvalid()
+        except UpstreamInvalid as invalid:
+            error = invalid
         except Exception:
             error = Failure()
         # with another request, or none, the response was complete: the connection is at work again, or at rest
@@ -145,6 +148,7 @@ class UpstreamConnection(RequestSender):
             end = data.find(b"\r\n\r\n")
             if end < 0 or end + 4 > MAX_HEAD:
                 if len(data) > MAX_HEAD or not b"HTTP/1.".startswith(bytes(data[:7])):
+                    _recognise(data)
                     raise MalformedMessage("not a response head")
                 if data.count(b"\n") != data.count(b"\r\n"):
                     raise MalformedMessage("bare line end")  # more would not make it good
@@ -323,3 +327,11 @@ class UpstreamConnection(RequestSender):
             failed(self, TunnelLost("The local service closed the connection without an answer."), not self._consumed)
         else:
             request.fail(UpstreamInvalid("The local service closed the connection in the middle of its answer."))
+
+
+def _recognise(data: bytes) -> None:
+    """
+    :raises UpstreamInvalid: these bytes are no HTTP/1.1, and it is known what they are instead.
+    """
+    if begins(data):
+        raise UpstreamInvalid("The local service speaks HTTP/2, but was published without http2 as its upstream protocol.")

@@ -193,11 +193,12 @@ class HTTP2Exchange(RequestStream):
         :param error: why; ``None`` if the service has just gone.
         """
         self.id = 0
-        if self._state in (IDLE, UNSETTLED, HEAD):
-            self._not_answered(error or TunnelLost("The local service closed the connection without an answer."))
+        if error is not None:
+            self._fail(error, None)
+        elif self._state in (IDLE, UNSETTLED, HEAD):
+            self._not_answered(TunnelLost("The local service closed the connection without an answer."))
         else:
-            middle = UpstreamInvalid("The local service closed the connection in the middle of its answer.")
-            self._fail(error or middle, None)
+            self._fail(UpstreamInvalid("The local service closed the connection in the middle of its answer."), None)
 
     # -- the response, as it goes on
 
@@ -336,6 +337,9 @@ class HTTP2Exchange(RequestStream):
             request.unregisterProducer()
             if request.receiver is self:
                 request.receiver = None
+            if self._held:
+                self._held = False
+                request.resume_body()  # whoever reads it next decides anew
         return request
 
     def _fail(self, error: Exception, code: int | None) -> None:

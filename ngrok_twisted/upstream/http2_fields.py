@@ -102,18 +102,23 @@ def request_block(
         authority = edit.host or authority
         added = [field for field in zip(FORWARDED, values) if field[0] not in removed]
         ours = _encoded([*added, *edit.added])
-    head: Fields = [(b":method", b"CONNECT" if websocket else method), (b":scheme", scheme), (b":path", target)]
-    if authority:
-        head.append((b":authority", authority))
-    if websocket:
-        head.append((b":protocol", b"websocket"))
-    for _, value in head:
-        if _VALUE.fullmatch(value) is None:
-            raise MalformedMessage("a request line that HTTP/2 cannot carry")
-    block = encode(head) + passed.block + ours
+    block = _pseudo(b"CONNECT" if websocket else method, target, scheme, authority, websocket) + passed.block + ours
     if not websocket and (length or (length == 0 and passed.has_length)):
         block += encode([(b"content-length", b"%d" % length)])
     return block + _EXPECT if expects_continue else block
+
+
+def _pseudo(method: bytes, target: bytes, scheme: bytes, authority: bytes, websocket: bool) -> bytes:
+    """What HTTP/1.1 has in its first line and in ``Host``."""
+    fields: Fields = [(b":method", method), (b":scheme", scheme), (b":path", target)]
+    if authority:
+        fields.append((b":authority", authority))
+    if websocket:
+        fields.append((b":protocol", b"websocket"))
+    for _, value in fields:
+        if _VALUE.fullmatch(value) is None:
+            raise MalformedMessage("a request line that HTTP/2 cannot carry")
+    return encode(fields)
 
 
 _EXPECT = encode([(b"expect", b"100-continue")])

@@ -213,6 +213,14 @@ def goaway(code: int) -> bytes:
     return frame_head(GOAWAY, 0, 0, 8) + struct.pack(">LL", 0, code)
 
 
+def begins(data: bytes) -> bool:
+    """
+    :param data: what a server has said so far.
+    :return: whether it speaks HTTP/2: then it begins with its settings, whatever it was asked (section 3.4).
+    """
+    return len(data) >= FRAME_HEAD and data[3] == SETTINGS and data[0] == data[4] == 0 and not any(data[5:FRAME_HEAD])
+
+
 def read_number(kind: int, payload: Any) -> int:
     """
     The number that a ``WINDOW_UPDATE`` or ``RST_STREAM`` holds.

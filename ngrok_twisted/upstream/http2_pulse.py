@@ -29,6 +29,10 @@ LINGER = 30 * SECONDS
 _SETTINGS, _REQUEST, _ANSWER, _PING = range(4)
 
 
+def _nothing() -> None:
+    """Nobody is there to be told."""
+
+
 class Pulse:
     """
     One timer for one connection.
@@ -98,8 +102,9 @@ class Pulse:
         self._waits_for = _REQUEST
 
     def stop(self) -> None:
-        """The connection is over."""
+        """The connection is over, and let go of: it would otherwise be kept by what it keeps."""
         self._watch.stop()
+        self._ask = self._dead = self._unused = _nothing
 
     def _wait(self, what: int, seconds: float) -> None:
         self._waits_for = what

@@ -37,7 +37,7 @@ class RequestStream(StreamSender):
     """
 
     __slots__ = (
-        *("request", "dialled", "_failed", "_state", "_watch", "_uploaded", "_repeats", "_replay", "_replay_bytes"),
+        *("request", "dialled", "_failed", "_state", "_watch", "_uploaded", "_repeats", "_replay"),
         *("_trailers", "_websocket"),
     )
 
@@ -53,8 +53,7 @@ class RequestStream(StreamSender):
         self._watch: Any = None
         self._uploaded = False
         self._repeats = 0
-        self._replay: list[bytes] | None = []
-        self._replay_bytes = 0
+        self._replay: bytearray | None = bytearray()
         self._trailers = b""
         self._websocket: WebSocketStream | None = None
 
@@ -85,8 +84,9 @@ class RequestStream(StreamSender):
         try:
             self._begin()
         except Exception:
-            request = self._detach()
-            request.fail(Failure())
+            failure, request = Failure(), self.request
+            self.close()
+            request.fail(failure)
 
     def _begin(self) -> None:
         request = self.request
@@ -131,8 +131,8 @@ class RequestStream(StreamSender):
         )
 
     def _send_body(self, request: Any) -> None:
-        for data in self._replay or ():
-            self.send(data)
+        if self._replay:
+            self.send(bytes(self._replay))
         if self._uploaded:
             self.end(self._trailers)
         else:
@@ -145,7 +145,7 @@ class RequestStream(StreamSender):
         :param before: the exchange that failed and was replayable.
         """
         self._repeats = before._repeats + 1
-        self._replay, self._replay_bytes = before._replay, before._replay_bytes
+        self._replay = before._replay
         self._uploaded, self._trailers = before._uploaded, before._trailers
 
     def bodyReceived(self, data: Any) -> None:
@@ -155,11 +155,9 @@ class RequestStream(StreamSender):
         self._watch.touch()
         kept = bytes(data)
         if self._replay is not None:
-            self._replay_bytes += len(kept)
-            if self._replay_bytes > REPLAYED:
+            self._replay += kept
+            if len(self._replay) > REPLAYED:
                 self._replay = None
-            else:
-                self._replay.append(kept)
         self.send(kept)
 
     def bodyFinished(self, trailers: Any) -> None:
@@ -196,8 +194,8 @@ class RequestStream(StreamSender):
         """Nothing moved for as long as may be."""
         raise NotImplementedError
 
-    def _detach(self) -> Any:
-        """Let go of the request."""
+    def close(self) -> None:
+        """Give the stream up."""
         raise NotImplementedError
 
     def _fail(self, error: Exception, code: int | None) -> None:

@@ -30,6 +30,11 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual((found.suites, found.arms, found.rounds), (("https",), ("edge",), 3))
         self.assertEqual((found.seconds, found.json), (1.5, Path("x.json")))
 
+    def test_suites_of_one_name(self) -> None:
+        """A name that several suites have stands for all of them, once."""
+        found = parse([], suites=["ssh", "agent", "agent"], arms=["edge"])
+        self.assertEqual(found.suites, ("ssh", "agent"))
+
     def test_refused(self) -> None:
         """What cannot be used ends the program with a word about it."""
         for arguments in (["--suite", "x"], ["--rounds", "0"], ["--rounds", "1.5"], ["--seconds", "nan"]):

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.arm import Address, Arm
 from benchmarks.figures import Sample, Unit
-from benchmarks.runner import Field
+from benchmarks.runner import Field, run_suite
 from benchmarks.suite import Suite
 from benchmarks.workshop import Unusable
 from tests.benchmarks.outcomes import make_sample
@@ -111,3 +111,35 @@ class FieldTests(SynchronousTestCase):
         """Without arms there are no figures, and no error."""
         self.play(Lacking, rounds=1)
         self.assertEqual(self.outcome.cells, [])
+
+
+class OtherFirst(RecordingSuite):
+    """A suite that compares all arms with another one than usual."""
+
+    first = "other"
+    carries = "tcp"
+
+
+class RunSuiteTests(SynchronousTestCase):
+    """Tests of `run_suite`."""
+
+    def run_with(self, kind: type[Suite], *arms: type[Arm]) -> Any:
+        """One round."""
+        return run_suite(kind, arms, 1, 1.0, lambda line: None)
+
+    def test_first(self) -> None:
+        """The suite says with whom the others are compared; they stay in their order."""
+        self.assertEqual(list(self.run_with(OtherFirst, Good, Other).roles), ["other", "good"])
+        self.assertEqual(list(self.run_with(RecordingSuite, Good, Other).roles), ["good", "other"])
+
+    def test_first_is_missing(self) -> None:
+        """Without that one, the next takes its place."""
+        self.assertEqual(self.run_with(OtherFirst, Good).first, "good")
+
+    def test_others(self) -> None:
+        """Arms for another kind of work are passed over."""
+
+        class Elsewhere(Good):
+            carries = frozenset({"https"})
+
+        self.assertEqual(list(self.run_with(RecordingSuite, Elsewhere, Other).roles), ["other"])

@@ -48,6 +48,13 @@ class StatusTests(SynchronousTestCase):
         ):
             self.assertEqual(status_of(error), status, repr(error))
 
+    def test_resets(self) -> None:
+        """Where the service has broken a call off before its answer, its own code says more."""
+        for code, status in ((h2.INTERNAL_ERROR, 13), (h2.CANCEL, 1), (h2.ENHANCE_YOUR_CALM, 8), (None, 14)):
+            error = errors.UpstreamInvalid()
+            error.reset_code = code
+            self.assertEqual(status_of(error), status, code)
+
     def test_dialects(self) -> None:
         """gRPC is told from its kin, whatever its messages are made of."""
         for media, dialect in (
@@ -169,7 +176,7 @@ class MiddleTests(SynchronousTestCase):
     def test_status(self) -> None:
         """The call ends with what it got, and with a status behind it that says why there is no more."""
         answer = self.break_with(errors.TunnelLost())
-        (head, trailers) = answer.heads
+        head, trailers = answer.heads
         self.assertEqual((head[b":status"], answer.body, answer.ended, answer.reset), (b"200", b"message", True, None))
         self.assertEqual(trailers[b"grpc-status"], b"14")
         self.assertIn("(ERR_NGROK_3209)", unquote(trailers[b"grpc-message"].decode()))

@@ -131,6 +131,35 @@ class ResetTests(AttackCase):
         count = self.attack(visitor, lambda _: visitor.send(visitor.headers(next(stream), GET)), 2 * MOST_RESETS)
         self.assertLessEqual(count, MOST_RESETS)
 
+    def test_far_over_the_limit(self) -> None:
+        """A visitor that has not read how many may be open, and sends twice as many, loses no more than those."""
+        visitor = self.visitor()
+        visitor.send(*[visitor.headers(number, GET) for number in range(1, 401, 2)])
+        self.assertEqual(visitor.resets(), {number: h2.REFUSED_STREAM for number in range(201, 401, 2)})
+        self.assertEqual(len(visitor.connection.streams), 100)
+
+    def test_late_heads(self) -> None:
+        """Heads on a stream that is over, whichever side has reset it: each would have to be read, and answered."""
+        for frames in (
+            lambda v: v.headers(1, GET) + h2.reset(1, h2.CANCEL),
+            lambda v: v.headers(1, [*POST, (b"X", b"y")], False),
+        ):
+            visitor = self.visitor()
+            visitor.send(frames(visitor))
+            frame = visitor.headers(1, GET)
+            count = self.attack(visitor, lambda _: visitor.send(frame), 2 * int(MOST))
+            self.assertGreater(count, 100)
+
+    def test_heads_behind_the_last(self) -> None:
+        """Heads that come after the visitor was told that they come too late."""
+        visitor = self.visitor()
+        visitor.send(visitor.headers(1, GET))
+        visitor.connection.shut_down()
+        visitor.clock.advance(10)
+        stream = iter(range(3, 10**6, 2))
+        count = self.attack(visitor, lambda _: visitor.send(visitor.headers(next(stream), GET)), 2 * int(MOST))
+        self.assertGreater(count, 100)
+
     def test_late_data(self) -> None:
         """Data for streams that are over: a moment's worth is everybody's right, a flood is not."""
         visitor = self.visitor()
@@ -298,6 +327,25 @@ class HeadTests(AttackCase):
         visitor.send(visitor.block(3, reference * 16_000))
         self.assertLess(tracemalloc.get_traced_memory()[1] - before, MEGABYTE)
         self.assertEqual(visitor.goaway(), h2.ENHANCE_YOUR_CALM)
+
+    def test_bombs_within_the_limit(self) -> None:
+        """Heads of a megabyte, in a few bytes each, would cost whoever gets them a thousand times as much as the visitor."""
+        visitor = self.visitor()
+        field = (b"x-bomb", b"x" * 4000)
+        visitor.send(visitor.headers(1, get("/", field)))
+        reference = visitor.encoder.encode([field])
+        stream = iter(range(3, 10**6, 2))
+        send = lambda _: visitor.send(visitor.block(next(stream), visitor.encoder.encode(GET) + reference * 250))
+        self.assertLessEqual(self.attack(visitor, send, 100), 2)
+
+    def test_honest_tables(self) -> None:
+        """A browser's cookies, in one byte each time, are what the table is for."""
+        visitor = self.visitor(lambda request: b"")
+        fields = [*GET, *[(b"cookie", b"%d=" % number + b"x" * 1000) for number in range(3)]]
+        for number in range(1, 2001, 2):
+            visitor.send(visitor.headers(number, fields))
+            visitor.wire.clear()
+        self.assertFalse(visitor.wire.ended)
 
     def test_unreadable(self) -> None:
         """A block that cannot be read ends the connection, since the next one could not be read either."""

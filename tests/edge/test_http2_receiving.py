@@ -4,6 +4,7 @@ Tests for ``ngrok_twisted.edge.http2_receiving``: bodies of requests.
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -40,6 +41,20 @@ class DeliveryTests(SynchronousTestCase):
         body = Body()
         request.deliver_body(body)
         self.assertEqual((body.data, body.ends, request.flow.bytes_in), (b"onetwo", [[]], 6))
+
+    def test_crumbs(self) -> None:
+        """A body that waits takes little more memory than it has bytes, however small its frames are."""
+        request = self.start()
+        frame = self.visitor.data(1, b"xy")
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(100):
+            self.visitor.send(frame * 300)
+        self.assertLess(tracemalloc.get_traced_memory()[0] - before, 3 * 60_000)
+        body = Body()
+        request.deliver_body(body)
+        self.assertEqual(body.data, b"xy" * 30_000)
 
     def test_streams(self) -> None:
         """Afterwards it is handed on as it comes."""
@@ -139,9 +154,9 @@ class DeliveryTests(SynchronousTestCase):
                 request.receiver = second
 
         first = First()
-        self.visitor.send(self.visitor.data(1, b"one"), self.visitor.data(1, b"two", end=True))
+        self.visitor.send(self.visitor.data(1, PIECE), self.visitor.data(1, b"two", end=True))
         request.deliver_body(first)
-        self.assertEqual((first.data, second.data, second.ends), (b"one", b"two", [[]]))
+        self.assertEqual((first.data, second.data, second.ends), (PIECE, b"two", [[]]))
 
 
 class WindowTests(SynchronousTestCase):
@@ -216,12 +231,12 @@ class WindowTests(SynchronousTestCase):
                 request.pause_body()
 
         body = Full()
-        self.visitor.send(*[self.visitor.data(1, b"x")] * 3, self.visitor.data(1, b"", end=True))
+        self.visitor.send(*[self.visitor.data(1, PIECE)] * 3, self.visitor.data(1, b"", end=True))
         request.deliver_body(body)
-        self.assertEqual(body.data, b"x")
+        self.assertEqual(body.data, PIECE)
         for _ in range(3):
             request.resume_body()
-        self.assertEqual((body.data, body.ends), (b"xxx", [[]]))
+        self.assertEqual((body.data, body.ends), (3 * PIECE, [[]]))
 
     def test_others_go_on(self) -> None:
         """Streams that nobody reads take nothing from the one that somebody does: the connection's window is given back."""

@@ -4,6 +4,7 @@ Tests for ``ngrok_twisted.edge.http2_sending`` and ``ngrok_twisted.edge.http2_ou
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 from h2.settings import SettingCodes
@@ -284,6 +285,22 @@ class BackPressureTests(SynchronousTestCase):
         self.visitor.request.write(bytes(h2.DEFAULT_WINDOW + QUEUE_BYTES + 1))
         self.visitor.send(h2.reset(1, h2.CANCEL))
         self.assertEqual((source.stopped, stream._queued, len(stream._queue)), (True, 0, 0))
+
+    def test_crumbs(self) -> None:
+        """What waits takes little more memory than it has bytes, however small the pieces are that it comes in."""
+        visitor = Bare(Render(waiting), hello=h2.PREFACE + h2.settings_frame({h2.INITIAL_WINDOW_SIZE: 0}))
+        visitor.send(visitor.headers(1, GET))
+        visitor.request.respond(head())
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(30_000):
+            visitor.request.write_batch([b"%02d" % (number % 100)])
+        self.assertLess(tracemalloc.get_traced_memory()[0] - before, 3 * 60_000)
+        visitor.frames()
+        visitor.send(h2.window_update(1, 60_000))
+        sent = b"".join(payload for kind, _, _, payload in visitor.frames() if kind == h2.DATA)
+        self.assertEqual(sent, b"".join(b"%02d" % (number % 100) for number in range(30_000)))
 
     def test_stalled(self) -> None:
         """A stream whose visitor takes nothing for five minutes is cancelled; pings do not keep it."""

@@ -208,11 +208,16 @@ class PythonSDK(Agent):
     version = "1.7.0"
     name = f"ngrok for Python {version}"
 
+    @classmethod
+    def python(cls) -> str:
+        """The interpreter that has it."""
+        python = ROOT / ".cache" / "ngrok-python" / cls.version / "bin" / "python"
+        require(python.exists(), cls.name)
+        return str(python)
+
     def words(self, plan: dict[str, Any]) -> list[str]:
         """Agent."""
-        python = ROOT / ".cache" / "ngrok-python" / self.version / "bin" / "python"
-        require(python.exists(), self.name)
-        return [str(python), peer("ngrok_agent.py"), json.dumps(plan)]
+        return [self.python(), peer("ngrok_agent.py"), json.dumps(plan)]
 
 
 class OldPythonSDK(PythonSDK):
@@ -236,11 +241,16 @@ class JavaScriptSDK(Agent):
             call[0] = self._camel(call[0])
         return [program("node"), peer("ngrok_agent.js"), json.dumps(plan)]
 
+    @classmethod
+    def modules(cls) -> str:
+        """The folder that has it."""
+        modules = ROOT / ".cache" / "npm-agents" / "node_modules"
+        require((modules / "@ngrok" / "ngrok").is_dir(), cls.name)
+        return str(modules)
+
     def environment(self) -> dict[str, str]:
         """Agent."""
-        modules = ROOT / ".cache" / "npm-agents" / "node_modules"
-        require((modules / "@ngrok" / "ngrok").is_dir(), self.name)
-        return {**super().environment(), "NODE_PATH": str(modules)}
+        return {**super().environment(), "NODE_PATH": self.modules()}
 
     def wish(self, wish: Wish) -> dict[str, Any]:
         """Agent."""
@@ -292,13 +302,18 @@ class V2(Agent):
     name = "ngrok 2.3.41"
     kinds = frozenset({"http", "tcp", "tls"})
 
+    @classmethod
+    def program(cls) -> str:
+        """The agent's path."""
+        path = ROOT / ".cache" / "npm-agents" / "node_modules" / "@expo" / "ngrok-bin-linux-x64" / "ngrok"
+        require(path.exists(), cls.name)
+        return str(path)
+
     def words(self, plan: dict[str, Any]) -> list[str]:
         """Agent."""
-        folder = ROOT / ".cache" / "npm-agents" / "node_modules" / "@expo" / "ngrok-bin-linux-x64"
-        require((folder / "ngrok").exists(), self.name)
         config = Path(self.directory.name) / "ngrok.yml"
         config.write_text(yaml.safe_dump(plan))
-        return [str(folder / "ngrok"), "start", "--all", "--config", str(config)]
+        return [self.program(), "start", "--all", "--config", str(config)]
 
     def wish(self, wish: Wish) -> dict[str, Any]:
         """Agent."""

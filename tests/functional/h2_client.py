@@ -139,9 +139,9 @@ class H2Client:
         return stream
 
     def send(self, stream: Stream, data: bytes, end: bool = False) -> None:
-        """Send some of a body, as fast as the edge takes it."""
+        """Send some of a body, as fast as the edge takes it; the rest is kept where it wants no more of it."""
         view = memoryview(data)
-        while len(view):
+        while len(view) and stream.reset is None and not self.closed:
             room = min(self.h2.local_flow_control_window(stream.number), self.h2.max_outbound_frame_size, len(view))
             if room:
                 self.h2.send_data(stream.number, view[:room])
@@ -149,7 +149,7 @@ class H2Client:
                 self.flush()
             else:
                 self.read()
-        if end:
+        if end and stream.reset is None and not self.closed:
             self.h2.end_stream(stream.number)
             self.flush()
 

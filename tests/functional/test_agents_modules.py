@@ -10,7 +10,7 @@ import hmac
 import json
 import ssl
 import tempfile
-from typing import Any, Sequence
+from typing import Any
 
 from tests.functional.agents import JavaScriptSDK, OldPythonSDK, PythonSDK, Wish
 from tests.functional.clients import curl, open_tcp, open_tls, tls_context
@@ -31,11 +31,11 @@ PROXY = {1: b"PROXY TCP4 127.0.0.1 127.0.0.1 ", 2: b"\r\n\r\n\0\r\nQUIT\n\x21\x1
 class ModulesCase(AgentTestCase):
     """Endpoints with options."""
 
-    def publish_with(self, service: Service, *options: Sequence[Any], **wish: Any) -> str:
+    def publish_with(self, service: Service, *options: tuple[Any, ...], **wish: Any) -> str:
         """The URL of a service, behind these options of the client's own."""
         return self.agent(Wish(kind=wish.pop("kind", "http"), port=service.port, options=options, **wish)).url()
 
-    def refused(self, code: int, *options: Sequence[Any], **wish: Any) -> str:
+    def refused(self, code: int, *options: tuple[Any, ...], **wish: Any) -> str:
         """
         The client is told this code.
 

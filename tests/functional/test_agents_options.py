@@ -6,6 +6,7 @@ configuration file of version 2; and what agents of several kinds share.
 from __future__ import annotations
 
 import json
+import re
 import ssl
 from collections import Counter
 from pathlib import Path
@@ -14,10 +15,14 @@ from typing import Any, Mapping
 from tests.functional.agents import Agent, GoSDK, JavaScriptSDK, PythonSDK, V2, Wish
 from tests.functional.clients import curl, full_name, open_tcp, open_tls
 from tests.functional.edge import AUTHTOKEN
+from tests.functional.management import MANAGED
 from tests.functional.service import Service, echo
 from tests.functional.steady import upgraded
 from tests.functional.test_agents_modules import EVERYBODY, NOBODY, PASSWORD, ModulesCase
 from tests.functional.test_streams import own_certificate
+
+#: ngrok's codes, in whatever a client prints.
+CODE = re.compile(r"ERR_NGROK_(\d+)")
 
 
 class PythonTests(ModulesCase):
@@ -156,7 +161,6 @@ class MixedTests(ModulesCase):
     def test_pool(self) -> None:
         """Three of them share a name; each has its own modules; who does not pool is refused."""
         name, agents = self.new_name(), {}
-        self.client = PythonSDK
         deny = '{"on_http_request": [{"actions": [{"type": "deny", "config": {"status_code": 418}}]}]}'
         for client, wish in (
             (PythonSDK, Wish(kind="http", port=self.web("python").port, domain=name, pooling=True)),
@@ -178,6 +182,77 @@ class MixedTests(ModulesCase):
         """Who answers one visitor, and how."""
         answer = self.get(f"https://{name}/")
         return answer.status, answer.headers.get("x-service")
+
+
+class LimitsTests(ModulesCase):
+    """What an authtoken may not have, as each client is told."""
+
+    client = PythonSDK
+    config = {**MANAGED, "agent": {"max_sessions_per_credential": 1, "max_endpoints_per_session": 2}}
+
+    def codes(self, client: type[Agent], token: str, *wishes: Wish) -> tuple[Agent, set[str]]:
+        """An agent that is refused something, and the codes that it tells."""
+        agent = client(self.edge, token, *wishes)
+        self.addCleanup(agent.close)
+        self.eventually(lambda: "ERR_NGROK_" in agent.told(), f"a code of {client.name}: {agent.told()}")
+        return agent, set(CODE.findall(agent.told()))
+
+    def test_sessions(self) -> None:
+        """One session of an authtoken, and the next one when that is gone, also if it went without a word."""
+        wish = Wish(kind="http", port=self.web().port)
+        for client in (PythonSDK, JavaScriptSDK, GoSDK, V2):
+            token = self.api()("POST", "/credentials", {})["token"]
+            first = client(self.edge, token, wish)
+            self.addCleanup(first.close)
+            url = first.url()
+            for other in (PythonSDK, V2):
+                self.assertEqual(self.codes(other, token, wish)[1], {"108"}, client.name)
+            self.assertEqual(self.get(url).status, 200)
+            first.process.kill()
+            self.eventually(lambda: self.get(url).status == 404, "offline endpoint")
+            second = client(self.edge, token, wish)
+            self.addCleanup(second.close)
+            self.assertEqual(self.get(second.url()).status, 200)
+
+    def test_endpoints(self) -> None:
+        """The third endpoint of a session is refused, and the others stay."""
+        wishes = [Wish(kind="http", port=self.web().port) for _ in range(3)]
+        for client in (PythonSDK, JavaScriptSDK, GoSDK):
+            agent, codes = self.codes(client, self.api()("POST", "/credentials", {})["token"], *wishes)
+            self.assertEqual(codes, {"350"}, client.name)
+            self.assertEqual([self.get(agent.url(number)).status for number in (0, 1)], [200, 200])
+
+    def test_names(self) -> None:
+        """An authtoken binds what its rules permit."""
+        name = self.new_name()
+        made = self.api()("POST", "/credentials", {"acl": [f"bind:{name}"]})
+        for client in (PythonSDK, GoSDK, V2):
+            agent = client(self.edge, made["token"], Wish(kind="http", port=self.web().port, domain=name))
+            self.assertEqual(self.get(agent.url()).status, 200)
+            agent.close()
+            self.eventually(lambda: self.get(f"https://{name}").status == 404, "offline endpoint")
+            other, codes = self.codes(client, made["token"], Wish(kind="http", port=1, domain=self.new_name()))
+            self.assertEqual(codes, {"316"}, client.name)
+            other.close()
+            self.eventually(lambda: not self.sessions(made["id"]), "end of the session")
+
+    def test_places(self) -> None:
+        """Agents from elsewhere are refused, once the account says from where they may come."""
+        api = self.api()
+        policy = api.make("/ip_policies")
+        rule = api.make("/ip_policy_rules", ip_policy_id=policy, cidr=NOBODY, action="allow")
+        made = api.make("/ip_restrictions", type="agent", enforced=True, ip_policy_ids=[policy])
+        self.addCleanup(api, "DELETE", f"/ip_policies/{policy}")
+        self.addCleanup(api, "DELETE", f"/ip_policy_rules/{rule}")
+        self.addCleanup(api, "DELETE", f"/ip_restrictions/{made}")
+        token = api("POST", "/credentials", {})["token"]
+        for client in (PythonSDK, JavaScriptSDK, GoSDK, V2):
+            self.assertEqual(self.codes(client, token, Wish(kind="http", port=1))[1], {"115"}, client.name)
+
+    def sessions(self, credential: str) -> list[Any]:
+        """Those of a credential."""
+        sessions = self.api()("GET", "/tunnel_sessions")["tunnel_sessions"]
+        return [each for each in sessions if each["credential"]["id"] == credential]
 
 
 def assert_internal(test: ModulesCase, agent: Agent, url: str) -> None:

@@ -327,7 +327,7 @@ class NetworkTests(ReconnectCase):
             b"",
             b"PROXY",
         ]
-        wanted = {client: expected for client in (PythonSDK, OldPythonSDK, JavaScriptSDK)}
+        wanted: dict[type[Agent], list[Any]] = {client: expected for client in (PythonSDK, OldPythonSDK, JavaScriptSDK)}
         wanted |= {GoSDK: [(418, None), b"PROXY"], V2: [(403, None), (401, None)]}
         self.assertEqual(self.all_tried(agents, wanted), wanted)
         network.drop_connections()

@@ -16,7 +16,7 @@ from typing import Any, Mapping
 
 from tests.functional.agents import CLIENTS, HOST, Agent, GoSDK, JavaScriptSDK, OldPythonSDK, PythonSDK, V2, Wish
 from tests.functional.clients import ANSWER, Answer, fetch, keep_open, open_tcp, read_all
-from tests.functional.edge import Edge
+from tests.functional.edge import AUTHTOKEN, Edge
 from tests.functional.relay import Network
 from tests.functional.service import PATIENCE, Service, reset
 from tests.functional.steady import Asking, Steady
@@ -242,12 +242,11 @@ class V2Tests(TrapTests, AgentTestCase):
 class SeveralTests(AgentTestCase):
     """Several clients at once."""
 
-    client: type[Agent] = PythonSDK
-
     def by(self, client: type[Agent], *wishes: Wish, **arguments: Any) -> Agent:
-        """An agent of this kind."""
-        self.client = client
-        return self.agent(*wishes, **arguments)
+        """An agent of this kind, which ends with the test."""
+        agent = client(self.edge, AUTHTOKEN, *wishes, **arguments)
+        self.addCleanup(agent.close)
+        return agent
 
     def test_answer_at_the_end(self) -> None:
         """

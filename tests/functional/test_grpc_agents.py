@@ -136,6 +136,13 @@ class PythonTests(CallTests, GRPCAgentCase):
 
     client = PythonSDK
 
+    def test_forgotten(self) -> None:
+        """Who forgets to say that the service speaks HTTP/2 is told so."""
+        _, caller = self.published(self.start_service().port, options=())
+        failed = caller.call("echo", 10)
+        self.unavailable(failed)
+        self.assertIn("without http2 as its upstream protocol", failed["details"])
+
     def test_listed(self) -> None:
         """The API says what the service speaks."""
         agent = self.agent(

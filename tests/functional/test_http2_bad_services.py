@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from http.client import HTTPException
 from typing import Callable, Iterator
 
 from tests.functional.case import EdgeTestCase
@@ -111,13 +112,13 @@ class BadServiceTests(EdgeTestCase):
     seconds = 240
 
     def attacked(self, name: str, attack: Attack) -> int:
-        """The status that a visitor gets."""
+        """The status that a visitor gets; 0 if the answer breaks."""
         service = self.serve(Service(attacking(attack)))
         try:
             url = self.publish(service, command="http --upstream-protocol http2")
             return fetch(self.edge, url).status
-        except (OSError, ValueError, EOFError) as error:
-            return -1 if "IncompleteRead" in repr(error) else -2
+        except (OSError, HTTPException):
+            return 0
         finally:
             service.close()
 

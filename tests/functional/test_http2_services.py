@@ -5,14 +5,13 @@ Services that speak HTTP/2 behind ssh: Node's, with visitors of HTTP/1.1 and HTT
 from __future__ import annotations
 
 import json
-import select
-import subprocess
 import tempfile
 import threading
 from pathlib import Path
 
 from tests.functional.case import EdgeTestCase
 from tests.functional.clients import curl, fetch, keep_open, open_tls
+from tests.functional.line_peer import LinePeer
 from tests.functional.ports import free_port
 from tests.functional.tools import peer, program
 
@@ -26,7 +25,7 @@ ACCEPTED = b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 VERSIONS = ("--http1.1", "--http2")
 
 
-class NodeService:
+class NodeService(LinePeer):
     """
     The service in a process of its own.
 
@@ -35,22 +34,8 @@ class NodeService:
 
     def __init__(self, *words: str) -> None:
         self.port = free_port()
-        command = [program("node"), peer("http2_service.js"), str(self.port), *words]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, bufsize=1)
-        assert self.line() == "ready"
-
-    def line(self) -> str:
-        """The next line that it prints."""
-        assert self.process.stdout is not None
-        ready, _, _ = select.select([self.process.stdout], [], [], 30)
-        return self.process.stdout.readline().strip() if ready else ""
-
-    def close(self) -> None:
-        """End it."""
-        self.process.kill()
-        self.process.wait(10)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        super().__init__([program("node"), peer("http2_service.js"), str(self.port), *words])
+        self.wait_for("ready")
 
 
 class NodeTestCase(EdgeTestCase):

@@ -265,10 +265,8 @@ class StreamTests(CompressionCase):
             self._sent += len(piece)
 
 
-class BrowserTests(CompressionCase):
+class BrowserTests(CompressionCase, test_browser.BrowserCase):
     """Chromium."""
-
-    dump, pin = test_browser.BrowserTests.dump, test_browser.BrowserTests.pin
 
     def test_page(self) -> None:
         """The browser asks for Brotli or zstd, reads it, and sees the weak tag."""

@@ -320,6 +320,26 @@ class DataTests(TLSCase):
         self.server.writeBatch([b"x"] * 1000)
         self.assertLess(len(wire.server.writes[0]), 1100)
 
+    def test_full_records(self) -> None:
+        """What is small fills a record up with the beginning of what follows, so that few records are sent."""
+        client = Batching()
+        wire = self.connect(client, Recorder())
+        pieces = [b"head1234", memoryview(BIG)[:65536]] * 3
+        self.server.writeBatch(pieces)
+        wire.run()
+        self.assertEqual(bytes(client.received), b"".join(pieces))
+        self.assertEqual(sum(client.batches), 13)
+
+    def test_uneven_batches(self) -> None:
+        """Whatever the sizes of buffers around those of records, all bytes arrive in order."""
+        for around in (1, 4096, 8192, 8193, 16383, 16384, 16385, 24576, 24577, 32768, 40000):
+            client = Recorder()
+            wire = self.connect(client, Recorder())
+            pieces = [memoryview(BIG)[around * number :][: around + number] for number in range(8)]
+            self.server.writeBatch([b"x", *pieces, b"y", *pieces])
+            wire.run()
+            self.assertEqual(bytes(client.received), b"".join([b"x", *pieces, b"y", *pieces]))
+
     def test_batch_is_free_for_reuse(self) -> None:
         """Buffers may be overwritten as soon as writeBatch returns."""
         client = Recorder()
@@ -362,6 +382,23 @@ class DataTests(TLSCase):
         self.server.fillable()[: len(data)] = data
         self.server.filled(len(data))
         self.assertEqual(bytes(server.received), b"hello")
+
+    def test_carry_much(self) -> None:
+        """A connection for many reads and encrypts more at once; the bytes are the same."""
+        client, server = Recorder(), Recorder()
+        wire = self.connect(client, server)
+        usual = len(self.server.fillable())
+        self.server.carry_much()
+        self.assertGreater(len(self.server.fillable()), usual)
+        self.assertEqual(len(self.client.fillable()), usual)
+        most = []
+        collect = self.server._collect
+        self.server._collect = lambda: (most.append(self.server._out.pending), collect())  # type: ignore
+        self.server.write(BIG)
+        self.client.write(BIG[::-1])
+        wire.run(300_000)
+        self.assertTrue(64 * 1024 < max(most) < 66 * 1024, max(most))
+        self.assertEqual((bytes(client.received), bytes(server.received)), (BIG, BIG[::-1]))
 
     def test_reentrant_delivery(self) -> None:
         """Data that arrives while the inner protocol is being called is delivered afterwards, in order."""

@@ -17,6 +17,7 @@ def request() -> Flow:
     """A flow of one finished request."""
     flow = Flow("192.0.2.7", 5000, "https", 10.0)
     flow.method, flow.target, flow.host, flow.status = b"GET", b"/a?b=c", "app.example.com", 200
+    flow.version = b"HTTP/2.0"
     flow.bytes_in, flow.bytes_out, flow.ended = 3, 4, 10.5
     return flow
 
@@ -29,7 +30,7 @@ class LineTests(SynchronousTestCase):
         self.assertRegex(
             line(request(), 1.5),
             r"^time=1\.500 flow=\d+ proto=https peer=192\.0\.2\.7 host=app\.example\.com method=GET target=/a\?b=c "
-            r"status=200 in=3 out=4 ms=500\.0\n$",
+            r"version=HTTP/2\.0 status=200 in=3 out=4 ms=500\.0\n$",
         )
 
     def test_error(self) -> None:

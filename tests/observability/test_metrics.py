@@ -73,6 +73,14 @@ class FlowMetricsTests(SynchronousTestCase):
             },
         )
 
+    def test_versions(self) -> None:
+        """Requests are counted by the version of HTTP that the visitor speaks; streams have none."""
+        for version in (b"HTTP/1.1", b"HTTP/2.0", b"HTTP/2.0"):
+            self.metrics(ended(version=version))
+        self.metrics(ended("tls", method=b"", status=0))
+        found = {key[1]: value for key, value in parsed(self.text()).items() if key[0] == "ngrok_http_versions_total"}
+        self.assertEqual(found, {(("version", "HTTP/1.1"),): 1, (("version", "HTTP/2.0"),): 2})
+
     def test_durations(self) -> None:
         """A duration is in the part that ends with it, and in all larger ones."""
         for seconds in (BOUNDS[0] / 2, 0.125, 0.25, 11.0):

@@ -67,6 +67,7 @@ class TrafficEventTests(SynchronousTestCase):
             "http_request_complete.v0",
             method=b"GET",
             target=b"/a?b=c?d",
+            version=b"HTTP/2.0",
             status=200,
             tunnel=Named(endpoint_id="ep_1"),
         )
@@ -83,7 +84,10 @@ class TrafficEventTests(SynchronousTestCase):
                 "query": "b=c?d",
             },
         )
-        self.assertEqual(request, {"method": "GET", "body_length": 3, "first_byte_ts": "1970-01-01T00:00:00.000Z"})
+        self.assertEqual(
+            request,
+            {"method": "GET", "version": "HTTP/2.0", "body_length": 3, "first_byte_ts": "1970-01-01T00:00:00.000Z"},
+        )
         self.assertEqual(response, {"status_code": 200, "body_length": 4, "last_byte_ts": "1970-01-01T00:00:01.250Z"})
         self.assertEqual((told["endpoint"], told["error_code"]), ({"id": "ep_1"}, None))
 

@@ -20,6 +20,7 @@ from ngrok_twisted.errors import UpstreamUnreachable
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IFlowFactory
 from ngrok_twisted.records.endpoint import Upstream
+from ngrok_twisted.upstream import http2_frames as h2
 from ngrok_twisted.upstream.forward import Forward
 from ngrok_twisted.wrapper import Filtered
 from tests.edge.wire import Backend, Render, Service, Visitor, Wire, statuses
@@ -311,6 +312,17 @@ class FailureTests(ForwardTestCase):
             self.assertIn(b"ngrok-error-code: ERR_NGROK_3004\r\n", answer, name)
             self.assertTrue(service.connection.wire.aborted, name)
             self.assertFalse(visitor.wire.ended, name)
+
+    def test_other_version(self) -> None:
+        """A service that speaks HTTP/2 is recognised, since whoever published it has forgotten to say so."""
+        for settings in (b"", b"\0\3\0\0\0\x64"):
+            service = Service()
+            visitor = self.start(service)
+            visitor.send(GET)
+            service.connection.send(h2.frame_head(h2.SETTINGS, 0, 0, len(settings)) + settings + h2.goaway(1))
+            answer = visitor.take()
+            self.assertEqual(statuses(answer), [502])
+            self.assertIn(b"published without http2 as its upstream protocol", answer)
 
     def test_nobody(self) -> None:
         """Without candidates the endpoint is offline."""

@@ -517,6 +517,19 @@ class AgainTests(HTTP2TestCase):
         self.visitor.send(b"3\r\nllo\r\n0\r\n\r\n")
         self.assertEqual((peer.streams(), peer.body(), peer.ended()), ([1, 3], b"hello", [3]))
 
+    def test_refused_while_waiting(self) -> None:
+        """So does one that was waiting for the service's window when it was refused."""
+        self.service.settings = {SettingCodes.INITIAL_WINDOW_SIZE: 10}
+        self.visitor.send(POST.replace(b" 5", b" 300"))
+        self.visitor.send(bytes(100))
+        self.assertTrue(self.visitor.wire.paused)
+        self.service.settings = {}
+        self.goaway(0)
+        self.assertFalse(self.visitor.wire.paused)
+        self.visitor.send(bytes(200))
+        peer = self.service.connection
+        self.assertEqual((peer.streams(), len(peer.body()), peer.ended()), ([1], 300, [1]))
+
     def test_refused_for_ever(self) -> None:
         """A service that refuses each time is too busy."""
         self.visitor.send(GET)

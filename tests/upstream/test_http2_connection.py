@@ -5,10 +5,14 @@ go silent, leave, or mean harm.
 
 from __future__ import annotations
 
+import gc
 from typing import Any
+from weakref import ref
 
 from h2.events import ConnectionTerminated, PingReceived, SettingsAcknowledged
 from h2.settings import SettingCodes
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ngrok_twisted.upstream import http2_frames as h2
 from ngrok_twisted.upstream.http2_connection import MAX_BROKEN_OFF
@@ -60,6 +64,28 @@ class PulseTests(ConnectionTestCase):
         self.wait(PING_TIMEOUT)
         self.assertTrue(self.peer.wire.aborted)
         self.assertEqual(statuses(self.visitor.take()), [504])
+
+    def test_silence_after_answers(self) -> None:
+        """Who did not answer in time is not asked the same again, also if the connection had been good before."""
+        self.peer.answer()
+        self.visitor.take()
+        self.visitor.send(GET)
+        self.wait(PING_AFTER + PING_TIMEOUT + LATE)
+        self.assertEqual((statuses(self.visitor.take()), len(self.service.connections)), ([504], 1))
+
+    def test_forgotten(self) -> None:
+        """A connection that is over is not kept by what it keeps."""
+        self.peer.answer()
+        reference = ref(self.peer.protocol)
+        self.peer.close()
+        self.visitor.leave()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        self.service.factories.clear()
+        self.peer.wire.unregisterProducer()
+        self.peer.protocol = None
+        self.peer = self.visitor = self.service = self.forward = None  # type: ignore[assignment]
+        self.assertIsNone(reference())
 
     def test_answered(self) -> None:
         """A service that answers has all the time it wants, and is not asked again before its patience is out."""
@@ -376,6 +402,69 @@ class MalformedTests(ConnectionTestCase):
         self.peer.frame(h2.HEADERS, 4 | 8 | 32, 1, b"\x02" + bytes(5) + encode(OK) + bytes(2))
         self.peer.frame(h2.DATA, 1 | 8, 1, b"\x03hello\0\0\0")
         self.assertTrue(self.visitor.take().endswith(b"5\r\nhello\r\n0\r\n\r\n"))
+
+
+#: Payloads that are nearly right.
+PAYLOADS = st.one_of(
+    st.binary(max_size=40),
+    st.sampled_from(
+        [b"", bytes(4), bytes(5), bytes(8), b"\x88", encode(OK), encode([(b"grpc-status", b"0")]), b"\0\0\0\1"]
+    ),
+)
+FRAMES = st.lists(
+    st.tuples(
+        st.integers(0, 11), st.sampled_from([0, 1, 4, 5, 8, 12, 32, 255]), st.sampled_from([0, 1, 2, 3, 5]), PAYLOADS
+    ),
+    max_size=25,
+)
+
+
+class AnythingTests(HTTP2TestCase):
+    """Whatever a service sends."""
+
+    @given(FRAMES, st.booleans())
+    def test_any_frames(self, frames: list[tuple[int, int, int, bytes]], goes: bool) -> None:
+        """Each visitor gets one answer at most, nothing of ours fails, and nobody waits for ever."""
+        service = HTTP2Service()
+        visitors = [self.start(service, idle_timeout=30), self.another_visitor()]
+        visitors[0].send(GET)
+        visitors[1].send(POST + b"he")
+        first = service.connection
+        for frame in frames:
+            if not first.wire.disconnecting:
+                first.frame(*frame)
+        if goes:
+            first.close()
+        for _ in range(120):
+            self.clock.advance(1)
+        for visitor in visitors:
+            final = [status for status in statuses(visitor.wire.value()) if status >= 200]
+            self.assertTrue(len(final) == 1 or visitor.wire.aborted, final)
+        self.assertEqual(first.protocol.streams, {})
+
+    @given(st.integers(1, 60))
+    def test_any_cut(self, step: int) -> None:
+        """However the bytes of answers are cut, they are the same."""
+        service = HTTP2Service()
+        visitors = [self.start(service), self.another_visitor()]
+        for visitor in visitors:
+            visitor.send(GET)
+        peer = service.connection
+        peer.read()
+        for stream in (1, 3):
+            peer.h2.send_headers(stream, OK)
+        for index in range(5):
+            for stream in (1, 3):
+                peer.h2.send_data(stream, b"%d.%d " % (stream, index), pad_length=index)
+        peer.h2.end_stream(3)
+        peer.h2.send_headers(1, [(b"x-sum", b"1")], end_stream=True)
+        data = peer.h2.data_to_send()
+        for start in range(0, len(data), step):
+            peer.send(data[start : start + step])
+        got = [b"".join(line for line in visitor.take().split(b"\r\n") if b"." in line) for visitor in visitors]
+        self.assertEqual(
+            [b"1.0 1.1 1.2 1.3 1.4 ", b"3.0 3.1 3.2 3.3 3.4 "], [text.replace(b"HTTP/1.1 200 OK", b"") for text in got]
+        )
 
 
 class SharingTests(HTTP2TestCase):

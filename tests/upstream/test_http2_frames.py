@@ -61,6 +61,18 @@ class ReaderTests(SynchronousTestCase):
             self.assertEqual(reader._partial, [])
 
 
+class BeginningTests(SynchronousTestCase):
+    """What somebody speaks."""
+
+    def test_settings(self) -> None:
+        """A server of HTTP/2 says its settings first; nothing else looks like them."""
+        for size in (0, 6, 60):
+            self.assertTrue(h2.begins(h2.frame_head(h2.SETTINGS, 0, 0, size) + bytes(size)))
+        for data in (b"", b"HTTP/1.1 200 OK\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", bytes(20), h2.SETTINGS_ACK):
+            self.assertFalse(h2.begins(data), data)
+        self.assertFalse(h2.begins(h2.frame_head(h2.SETTINGS, 0, 3, 0)))
+
+
 class WriterTests(SynchronousTestCase):
     """Frames to bytes."""
 

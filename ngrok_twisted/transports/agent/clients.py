@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.iam.principal import Principal
 from ngrok_twisted.records.ids import new_id
+from ngrok_twisted.roster import Roster
 from ngrok_twisted.transports.agent.endpoints import Endpoints
 from ngrok_twisted.transports.agent.legs import Leg, Legs
 from ngrok_twisted.transports.agent.messages import Auth
@@ -62,14 +63,15 @@ class Clients:
         self._seals = seals
         self._spare = spare
         self._clock = clock
+        self._here = Roster(clock)
         self._by_id: dict[str, AgentSession] = {}
         self._forget: dict[str, Any] = {}
 
     def __len__(self) -> int:
-        return len(self._by_id)
+        return len(self._here)
 
     def __iter__(self) -> Iterator[AgentSession]:
-        return iter(tuple(self._by_id.values()))
+        return iter(self._here)
 
     def admit(self, auth: Auth, principal: Principal, connection: Any) -> tuple[AgentSession, Leg]:
         """
@@ -124,7 +126,7 @@ class Clients:
 
     def _check_room(self, principal: Principal) -> None:
         limit = self._config.max_sessions_per_credential
-        if sum(session.principal.credential_id == principal.credential_id for session in self) >= limit:
+        if self._here.of(principal.credential_id) >= limit:
             raise Refused(
                 TOO_MANY_SESSIONS,
                 f"This authtoken has {limit} agent sessions already, and may not have more. Close one first.",
@@ -143,6 +145,7 @@ class Clients:
             clock=self._clock,
         )
         self._by_id[id] = session
+        self._here.arrived(session, principal.credential_id)
         if self._sessions is not None:
             self._forget[id] = self._sessions.track(session)
         self._log.info(
@@ -167,6 +170,7 @@ class Clients:
 
     def _over(self, session: AgentSession) -> None:
         del self._by_id[session.id]
+        self._here.left(session)
         forget = self._forget.pop(session.id, None)
         if forget is not None:
             forget()

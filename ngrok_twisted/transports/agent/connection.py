@@ -89,6 +89,7 @@ class AgentConnection(Protocol):
     mux: Mux
     write_frames: Callable[[Sequence[Any]], None]
     _output: FrameOutput
+    _party = ""  # all strangers are one
 
     def __init__(self, factory: AgentConnectionFactory) -> None:
         self.factory: Any = factory
@@ -111,15 +112,17 @@ class AgentConnection(Protocol):
         """How many more streams may be opened for visitors now."""
         return 0 if self._closing else self.mux.room
 
-    def logged_in(self, interval: float, tolerance: float, late_fin: bool = False) -> None:
+    def logged_in(self, interval: float, tolerance: float, late_fin: bool = False, party: str = "") -> None:
         """
         The agent has proved who it is: it may do more, and has to send heartbeats.
 
         :param interval: seconds between two of them.
         :param tolerance: seconds that the agent itself allows one to be late.
         :param late_fin: it breaks off a stream that we end, see `LateFinStream`.
+        :param party: whose agent it is: the work for all of one party's agents has one share of the server's time.
         """
         self._allowance.let_in()
+        self._party = party
         if late_fin:
             self._kind = LateFinStream
         self.factory.logged_in(self)
@@ -229,7 +232,7 @@ class AgentConnection(Protocol):
             transport.carry_much()
         self._output = FrameOutput(transport, self.later, self.limits.max_unread, self._unread)
         self.write_frames = self._output.write
-        self._reading = FairReading(self.clock, self.later, transport, self._read)
+        self._reading = FairReading(self.clock, self.do, transport, self._read)
         self.mux = Mux(self, self._accept, self.limits)
         self._watch = IdleWatch(self.clock, self.limits.login_grace, self._silent)
         transport.registerProducer(self, True)
@@ -364,6 +367,10 @@ class AgentConnection(Protocol):
         self._beating = [other for other in self._beating if not other.gone]
         self._beating.append(stream)
         return len(self._beating) <= MOST_HEARTBEATS
+
+    def do(self, work: Callable[[], object]) -> None:
+        """`ngrok_twisted.transports.agent.requests.Asking`."""
+        self.factory.shares.do(self._party, work)
 
     def ask(self, kind: StreamType, message: dict[str, Any]) -> Reply | Deferred[Reply]:
         """`ngrok_twisted.transports.agent.requests.Asking`."""

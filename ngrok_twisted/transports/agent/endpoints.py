@@ -23,7 +23,6 @@ from ngrok_twisted.records.ids import new_id, related_id
 from ngrok_twisted.transports.agent.bind import amended_claim, claim_of, labelled_claim_of
 from ngrok_twisted.transports.agent.legs import Leg
 from ngrok_twisted.transports.agent.messages import (
-    BAD_BIND,
     Bind,
     StartTunnelWithLabel,
     read_bind,
@@ -40,9 +39,6 @@ from ngrok_twisted.turns import Turns
 
 #: ngrok's numbers: no endpoint with that id, a bad token in a bind, too many endpoints of one session.
 NO_ENDPOINT, BAD_TOKEN, TOO_MANY = 333, 335, 350
-
-#: Characters of what an agent calls an endpoint, which is in front of each stream to it. Ours have 30.
-ID_MAX = 64
 
 
 class Endpoints:
@@ -96,8 +92,6 @@ class Endpoints:
         :raises Refused: it cannot have it.
         """
         bind = read_bind(message)
-        if len(bind.id) > ID_MAX:
-            raise Refused(BAD_BIND, f"An endpoint's id has at most {ID_MAX} characters.")
         if not bind.id:
             return self._granted(leg, bind, await self._claim(bind, None))
         async with self._turns.at(bind.id):
@@ -146,12 +140,11 @@ class Endpoints:
         return Reply(message=message, when_read=lambda: self._route(tunnel, leg))
 
     def _token(self, bind: Bind, tunnel: AgentTunnel) -> str:
-        endpoint, principal = tunnel.grant.endpoint, self._session.principal
+        endpoint = tunnel.grant.endpoint
         assert endpoint is not None
         return self._seals.token(
             Held(
-                account_id=principal.account_id,
-                credential_id=principal.credential_id,
+                account_id=self._session.principal.account_id,
                 agent_id=tunnel.agent_id,
                 endpoint_id=endpoint.id,
                 proto=bind.proto,

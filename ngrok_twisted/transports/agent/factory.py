@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
+from ngrok_twisted.net.shares import Shares
 from ngrok_twisted.net.strangers import Strangers
 from ngrok_twisted.net.turn import Turn
 from ngrok_twisted.transports.agent.connection import AgentConnection, Owner
@@ -26,6 +27,7 @@ class AgentConnectionFactory(Factory):
     :ivar make_owner: see `__init__`.
     :ivar limits: the bounds of each connection.
     :ivar turn: what ends a turn of the reactor, for all of them.
+    :ivar shares: what agents ask for may take long, and none is to wait for another: see `AgentConnection.do`.
     """
 
     noisy = False
@@ -40,6 +42,7 @@ class AgentConnectionFactory(Factory):
         self.clock = clock
         self.limits = limits
         self.turn = Turn(clock)
+        self.shares = Shares(clock)
         self._strangers = Strangers(limits.unauthenticated_total, limits.unauthenticated_per_network)
 
     def buildProtocol(self, addr: Any) -> AgentConnection | None:

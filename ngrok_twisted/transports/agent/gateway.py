@@ -138,7 +138,12 @@ class Gateway:
         principal = await self._principal(auth)
         session, leg = self._clients.admit(auth, principal, self._connection)
         self._session, self._leg = session, leg
-        self._connection.logged_in(auth.interval, auth.tolerance, late_fin=HALF_CLOSING not in auth.user_agent)
+        self._connection.logged_in(
+            auth.interval,
+            auth.tolerance,
+            late_fin=HALF_CLOSING not in auth.user_agent,
+            party=principal.account_id,
+        )
         cookie = self._clients.cookie(session)
         return Reply(message=auth_reply(auth, session.id, cookie, principal, self._settings, self._addresses))
 

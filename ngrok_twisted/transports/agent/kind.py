@@ -10,7 +10,7 @@ from typing import Annotated, Any, Callable, Iterator
 from zope.interface import implementer
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ngrok_twisted.errors import InvalidConfig, Refused, StoreUnusable
@@ -18,6 +18,7 @@ from ngrok_twisted.hostnames import split_hostport
 from ngrok_twisted.interfaces import ITransportKind
 from ngrok_twisted.marks import ONE_OR_MANY
 from ngrok_twisted.records.base import Problem
+from ngrok_twisted.roster import Roster
 from ngrok_twisted.transports.agent.clients import Clients
 from ngrok_twisted.transports.agent.factory import AgentConnectionFactory
 from ngrok_twisted.transports.agent.gateway import Gateway
@@ -198,7 +199,6 @@ class AgentService(Service):
         self._settings = settings
         self._addresses = tuple((settings.region, address) for address in config.connect_addresses)
         self._portal = portal
-        self._clock = runtime.reactor
         self._clients = Clients(
             config=config,
             settings=settings,
@@ -209,9 +209,8 @@ class AgentService(Service):
             spare=spare,
             clock=runtime.reactor,
         )
-        self._gateways: set[Gateway] = set()
+        self._gateways = Roster(runtime.reactor)
         self._draining = False
-        self._empty: Deferred[None] | None = None
         limits = AgentLimits(
             login_grace=config.login_grace_seconds,
             max_streams=config.max_streams,
@@ -230,16 +229,10 @@ class AgentService(Service):
             settings=self._settings,
             addresses=self._addresses,
             refusal=lambda: Refused(GOING_DOWN, SHUTTING_DOWN) if self._draining else None,
-            when_gone=self._gone,
+            when_gone=self._gateways.left,
         )
-        self._gateways.add(gateway)
+        self._gateways.arrived(gateway)
         return gateway
-
-    def _gone(self, gateway: Gateway) -> None:
-        self._gateways.discard(gateway)
-        if not self._gateways and self._empty is not None:
-            empty, self._empty = self._empty, None
-            empty.callback(None)
 
     # -- the life of the service ---------------------------------------------------------------------------------------
 
@@ -257,16 +250,11 @@ class AgentService(Service):
 
     async def _stop(self) -> None:
         self._draining = True
-        gone: Deferred[None] = Deferred()
-        self._empty = gone
         for session in self._clients:
             session.close(SHUTTING_DOWN)
-        for gateway in tuple(self._gateways):
+        for gateway in self._gateways:
             gateway.close(SHUTTING_DOWN)
-        if self._gateways:
-            try:
-                await gone.addTimeout(CLOSE_TIMEOUT, self._clock)
-            except TimeoutError:
-                self._log.warn("{count} connections of agents did not end in time", count=len(self._gateways))
-        self._empty = None
+        left = await self._gateways.emptied(CLOSE_TIMEOUT)
+        if left:
+            self._log.warn("{count} connections of agents did not end in time", count=left)
         super().stopService()

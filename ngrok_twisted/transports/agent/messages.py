@@ -41,8 +41,10 @@ TOLERANCE_MAX = 3600 * SECOND
 METADATA_MAX = 4096
 DESCRIPTION_MAX = NAME_MAX = 255
 
-#: Characters of an id. Ours have 30.
-ID_MAX = 255
+#: Characters of what an agent calls itself, and of what it calls an endpoint, which is in front of each stream to that.
+#: Ours have 30.
+CLIENT_ID_MAX = 255
+ID_MAX = 64
 
 #: Characters of what an agent says of itself and of its service. It is only shown, so the rest is cut off.
 SHOWN_MAX = 255
@@ -197,7 +199,7 @@ def read_auth(message: Any) -> Auth:
     interval, tolerance = _heartbeats(extra)
     return Auth(
         protocol=_agreed(members.texts("Version")),
-        client_id=_id(members, "ClientId"),
+        client_id=_id(members, "ClientId", CLIENT_ID_MAX),
         authtoken=extra.text("Authtoken"),
         cookie=extra.text("Cookie"),
         version=_shown(extra, "Version"),
@@ -224,7 +226,7 @@ def read_bind(message: Any) -> Bind:
     extra = members.inner("Extra")
     return Bind(
         proto=members.text("Proto").lower(),
-        id=_id(members, "Id"),
+        id=_id(members, "Id", ID_MAX),
         token=extra.text("Token"),
         opts=members.mapping("Opts"),
         forwards_to=members.text("ForwardsTo", FORWARDS_TO_MAX),
@@ -307,11 +309,11 @@ def _heartbeats(extra: Members) -> tuple[float, float]:
     return interval / _NANOSECONDS or DEFAULT_INTERVAL, tolerance / _NANOSECONDS or DEFAULT_TOLERANCE
 
 
-def _id(members: Members, name: str) -> str:
+def _id(members: Members, name: str, most: int) -> str:
     """What the server once said, or another one."""
     found = members.text(name)
-    if len(found) > ID_MAX or not found.isprintable():
-        raise members.refused(name, f"must be one line of at most {ID_MAX} characters")
+    if len(found) > most or not found.isprintable():
+        raise members.refused(name, f"must be one line of at most {most} characters")
     return found
 
 

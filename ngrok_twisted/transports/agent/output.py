@@ -12,6 +12,9 @@ from ngrok_twisted.interfaces import IBatchTransport
 # Larger ones leave at once.
 SMALL = 8 * 1024
 
+# Bytes of small frames that leave without waiting for more: the requests of a hundred visitors.
+ENOUGH = 64 * 1024
+
 
 class FrameOutput:
     """
@@ -80,7 +83,7 @@ class FrameOutput:
                 self._overflow()
                 return
         queue = self._queue
-        if size > SMALL or self._queued > SMALL:
+        if size > SMALL or self._queued > ENOUGH:
             self._queue, self._queued = [], 0
             write([*queue, *buffers])
             return

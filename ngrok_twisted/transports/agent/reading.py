@@ -2,7 +2,7 @@
 `FairReading`: what an agent has sent is read a share at a time, so that nobody else waits long for the reactor.
 
 A quarter of a megabyte, which is what one read of the socket may bring, holds thirty bodies of visitors or thirty thousand
-frames that do nothing. Counted is the time that they take, since that is what others wait for.
+frames that do nothing. Counted is the time that they take, since that is what others wait for: bodies take a tenth of a share.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Callable, Iterable, Iterator, Sequence
 
-#: Seconds that one agent may have at a stretch. A read full of bodies takes a tenth of it.
-SHARE = 0.005
+from ngrok_twisted.net.shares import SHARE
 
 
 class FairReading:
@@ -19,23 +18,23 @@ class FairReading:
     What stands between a connection's transport and its multiplexer.
     """
 
-    __slots__ = ("_clock", "_later", "_transport", "_read", "_rest", "_resting")
+    __slots__ = ("_clock", "_go_on_later", "_transport", "_read", "_rest", "_resting")
 
     def __init__(
         self,
         clock: Any,
-        later: Callable[[Callable[[], object]], None],
+        go_on_later: Callable[[Callable[[], object]], None],
         transport: Any,
         read: Callable[[Iterable[Any]], object],
     ) -> None:
         """
         :param clock: an `IReactorTime`.
-        :param later: see `ngrok_twisted.net.turn.Turn.later`.
+        :param go_on_later: calls what it is given, soon: see `ngrok_twisted.net.shares.Shares.do`.
         :param transport: an `IPushProducer`; it is paused while there is something left to be read.
         :param read: takes buffers, as many as it is given, and does not raise.
         """
         self._clock = clock
-        self._later = later
+        self._go_on_later = go_on_later
         self._transport = transport
         self._read = read
         self._rest: deque[Any] = deque()
@@ -43,7 +42,7 @@ class FairReading:
 
     def take(self, buffers: Sequence[Any]) -> None:
         """
-        Read what came, or a share of it now and the rest in the reactor's next turns.
+        Read what came, or a share of it now and the rest later.
 
         :param buffers: bytes-like objects, good during the call only.
         """
@@ -72,7 +71,7 @@ class FairReading:
             if not self._resting:
                 self._resting = True
                 self._transport.pauseProducing()
-            self._later(self._go_on)
+            self._go_on_later(self._go_on)
         elif self._resting:
             self._resting = False
             self._transport.resumeProducing()

@@ -66,6 +66,9 @@ class Asking(Protocol):
         :raises Refused: the agent is told why.
         """
 
+    def do(self, work: Callable[[], object]) -> None:
+        """Do something for the agent, as soon as it is its turn: see `ngrok_twisted.net.shares.Shares.do`."""
+
     def abort(self) -> None:
         """End the connection at once."""
 
@@ -84,6 +87,7 @@ class Request(Conversation):
         self._kind = kind
         self._connection = connection
         self._reader: ObjectReader | None = ObjectReader(limit)
+        self._message: dict[str, Any] | None = None
         self._answer: Deferred[Reply] | None = None
         self._when_read: Callable[[], object] | None = None
         self._held = 0
@@ -100,14 +104,15 @@ class Request(Conversation):
         except BadObject as bad:
             self._refuse(stream, Refused(_UNREADABLE.get(self._kind, BAD_REQUEST), f"The request is bad: {bad}."))
             return
-        if message is not None:
-            self._reader = None
-            self._hold(0)
-            self._ask(stream, message)
-        elif self._hold(reader.size):
+        if not self._hold(reader.size):
+            self._refuse(stream, Refused(None, BUSY))
+        elif message is None:
             stream.credit(len(data))
         else:
-            self._refuse(stream, Refused(None, BUSY))
+            self._reader = None
+            self._message = message
+            stream.wait(self._connection.limits.answer_timeout, self._too_slow)
+            self._connection.do(lambda: self._ask(stream))
 
     def finished(self, stream: ControlStream) -> None:
         """`Conversation`."""
@@ -118,8 +123,11 @@ class Request(Conversation):
 
     # -- asked ---------------------------------------------------------------------------------------------------------
 
-    def _ask(self, stream: ControlStream, message: dict[str, Any]) -> None:
-        stream.relax()
+    def _ask(self, stream: ControlStream) -> None:
+        message, self._message = self._message, None
+        if message is None:  # it took too long, or the stream is gone
+            return
+        self._hold(0)
         try:
             answer = self._connection.ask(self._kind, message)
         except Exception:
@@ -129,7 +137,6 @@ class Request(Conversation):
             self._reply(stream, answer)
             return
         self._answer = answer
-        stream.wait(self._connection.limits.answer_timeout, self._too_slow)
         answer.addCallbacks(self._answered, self._no_answer, (stream, answer), {}, (stream, answer))
 
     def _answered(self, reply: Reply, stream: ControlStream, answer: Deferred[Reply]) -> None:
@@ -148,6 +155,7 @@ class Request(Conversation):
         self._refuse(stream, Refused(None, TOO_SLOW))
 
     def _forget_answer(self) -> None:
+        self._message = None
         answer, self._answer = self._answer, None
         if answer is not None:
             answer.cancel()
@@ -163,6 +171,7 @@ class Request(Conversation):
 
     def _refuse(self, stream: ControlStream, refused: Refused) -> None:
         self._reader = None
+        stream.relax()
         self._reply(stream, Reply(message=refusal(self._kind, refused)))
 
     def _reply(self, stream: ControlStream, reply: Reply) -> None:

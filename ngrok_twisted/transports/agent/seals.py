@@ -43,7 +43,6 @@ class Held:
     What a token proves: an account's agent had this.
 
     :ivar account_id: the account.
-    :ivar credential_id: the credential that the agent had shown.
     :ivar agent_id: what the agent calls the endpoint.
     :ivar endpoint_id: its `Endpoint`.
     :ivar proto: its protocol.
@@ -53,7 +52,6 @@ class Held:
     """
 
     account_id: str
-    credential_id: str
     agent_id: str
     endpoint_id: str
     proto: str

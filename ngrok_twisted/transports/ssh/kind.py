@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from twisted.application.service import Service
 from twisted.conch.ssh.keys import BadKeyError, EncryptedKeyError, Key
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.filepath import FilePath
 
@@ -19,6 +19,7 @@ from ngrok_twisted.errors import InvalidConfig, Refused
 from ngrok_twisted.interfaces import ITransportKind
 from ngrok_twisted.marks import EXTERNAL, ONE_OR_MANY
 from ngrok_twisted.records.base import Problem
+from ngrok_twisted.roster import Roster
 from ngrok_twisted.transports.ssh import hostkeys
 from ngrok_twisted.transports.ssh.fetching import Fetcher
 from ngrok_twisted.transports.ssh.gateway import Gateway
@@ -178,9 +179,9 @@ class SSHService(Service):
         self._clock = runtime.reactor
         self._hints = Hints(runtime.reactor)
         self._fetcher = Fetcher(runtime.reactor, config.private_policy_urls)
-        self._gateways: dict[Gateway, Any] = {}
+        self._gateways = Roster(runtime.reactor)
+        self._forget: dict[Gateway, Callable[[], None]] = {}
         self._refusal: Refused | None = None
-        self._empty: Deferred[None] | None = None
         self.factory = SSHServerFactory(
             portal,
             host_keys(config.host_keys, runtime.state),
@@ -216,7 +217,9 @@ class SSHService(Service):
             fetch=self._fetcher.fetch,
             when_gone=self._gone,
         )
-        self._gateways[gateway] = self._sessions.track(gateway) if self._sessions is not None else lambda: None
+        self._gateways.arrived(gateway, gateway.principal.credential_id)
+        if self._sessions is not None:
+            self._forget[gateway] = self._sessions.track(gateway)
         self._log.info(
             "session {session} of {credential} from {peer}",
             session=gateway.id,
@@ -233,20 +236,18 @@ class SSHService(Service):
 
     def _too_many(self, credential_id: str) -> Refused | None:
         limit = self._settings.max_sessions_per_credential
-        if sum(gateway.principal.credential_id == credential_id for gateway in self._gateways) < limit:
+        if self._gateways.of(credential_id) < limit:
             return None
         return Refused(
             TOO_MANY_SESSIONS, f"This key has {limit} sessions already, and may not have more. Close one first."
         )
 
     def _gone(self, gateway: Gateway) -> None:
-        forget = self._gateways.pop(gateway, None)
+        forget = self._forget.pop(gateway, None)
         if forget is not None:
             forget()
         self._log.info("session {session} has ended", session=gateway.id)
-        if not self._gateways and self._empty is not None:
-            empty, self._empty = self._empty, None
-            empty.callback(None)
+        self._gateways.left(gateway)
 
     def _explain(self, username: bytes, fingerprints: Sequence[str]) -> str:
         return explain(fingerprints, self._settings)
@@ -256,7 +257,7 @@ class SSHService(Service):
     def drain(self) -> None:
         """Tell the users, and take nothing new; what is online goes on until the service stops."""
         self._refusal = Refused(None, SHUTTING_DOWN)
-        for gateway in tuple(self._gateways):
+        for gateway in self._gateways:
             gateway.drain(SHUTTING_DOWN)
 
     def stopService(self) -> Deferred[Any]:
@@ -269,16 +270,11 @@ class SSHService(Service):
 
     async def _stop(self) -> None:
         self._refusal = Refused(None, SHUTTING_DOWN)
-        gone: Deferred[None] = Deferred()
-        self._empty = gone
-        for gateway in tuple(self._gateways):
+        for gateway in self._gateways:
             gateway.close(SHUTTING_DOWN)
-        if self._gateways:
-            try:
-                await gone.addTimeout(CLOSE_TIMEOUT, self._clock)
-            except TimeoutError:
-                self._log.warn("{count} SSH connections did not end in time", count=len(self._gateways))
-        self._empty = None
+        left = await self._gateways.emptied(CLOSE_TIMEOUT)
+        if left:
+            self._log.warn("{count} SSH connections did not end in time", count=left)
         super().stopService()
 
 

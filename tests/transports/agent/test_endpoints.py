@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.errors import Refused, TunnelLost
-from ngrok_twisted.transports.agent.endpoints import ID_MAX
+from ngrok_twisted.transports.agent.messages import ID_MAX
 from ngrok_twisted.transports.agent.requests import Reply
 from ngrok_twisted.transports.agent.typed import StreamType
 from tests.transports.agent.world import OTHER_TOKEN, Agent, World, again, bind, visit

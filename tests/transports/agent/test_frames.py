@@ -269,6 +269,7 @@ class FarewellTests(SynchronousTestCase):
         sink = Sink()
         sink.feed(goaway(11, b"bye") + data(3, b"x") + frame(0, 0, bytes(9)))
         sink.feed(b"and so on")
+        sink.feed(data(3, b"x") + wndinc(3, 5))
         self.assertEqual((sink.events, sink.reader.ended), ([["gone", 11, "bye"]], True))
 
     def test_wrong_length(self) -> None:

@@ -48,6 +48,7 @@ class LoginTests(SynchronousTestCase):
         self.assertEqual(welcome["Extra"]["AgentSessionID"], welcome["ClientId"])
         self.assertEqual(self.agent.connection.known, (10.0, 15.0))
         self.assertTrue(self.agent.gateway.logged_in)
+        self.assertEqual(self.agent.connection.party, "ac_1")
 
     def test_breaks_off(self) -> None:
         """Streams to agents that are not known to tell on that a visitor has said everything are ended with care."""

@@ -211,6 +211,7 @@ class BindTests(MessagesCase):
             {"Proto": 1},
             {"Id": []},
             {"Id": "a\nb"},
+            {"Id": "x" * 65},
             {"Opts": []},
             {"Opts": "x"},
             {"Extra": "x"},

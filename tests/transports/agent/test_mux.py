@@ -250,6 +250,22 @@ class ReceivingTests(MuxTestCase):
         self.say(wndinc(stream.id, 0x80000000))
         self.assertEqual((self.wire.take()[0].value, stream.events), (1, [("reset", 1)]))
 
+    def test_credit_of_one_read(self) -> None:
+        """All credit that one read brings counts before a stream hears of it, once, and before its data."""
+        stream = self.open()
+        stream.window_opened = lambda: stream.events.append(("window", stream.send_window))  # type: ignore[method-assign]
+        self.say(data(stream.id, b"x"), *[wndinc(stream.id, 8192)] * 20)
+        self.say(wndinc(stream.id, 1))
+        size = WINDOW + 20 * 8192
+        self.assertEqual(stream.events, [("window", size), b"x", ("window", size + 1)])
+
+    def test_credit_before_the_end(self) -> None:
+        """Credit for a stream that the same read ends is nobody's."""
+        stream = self.open()
+        stream.window_opened = lambda: stream.events.append("window")  # type: ignore[method-assign]
+        self.say(wndinc(stream.id, 8192), rst(stream.id, 6))
+        self.assertEqual(stream.events, [("reset", 6)])
+
     def test_overflow(self) -> None:
         """A window may grow to 2^31 - 1; beyond costs the stream."""
         stream = self.open()

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from ngrok_twisted.interfaces import IBatchTransport
-from ngrok_twisted.transports.agent.output import SMALL, FrameOutput
+from ngrok_twisted.transports.agent.output import ENOUGH, SMALL, FrameOutput
 
 
 class Plain(StringTransport):
@@ -85,11 +85,13 @@ class FrameOutputTests(SynchronousTestCase):
 
     def test_many_small(self) -> None:
         """Small ones that add up do not wait either."""
-        for _ in range(50):
+        count = ENOUGH // 1000 + 20
+        for _ in range(count):
             self.output.write((b"x" * 1000,))
-        self.assertGreater(len(self.wire.value()), 40_000)
+        self.assertGreater(len(self.wire.value()), ENOUGH)
+        self.assertEqual(len(self.wire.calls), 1)
         self.turn()
-        self.assertEqual(len(self.wire.value()), 50_000)
+        self.assertEqual(len(self.wire.value()), count * 1000)
 
     def test_buffers(self) -> None:
         """Buffers are free when the call returns, whatever becomes of what was in them."""

@@ -8,7 +8,8 @@ from typing import Any, Callable, Iterable
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.transports.agent.reading import SHARE, FairReading
+from ngrok_twisted.net.shares import SHARE
+from ngrok_twisted.transports.agent.reading import FairReading
 
 
 class Slow:

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.errors import Refused
+from ngrok_twisted.net.shares import Shares
 from ngrok_twisted.transports.agent.frames import SYN, WINDOW, ErrorCode
 from ngrok_twisted.transports.agent.requests import BUSY, TOO_SLOW, Reply, refusal
 from ngrok_twisted.transports.agent.typed import StreamType
@@ -172,6 +174,71 @@ class ReadingTests(RequestCase):
         agent.drop(ids[0])
         agent.request(BIND, {})
         self.assertEqual(len(self.owner.asked), 6)
+
+
+class Later(Shares):
+    """Does nothing before it is told to: `waiting` are parties with their work."""
+
+    def __init__(self) -> None:
+        super().__init__(Clock())
+        self.waiting: list[tuple[Any, Any]] = []
+
+    def do(self, party: Any, work: Any) -> None:
+        """Shares."""
+        self.waiting.append((party, work))
+
+    def serve(self) -> None:
+        """It is the turn of all that wait."""
+        for _, work in self.waiting:
+            work()
+
+
+class TurnTests(RequestCase):
+    """Requests that have to wait for their turn."""
+
+    def meet(self, **limits: Any) -> FakeAgent:
+        """RequestCase."""
+        agent = super().meet(**limits)
+        self.shares = self.meeting.factory.shares = Later()
+        return agent
+
+    def test_turn(self) -> None:
+        """A request is served when it is its party's turn, and its bytes count until then."""
+        self.meeting.connection.logged_in(10, 15, party="ac_1")
+        id = self.agent.request(BIND, {"Id": "a"})
+        self.assertIsNone(self.agent.reply(id))
+        self.assertEqual([party for party, _ in self.shares.waiting], ["ac_1"])
+        self.assertEqual(self.meeting.connection.held, len('{"Id": "a"}'))
+        self.shares.serve()
+        self.assertEqual(self.agent.reply(id), {"Id": "a"})
+        self.assertEqual(self.meeting.connection.held, 0)
+
+    def test_strangers(self) -> None:
+        """Those who have not logged in are one party."""
+        for _ in range(2):
+            self.meet(login=False)
+            self.agent.request(AUTH, {})
+            self.assertEqual([party for party, _ in self.shares.waiting], [""])
+
+    def test_too_much(self) -> None:
+        """Requests that wait may hold no more than requests that arrive."""
+        self.meet(max_held=100)
+        first, second = self.agent.request(BIND, {"Id": "a" * 60}), self.agent.request(BIND, {"Id": "b" * 60})
+        self.assertIn(BUSY, self.error(second))
+        self.shares.serve()
+        self.assertEqual(self.agent.reply(first), {"Id": "a" * 60})
+
+    def test_gone(self) -> None:
+        """What nobody waits for any more is not done."""
+        gone, reset = self.agent.request(BIND, {"Id": "a"}), self.agent.request(BIND, {"Id": "b"})
+        self.agent.drop(reset)
+        self.meeting.clock.advance(self.meeting.connection.limits.answer_timeout)
+        self.assertIn(TOO_SLOW, self.error(gone))
+        self.agent.request(BIND, {"Id": "c"})
+        self.agent.lose()
+        self.shares.serve()
+        self.assertEqual(self.owner.asked, [])
+        self.assertEqual(self.meeting.connection.held, 0)
 
 
 class AnsweringTests(RequestCase):

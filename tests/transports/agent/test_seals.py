@@ -19,7 +19,6 @@ SEALS = Seals(KEYRING)
 
 HELD = Held(
     account_id="ac_1",
-    credential_id="cr_1",
     agent_id="tn_1",
     endpoint_id="ep_1",
     proto="https",
@@ -40,7 +39,7 @@ class TokenTests(SynchronousTestCase):
 
     def test_there_and_back(self) -> None:
         """A token proves what it was made of, also after the server was started again."""
-        for value in (HELD, replace(HELD, random=False, port=8443, host="*.é.example", credential_id="")):
+        for value in (HELD, replace(HELD, random=False, port=8443, host="*.é.example")):
             self.assertEqual(held(SEALS.token(value)), value)
             self.assertEqual(held(SEALS.token(value), Seals(Keyring(b"k" * 32))), value)
 

@@ -61,6 +61,7 @@ class FakeConnection:
     :ivar closed: the reason, or ``None``.
     :ivar known: interval and tolerance, once it has logged in.
     :ivar late_fin: it breaks off streams that are ended on our side.
+    :ivar party: whose it is.
     """
 
     peer_host = "192.0.2.7"
@@ -76,9 +77,11 @@ class FakeConnection:
         self.closed: str | None = None
         self.known: tuple[float, float] | None = None
         self.late_fin = False
+        self.party = ""
 
-    def logged_in(self, interval: float, tolerance: float, late_fin: bool = False) -> None:
+    def logged_in(self, interval: float, tolerance: float, late_fin: bool = False, party: str = "") -> None:
         self.known = (interval, tolerance)
+        self.party = party
         self.late_fin = late_fin
 
     def open_proxied(self, header: bytes, factory: Any) -> Any:
