@@ -73,12 +73,13 @@ class Positions:
         return replace(problem, line=problem.line or self.line(problem.path), file=self.file)
 
 
-def load_yaml(text: str | bytes, file: str = "") -> tuple[Any, Positions]:
+def load_yaml(text: str | bytes, file: str = "", most: int | None = None) -> tuple[Any, Positions]:
     """
     Read one YAML document.
 
     :param text: the document, UTF-8 where it is bytes.
     :param file: its name, for messages.
+    :param most: values after aliases are expanded; `MAX_VALUES` unless told otherwise.
     :return: the data (``None`` for an empty document), and the line of each part.
     :raises InvalidConfig: with the line of the first thing that cannot be read.
     """
@@ -91,7 +92,7 @@ def load_yaml(text: str | bytes, file: str = "") -> tuple[Any, Positions]:
     except UnicodeDecodeError as error:
         raise _invalid(positions, "is not UTF-8 text", raw.count(b"\n", 0, error.start) + 1) from None
     try:
-        return _Builder(decoded, positions).document(), positions
+        return _Builder(decoded, positions, MAX_VALUES if most is None else most).document(), positions
     except yaml.YAMLError as error:
         raise _invalid(positions, *_said(error)) from None
 
@@ -112,7 +113,8 @@ def _said(error: yaml.YAMLError) -> tuple[str, int]:
 class _Builder:
     """Turns the parser's events into data, one document deep."""
 
-    def __init__(self, text: str, positions: Positions) -> None:
+    def __init__(self, text: str, positions: Positions, most: int) -> None:
+        self._most = most
         self._events: Iterator[Any] = iter(yaml.parse(text, Loader=_PARSER))
         self._positions = positions
         self._anchors: dict[str, tuple[Any, int]] = {}
@@ -156,8 +158,8 @@ class _Builder:
 
     def _counted(self, more: int, event: Any) -> None:
         self._count += more
-        if self._count > MAX_VALUES:
-            raise self._refuse(f"holds more than {MAX_VALUES} values once its aliases are expanded", event)
+        if self._count > self._most:
+            raise self._refuse(f"holds more than {self._most} values once its aliases are expanded", event)
 
     def _alias(self, event: Any, path: str) -> Any:
         if event.anchor not in self._anchors:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Iterable
 
@@ -77,14 +77,12 @@ def parse_network(text: str, *, bare: bool = False) -> Network:
 
 
 def _address(text: str) -> tuple[int, int] | None:
-    """The version and the number of an address, exactly as it is written."""
+    """The version and the number of an address, exactly as it is written: a list of agents' wishes may hold thousands."""
     try:
-        return 4, int(IPv4Address(text))
-    except AddressValueError:
-        pass
-    try:
-        return None if "%" in text else (6, int(IPv6Address(text)))
-    except AddressValueError:
+        if ":" in text:
+            return 6, int.from_bytes(inet_pton(AF_INET6, text), "big")
+        return 4, int.from_bytes(inet_pton(AF_INET, text), "big")
+    except (OSError, ValueError):  # ValueError: a NUL, or a letter that no address has
         return None
 
 
@@ -111,13 +109,10 @@ def parse_host(host: str) -> tuple[int, int] | None:
     :param host: as a transport gives it; a zone behind ``%`` (RFC 4007 section 11) is passed over.
     :return: the version and the number, or ``None`` for what is no IP address.
     """
-    try:
-        if ":" not in host:
-            return 4, int.from_bytes(inet_pton(AF_INET, host), "big")
-        number = int.from_bytes(inet_pton(AF_INET6, host.partition("%")[0]), "big")
-    except (OSError, ValueError):  # ValueError: a NUL, or a letter that no address has
-        return None
-    return (4, number & 0xFFFFFFFF) if number >> 32 == _MAPPED else (6, number)
+    found = _address(host.partition("%")[0] if ":" in host else host)
+    if found is not None and found[0] == 6 and found[1] >> 32 == _MAPPED:
+        return 4, found[1] & 0xFFFFFFFF
+    return found
 
 
 class NetworkSet:

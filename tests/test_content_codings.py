@@ -147,7 +147,10 @@ class _Brotli:
         self._decoder = brotli.Decompressor()
 
     def feed(self, data: bytes) -> bytes:
-        return self._decoder.process(data)
+        pieces = [self._decoder.process(data)]
+        while pieces[-1]:  # it gives out 32 KB at a time, and the rest when it is asked again
+            pieces.append(self._decoder.process(b""))
+        return b"".join(pieces)
 
     @property
     def complete(self) -> bool:

@@ -148,6 +148,30 @@ class ParseNetworkTests(SynchronousTestCase):
         self.assertEqual(str(parse_network("2001:db8::1", bare=True)), "2001:db8::1/128")
         self.assertEqual(self.assertRaises(Refused, parse_network, "x", bare=True).code, 1406)
 
+    @given(
+        st.text("0123456789abcdefABCDEFx:.%/-+ \0é", max_size=24)
+        | st.ip_addresses().map(str)
+        | st.lists(
+            st.sampled_from(["0", "00", "1", "ffff", "255", "256", "08", "12345", "1.2.3.4", "01.2.3.4", ""])
+        ).map(":".join)
+        | st.lists(st.sampled_from(["0", "00", "1", "255", "256", "08", "", " 1", "+1"]), max_size=5).map(".".join)
+    )
+    def test_written(self, text: str) -> None:
+        """What is an address, and which, is what the standard library says of it; but a zone is no part of one."""
+        try:
+            expected = None if "%" in text else int(ip_address(text))
+        except ValueError:
+            expected = None
+        found = parse_host(text) if "%" not in text else None
+        try:
+            block = parse_network(text, bare=True)
+        except Refused:
+            self.assertIsNone(expected)
+            self.assertIsNone(found)
+            return
+        self.assertIn(expected, (block.first, block.first | 0xFFFF << 32))
+        self.assertEqual(found, (block.version, block.first))
+
     @given(st.integers(0, 2**32 - 1), st.integers(0, 32))
     def test_round(self, number: int, length: int) -> None:
         """A block's text means the block."""

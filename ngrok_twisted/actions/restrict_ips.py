@@ -10,7 +10,7 @@ from typing import Any, Iterable, Iterator
 
 from zope.interface import implementer, provider
 
-from ngrok_twisted.errors import EdgeError, InvalidConfig
+from ngrok_twisted.errors import EdgeError, InvalidConfig, Refused
 from ngrok_twisted.networks import Admission, Network, NetworkSet, admits, parse_network
 from ngrok_twisted.policy.chain import Closed
 from ngrok_twisted.policy.context import ActionContext
@@ -104,7 +104,10 @@ def _network(text: str) -> Network:
 
     :raises ValueError: it is neither.
     """
-    return parse_network(str(ip_network(text, strict=False)))
+    try:
+        return parse_network(text, bare=True)
+    except Refused:
+        return parse_network(str(ip_network(text, strict=False)))
 
 
 def _problems(path: str, texts: tuple[str, ...]) -> Iterator[Problem]:

@@ -5,7 +5,11 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Iterable
+from typing import Any, Iterable, Sequence
+
+# Large buffers are copied in pieces of this size: beyond 128 KiB the allocator asks the kernel for fresh pages each time
+# (mallopt(3), M_MMAP_THRESHOLD), which costs many times what the copy does.
+PIECE = 64 * 1024
 
 
 class Backlog:
@@ -23,11 +27,15 @@ class Backlog:
 
     def add(self, buffers: Iterable[Any]) -> None:
         """:param buffers: bytes-like objects. They are copied, and free when this returns."""
+        pieces = self._pieces
         for buffer in buffers:
-            piece = bytes(buffer)
-            if piece:
-                self._pieces.append(piece)
-                self.size += len(piece)
+            size = len(buffer)
+            self.size += size
+            if size > PIECE and buffer.__class__ is not bytes:
+                view = memoryview(buffer)
+                pieces.extend([bytes(view[start : start + PIECE]) for start in range(0, size, PIECE)])
+            elif size:
+                pieces.append(bytes(buffer))
 
     def take(self, limit: int) -> tuple[list[Any], int]:
         """
@@ -52,3 +60,18 @@ class Backlog:
         """Forget all."""
         self._pieces.clear()
         self.size = 0
+
+
+def split(buffers: Sequence[Any], size: int) -> tuple[list[Any], list[Any]]:
+    """
+    :param size: bytes, not more than ``buffers`` have.
+    :return: bytes-like objects with so many bytes from the front, and those with the rest.
+    """
+    front: list[Any] = []
+    for index, buffer in enumerate(buffers):
+        if len(buffer) > size:
+            view = memoryview(buffer)
+            return [*front, view[:size]], [view[size:], *buffers[index + 1 :]]
+        front.append(buffer)
+        size -= len(buffer)
+    return front, []

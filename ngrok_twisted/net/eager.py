@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import socket
-from errno import EAGAIN, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, EWOULDBLOCK, errorcode
+from errno import EAGAIN, ECONNABORTED, EPERM, EWOULDBLOCK, errorcode
 from typing import Any, Iterable, Sequence
 
 from twisted.internet import tcp
@@ -39,8 +39,6 @@ ACCEPT_PAUSE = 1 * SECONDS
 # Exhaustion that comes back within this time belongs to the same episode and is not logged again.
 EXHAUSTION_EPISODE = 60 * SECONDS
 
-# What accept(2) says when something has run out, as against a visitor who left while waiting.
-_EXHAUSTED = frozenset({EMFILE, ENFILE, ENOBUFS, ENOMEM})
 _NOTHING_TO_ACCEPT = frozenset({EAGAIN, EWOULDBLOCK})
 # How the socket module writes an IPv4 peer of an IPv6 listener.
 _MAPPED = "::ffff:"

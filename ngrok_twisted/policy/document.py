@@ -21,6 +21,11 @@ from ngrok_twisted.records.base import Problem
 
 #: Bytes of one document.
 DOCUMENT_MAX = 1024 * 1024
+
+#: Values of one document after its aliases are expanded: eighty for each of as many rules as there may be. A value takes up to
+#: twenty microseconds, and everybody waits meanwhile.
+VALUES_MAX = 20_000
+
 #: Rules of one policy, and actions of one rule; ngrok publishes no numbers.
 RULES_MAX, ACTIONS_MAX = 250, 50
 
@@ -99,7 +104,7 @@ def _read(text: str) -> tuple[dict[str, Any], Positions]:
     if len(text.encode("utf-8", "surrogatepass")) > DOCUMENT_MAX:
         raise InvalidConfig([Problem("", f"is larger than {DOCUMENT_MAX // 1024 // 1024} MiB", code=NOT_A_DOCUMENT)])
     try:
-        data, positions = load_yaml(text)
+        data, positions = load_yaml(text, most=VALUES_MAX)
     except InvalidConfig as error:
         found = [Problem(one.path, one.message, one.line, code=NOT_A_DOCUMENT) for one in error.problems]
         raise InvalidConfig(found) from None

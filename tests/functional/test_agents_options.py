@@ -12,14 +12,17 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Mapping
 
-from tests.functional.agents import Agent, GoSDK, JavaScriptSDK, PythonSDK, V2, Wish
+from tests.functional.agents import CLIENTS, Agent, GoSDK, JavaScriptSDK, PythonSDK, V2, Wish
 from tests.functional.clients import curl, full_name, open_tcp, open_tls
 from tests.functional.edge import AUTHTOKEN
-from tests.functional.management import MANAGED
+from tests.functional.management import MANAGED, Management
 from tests.functional.service import Service, echo
 from tests.functional.steady import upgraded
 from tests.functional.test_agents_modules import EVERYBODY, NOBODY, PASSWORD, ModulesCase
 from tests.functional.test_streams import own_certificate
+
+#: The key of another account for the API.
+OTHERS = "a-key-of-another-account-for-limits"
 
 #: ngrok's codes, in whatever a client prints.
 CODE = re.compile(r"ERR_NGROK_(\d+)")
@@ -100,15 +103,16 @@ class V2Tests(ModulesCase):
 
     def test_pair(self) -> None:
         """``bind_tls: both``: http and https under one name, and a random one is the same for both."""
-        name = self.new_name()
-        both = ("bind_tls", "both")
-        for wish in (Wish(kind="http", port=self.web().port, domain=name, options=[both]),):
-            agent = self.agent(wish, Wish(kind="http", port=self.web().port, options=[both]))
-            self.eventually(lambda: len(agent.events()) >= 5, "four endpoints")
-            urls = sorted(event["url"] for event in agent.events() if event["event"] == "online")
-            hosts = Counter(url.partition("://")[2].partition(":")[0] for url in urls)
-            self.assertEqual((set(hosts.values()), name in hosts), ({2}, True), urls)
-            self.assertEqual({self.get(url).status for url in urls}, {200})
+        name, both = self.new_name(), ("bind_tls", "both")
+        agent = self.agent(
+            Wish(kind="http", port=self.web().port, domain=name, options=[both]),
+            Wish(kind="http", port=self.web().port, options=[both]),
+        )
+        agent.heard("online", 4)
+        urls = [event["url"] for event in agent.events() if event["event"] == "online"]
+        hosts = Counter(url.partition("://")[2].partition(":")[0] for url in urls)
+        self.assertEqual((set(hosts.values()), name in hosts), ({2}, True), urls)
+        self.assertEqual({self.get(url).status for url in urls}, {200})
 
     def test_plain(self) -> None:
         """``bind_tls: false``: http alone."""
@@ -148,6 +152,18 @@ class V2Tests(ModulesCase):
         self.assertEqual(self.get(url).status, 200)
         self.refused(341, ("ip_policy", "office"))
 
+    def test_ingress(self) -> None:
+        """The https listener takes agents under a name of their account's own, as soon as the API has it."""
+        api = self.api()
+        made = api.make("/agent_ingresses", domain="agents.example.org")
+        self.addCleanup(api, "DELETE", f"/agent_ingresses/{made}")
+        agent = self.agent(
+            Wish(kind="http", port=self.web().port),
+            session=[("server_sni", "connect.agents.example.org")],
+            server=f"localhost:{self.edge.https}",
+        )
+        self.assertEqual(self.get(agent.url()).status, 200)
+
     def test_own_certificate(self) -> None:
         """``crt`` and ``key``: TLS ends at the agent."""
         assert_own_certificate(self)
@@ -157,6 +173,18 @@ class MixedTests(ModulesCase):
     """Clients of several kinds."""
 
     client = PythonSDK
+
+    def test_by_address(self) -> None:
+        """The agents' listener takes those that dial an address, and ask for no name."""
+        for client in CLIENTS:
+            agent = client(
+                self.edge,
+                AUTHTOKEN,
+                Wish(kind="http", port=self.web().port),
+                server=f"127.0.0.1:{self.edge.agent}",
+            )
+            self.addCleanup(agent.close)
+            self.assertEqual(self.get(agent.url()).status, 200, client.name)
 
     def test_pool(self) -> None:
         """Three of them share a name; each has its own modules; who does not pool is refused."""
@@ -188,7 +216,12 @@ class LimitsTests(ModulesCase):
     """What an authtoken may not have, as each client is told."""
 
     client = PythonSDK
-    config = {**MANAGED, "agent": {"max_sessions_per_credential": 1, "max_endpoints_per_session": 2}}
+    config = {
+        **MANAGED,
+        "accounts": [{"name": "others"}],
+        "api_keys": [*MANAGED["api_keys"], {"name": "others", "token": OTHERS, "account": "others"}],
+        "agent": {"max_sessions_per_credential": 1, "max_endpoints_per_session": 2},
+    }
 
     def codes(self, client: type[Agent], token: str, *wishes: Wish) -> tuple[Agent, set[str]]:
         """An agent that is refused something, and the codes that it tells."""
@@ -238,13 +271,11 @@ class LimitsTests(ModulesCase):
 
     def test_places(self) -> None:
         """Agents from elsewhere are refused, once the account says from where they may come."""
-        api = self.api()
+        api = Management(self.edge, OTHERS)
+        self.addCleanup(api.close)
         policy = api.make("/ip_policies")
-        rule = api.make("/ip_policy_rules", ip_policy_id=policy, cidr=NOBODY, action="allow")
-        made = api.make("/ip_restrictions", type="agent", enforced=True, ip_policy_ids=[policy])
-        self.addCleanup(api, "DELETE", f"/ip_policies/{policy}")
-        self.addCleanup(api, "DELETE", f"/ip_policy_rules/{rule}")
-        self.addCleanup(api, "DELETE", f"/ip_restrictions/{made}")
+        api.make("/ip_policy_rules", ip_policy_id=policy, cidr=NOBODY, action="allow")
+        api.make("/ip_restrictions", type="agent", enforced=True, ip_policy_ids=[policy])
         token = api("POST", "/credentials", {})["token"]
         for client in (PythonSDK, JavaScriptSDK, GoSDK, V2):
             self.assertEqual(self.codes(client, token, Wish(kind="http", port=1))[1], {"115"}, client.name)

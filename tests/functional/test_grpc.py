@@ -116,8 +116,8 @@ class CallTests(GRPCTestCase):
 
     def test_caller_is_killed(self) -> None:
         """A caller whose process ends is heard as well."""
-        self.caller.ask("deadline", 25)
-        self.service.wait_for("begun")
+        self.caller.ask("endless")
+        self.caller.wait_for('"begun"')
         self.caller.close()
         self.service.wait_for("cancelled")
 
@@ -159,8 +159,8 @@ class FailureTests(GRPCTestCase):
         """A service that dies in the middle of a call breaks it."""
         name = self.published()
         caller = self.client(name)
-        caller.ask("deadline", 25)
-        self.service.wait_for("begun")
+        caller.ask("endless")
+        caller.wait_for('"begun"')
         self.service.close()
         self.assertIn(json.loads(caller.line())["error"], ("UNAVAILABLE", "INTERNAL"))
 

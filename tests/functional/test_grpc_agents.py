@@ -30,6 +30,14 @@ class GRPCAgentCase(AgentTestCase):
         self.addCleanup(service.close)
         return service
 
+    def start_secure_service(self) -> tuple[GRPCService, str]:
+        """One that speaks TLS, and the path of its certificate, which is for ``localhost``."""
+        made = Made("localhost", ca=False)
+        certificate, key = self.edge.directory / "service.pem", self.edge.directory / "service.key"
+        certificate.write_text(made.pem)
+        key.write_text(made.key_pem)
+        return self.start_service(str(certificate), str(key)), str(certificate)
+
     def call_to(self, name: str) -> GRPCClient:
         """A channel to a name."""
         client = GRPCClient(self.edge, name)
@@ -119,6 +127,13 @@ class CallTests:
         self.agent(Wish(kind="http", port=service.port, domain=name, options=[HTTP2])).url()
         self.assertEqual(caller.call("echo", 10)[0], True)
 
+    def test_tls(self: Any) -> None:
+        """The agent speaks TLS to a service that wants it."""
+        service, _ = self.start_secure_service()
+        _, caller = self.published(service.port, (HTTP2, ("verify_upstream_tls", False)), scheme="https")
+        self.assertEqual(caller.call("echo", 100_000)[0], True)
+        self.assertEqual(caller.call("chat", 20, 100)[0], 20)
+
     def test_labelled(self: Any) -> None:
         """An edge finds a labelled tunnel that says what its service speaks."""
         service = self.start_service()
@@ -179,12 +194,8 @@ class GoTests(GRPCAgentCase):
 
     def test_calls(self) -> None:
         """``WithUpstreamProtocol("http2")`` has it speak HTTP/2 to a service with TLS: calls pass that need one direction."""
-        made = Made("localhost", ca=False)
-        certificate, key = self.edge.directory / "service.pem", self.edge.directory / "service.key"
-        certificate.write_text(made.pem)
-        key.write_text(made.key_pem)
-        service = self.start_service(str(certificate), str(key))
-        with mock.patch.dict(os.environ, SSL_CERT_FILE=str(certificate)):
+        service, certificate = self.start_secure_service()
+        with mock.patch.dict(os.environ, SSL_CERT_FILE=certificate):
             options = [("protocol", "http2"), ("to", f"https://localhost:{service.port}")]
             _, caller = self.published(service.port, options)
         self.assertEqual(caller.call("echo", 4 * MEGABYTES)[0], True)

@@ -19,7 +19,7 @@ from tests.functional.agents import PythonSDK, Wish
 from tests.functional.case import EdgeTestCase
 from tests.functional.edge import AUTHTOKEN
 from tests.functional.service import PATIENCE
-from tests.functional.test_browser import FLAGS
+from tests.functional.test_browser import FLAGS, key_pin
 from tests.functional.test_http2_websocket import Chat
 from tests.functional.test_restart import RestartCase
 from tests.functional.tools import program
@@ -75,6 +75,17 @@ function chat() {
 }
 const settled = work => work().catch(error => "failed: " + error);
 Promise.all([images, upload, events, chat].map(settled)).then(tell);
+</script></body>"""
+
+#: Images of another name, one of them before the others.
+OTHERS = START + """
+const other = new URLSearchParams(location.search).get("other");
+const image = number => new Promise(resolve => {
+  const image = new Image();
+  image.onload = () => resolve("shown"); image.onerror = () => resolve("failed");
+  image.src = other + "/image/" + number;
+});
+image(99).then(first => Promise.all([first, ...[...Array(20).keys()].map(image)])).then(tell);
 </script></body>"""
 
 #: Requests in flight while the edge restarts, requests meanwhile, then the page again.
@@ -149,21 +160,22 @@ class Chromium(EdgeTestCase):
         self.addCleanup(service.close)
         return service
 
-    def browse(self, url: str) -> Path:
+    def browse(self, url: str, page: str = "/page", trusting: bool = False) -> Path:
         """
         Open a page.
 
+        :param trusting: the name may show whatever certificate; else just the one that it shows now.
         :return: where the browser logs what it does in the network, once it is closed.
         """
         host = url.partition("://")[2].partition(":")[0]
         log = self.edge.directory / f"{host}.netlog"
         flags = [
             f"--user-data-dir={self.edge.directory}/{host}",
-            "--ignore-certificate-errors",  # the edge makes new ones when it restarts
+            "--ignore-certificate-errors" + ("" if trusting else f"-spki-list={key_pin(self.edge, host)}"),
             "--host-resolver-rules=MAP *.edge.localhost 127.0.0.1",
             f"--log-net-log={log}",
         ]
-        command = [program("chromium"), *FLAGS, *flags, f"{url}/page"]
+        command = [program("chromium"), *FLAGS, *flags, url + page]
         self.browser = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
@@ -184,7 +196,8 @@ class Chromium(EdgeTestCase):
         """
         What the browser did over HTTP/2 with a name.
 
-        :return: how many connections (``sessions``), and how many WebSockets on them (``websockets``).
+        :return: how many connections (``sessions``), how many WebSockets on them (``websockets``), and how often it was told to
+            go elsewhere (``misdirected``).
         """
         self.close()
         lines = log.read_text().splitlines()
@@ -206,6 +219,8 @@ class Chromium(EdgeTestCase):
         headers = parameters.get("headers", [])
         if event["type"] == names["HTTP2_SESSION_SEND_HEADERS"] and ":protocol: websocket" in headers:
             return ["websockets"]
+        if event["type"] == names["HTTP2_SESSION_RECV_HEADERS"] and ":status: 421" in headers:
+            return ["misdirected"]
         return []
 
 
@@ -236,6 +251,19 @@ class PageTests(Chromium):
         self.check(service, agent.url())
 
 
+class CoalescingTests(Chromium):
+    """Two names with one certificate."""
+
+    def test_two_names(self) -> None:
+        """The browser tries the other name on the connection that it has, is told that it is wrong there, and comes back."""
+        service, other = self.pages(OTHERS), self.pages(OTHERS)
+        url = self.publish(service)
+        log = self.browse(url, f"/page?other={self.publish(other)}")
+        self.eventually(lambda: service.told, "a word from the page", 40)
+        self.assertEqual((service.told, len(other.asked)), ([["shown"] * 21], 21))
+        self.assertEqual(self.sessions(log, "edge.localhost"), {"sessions": 2, "misdirected": 1})
+
+
 class ReloadTests(Chromium, RestartCase):
     """The edge restarts in place."""
 
@@ -244,7 +272,7 @@ class ReloadTests(Chromium, RestartCase):
         service = self.pages(RELOADED)
         agent = PythonSDK(self.edge, AUTHTOKEN, Wish(kind="http", port=service.port, domain=self.new_name()))
         self.addCleanup(agent.close)
-        self.browse(agent.url())
+        self.browse(agent.url(), trusting=True)  # a restarted edge makes new certificates
         self.eventually(lambda: "/wait" in [asked.target for asked in service.asked], "a request in flight", 60)
         self.signal(signal.SIGUSR2)
         self.eventually(lambda: "restarting in place" in self.edge.log(), "restart")

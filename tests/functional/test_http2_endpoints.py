@@ -110,6 +110,22 @@ class FixedTests(EndpointsCase):
         )
 
 
+class ListedTests(EndpointsCase):
+    """What the API says of agents' endpoints."""
+
+    def test_upstream_protocol(self) -> None:
+        """Which version the service was said to speak; nothing else is taken for one."""
+        names = {self.new_name(): version for version in ("http1", "http2")}
+        for name, version in names.items():
+            self.ssh(f"{name}:443:127.0.0.1:1", command=f"http --upstream-protocol {version}").url()
+        listed = {each["host"]: each["upstream_protocol"] for each in self.api("GET", "/endpoints")["endpoints"]}
+        self.assertEqual({name: listed[name] for name in names}, names)
+        self.assertEqual(listed[FIXED], "")
+        refused = self.ssh(f"{self.new_name()}:443:127.0.0.1:1", command="http --upstream-protocol http3")
+        self.assertNotEqual(refused.exit_code(), 0)
+        self.assertIn("ERR_NGROK_15003", refused.said())
+
+
 class InternalTests(EndpointsCase):
     """Cloud endpoints that forward to agents."""
 

@@ -22,6 +22,7 @@ from tests.functional.edge import AUTHTOKEN
 from tests.functional.h2_client import Fields, H2Client, Stream
 from tests.functional.service import Service, echo
 from tests.functional.test_http2_services import NodeService
+from tests.functional.test_live_changes import LiveCase
 from tests.functional.test_ssh_modules import Wordy
 from tests.functional.web import pattern
 from tests.tls.authority import Made
@@ -30,6 +31,8 @@ HOST, STAFF = full_name("modules"), full_name("staff")
 PASSWORD = "correct-horse-battery"
 SECRET = "a-secret-of-webhooks"
 MEGABYTE = 1 << 20
+
+DENY = {"actions": [{"type": "deny", "config": {"status_code": 451}}]}
 
 #: Who may visit as ``STAFF``.
 AUTHORITY = Made("Staff")
@@ -265,3 +268,33 @@ class CoalescingTests(ModulesCase):
             pass
         self.assertTrue(client.closed)
         self.assertEqual(self.service.asked, [])
+
+
+class ChangeTests(LiveCase):
+    """The API changes what is in use."""
+
+    def test_while_connected(self) -> None:
+        """
+        A connection meets new modules at its next request, while what is under way ends as it has begun; one that would not get
+        in any more is told, finishes what it has begun, and is closed.
+        """
+        service = self.web()
+        name = self.domain()
+        edge, route = self.https_edge(name, self.static(service))
+        client = H2Client(self.edge, name)
+        self.addCleanup(client.close)
+        first = client.ask("/wait")
+        self.eventually(lambda: service.asked, "a request at the service")
+        self.api("PUT", f"{route}/traffic_policy", {"value": json.dumps({"on_http_request": [DENY]})})
+        self.assertEqual(client.answer("/").statuses, [451])
+        self.api("DELETE", f"{route}/traffic_policy")
+        self.assertEqual(client.answer("/").statuses, [200])
+        authority = self.api.make("/certificate_authorities", ca_pem=AUTHORITY.pem)
+        self.api("PUT", f"{edge}/mutual_tls", {"certificate_authority_ids": [authority]})
+        self.assertEqual(client.answer("/").statuses, [421])
+        service.gate.set()
+        client.wait(lambda: first.over)
+        self.assertEqual((bytes(first.body), len(service.asked)), (b"waited\n", 2))
+        while client.read():
+            pass
+        self.assertEqual((set(client.goaways), client.closed), ({0}, True))

@@ -11,7 +11,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.errors import InvalidConfig
-from ngrok_twisted.policy.document import PLANNED_ACTIONS, action_kinds, parse_policy
+from ngrok_twisted.policy.document import PLANNED_ACTIONS, VALUES_MAX, action_kinds, parse_policy
 from ngrok_twisted.policy.phases import PHASES
 from ngrok_twisted.policy.policy import Policy
 
@@ -83,6 +83,7 @@ class ProblemTests(DocumentCase):
             self.assertEqual(self.codes(text), [2236], text)
         self.assertEqual(self.codes("a: " + "b" * 1024 * 1024), [2236])
         self.assertEqual(self.codes("[" * 100_000), [2236])
+        self.assertEqual(self.codes("a: [" + "1," * VALUES_MAX + "]"), [2236])
         self.assertEqual(self.problems("on_http_request:\n- }\n")[0][2], 2)
 
     def test_phases(self) -> None:

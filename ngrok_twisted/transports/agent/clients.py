@@ -162,6 +162,7 @@ class Clients:
             session,
             settings=self._settings,
             most=self._config.max_endpoints_per_session,
+            most_per_minute=self._config.max_binds_per_minute,
             reservations=self._reservations,
             tunnels=self._tunnels,
             seals=self._seals,

@@ -71,11 +71,6 @@ class Gateway:
         self._session: AgentSession | None = None
         self._leg: Leg | None = None
 
-    @property
-    def logged_in(self) -> bool:
-        """Whether the agent has proved who it is."""
-        return self._session is not None
-
     def close(self, reason: str) -> None:
         """
         End the connection.
@@ -132,10 +127,10 @@ class Gateway:
 
     async def _let_in(self, message: Any) -> Reply:
         auth = read_auth(message)
+        principal = await self._principal(auth)
         refused = self._refusal()
         if refused is not None:
             raise refused
-        principal = await self._principal(auth)
         session, leg = self._clients.admit(auth, principal, self._connection)
         self._session, self._leg = session, leg
         self._connection.logged_in(

@@ -37,6 +37,10 @@ GOING_DOWN = 803
 #: What agents log when the server stops.
 SHUTTING_DOWN = "The server is shutting down."
 
+#: Streams that an agent may open for each endpoint that it may ask for: each has to end, and some agents say so three times
+#: (specification of the agent protocol, section 3.8, L7).
+STREAMS_PER_BIND = 4
+
 #: With the few streams of the server itself this is below what some SDKs survive (specification of the agent protocol,
 #: section 3.8, L1).
 STREAMS_MAX = 490
@@ -47,6 +51,7 @@ class Config:
     """
     :ivar max_sessions_per_credential: agents with one authtoken at a time; a further one is refused (108).
     :ivar max_endpoints_per_session: endpoints and labelled tunnels of one agent at a time; a further one is refused (350).
+    :ivar max_binds_per_minute: endpoints and labelled tunnels that one agent may ask for; more are refused for a while (351).
     :ivar max_streams: connections of visitors that are open at a time on one connection of an agent. Agents of some SDKs end
         all at 512.
     :ivar max_waiting_streams: connections of visitors to one agent that wait until another one ends; more are turned away.
@@ -60,6 +65,7 @@ class Config:
 
     max_sessions_per_credential: int = 100
     max_endpoints_per_session: int = 200
+    max_binds_per_minute: int = 600
     max_streams: int = 480
     max_waiting_streams: int = 480
     stream_wait_seconds: float = 5.0
@@ -79,6 +85,9 @@ class Config:
 def _problems(config: Config) -> Iterator[Problem]:
     if not 1 <= config.max_streams <= STREAMS_MAX:
         yield Problem("max_streams", f"must be from 1 to {STREAMS_MAX}")
+    if config.max_binds_per_minute < config.max_endpoints_per_session:
+        why = "an agent that comes back asks for all of them at once"
+        yield Problem("max_binds_per_minute", f"must be at least max_endpoints_per_session: {why}")
     for number, address in enumerate(config.connect_addresses):
         try:
             split_hostport(address)
@@ -215,6 +224,7 @@ class AgentService(Service):
             login_grace=config.login_grace_seconds,
             max_streams=config.max_streams,
             max_request_bytes=config.max_request_bytes,
+            opened_at_once=max(AgentLimits.opened_at_once, STREAMS_PER_BIND * config.max_binds_per_minute),
         )
         self.factory = AgentConnectionFactory(self._make_gateway, runtime.reactor, limits)
 

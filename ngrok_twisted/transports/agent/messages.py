@@ -67,8 +67,6 @@ class Auth:
     :ivar client_type: such as ``ngrok-python``, or the application's own name; empty for ngrok's own agent.
     :ivar user_agent: what its parts call themselves.
     :ivar os: the operating system.
-    :ivar arch: the processor's architecture.
-    :ivar hostname: the server's name that the agent dialled; empty from most.
     :ivar metadata: of the session, opaque.
     :ivar interval: seconds between two heartbeats of the agent.
     :ivar tolerance: seconds that one may be late.
@@ -86,8 +84,6 @@ class Auth:
     client_type: str = ""
     user_agent: str = ""
     os: str = ""
-    arch: str = ""
-    hostname: str = ""
     metadata: str = ""
     interval: float = DEFAULT_INTERVAL
     tolerance: float = DEFAULT_TOLERANCE
@@ -206,8 +202,6 @@ def read_auth(message: Any) -> Auth:
         client_type=_shown(extra, "ClientType"),
         user_agent=_shown(extra, "UserAgent"),
         os=_shown(extra, "OS"),
-        arch=_shown(extra, "Arch"),
-        hostname=_shown(extra, "Hostname"),
         metadata=_metadata(extra) or "",
         interval=interval,
         tolerance=tolerance,

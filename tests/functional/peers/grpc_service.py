@@ -1,6 +1,6 @@
 """
-A gRPC service on ``grpcio`` whose messages are plain bytes: ``grpc_service.py PORT [CERTIFICATE KEY]``. Prints ``ready``, and of
-each stream down ``begun`` and then ``over``, or ``cancelled`` if the caller gives up.
+A gRPC service on ``grpcio`` whose messages are plain bytes: ``grpc_service.py PORT [CERTIFICATE KEY]``. Prints ``ready``, and at
+the end of each stream down ``over``, or ``cancelled`` if the caller gave up.
 """
 
 from __future__ import annotations
@@ -52,7 +52,6 @@ def count(message: bytes, context: Any) -> Iterator[bytes]:
     """Send so many messages of so many bytes, with so many seconds between."""
     number, size, pause = json.loads(message)
     sent = 0
-    tell("begun")
     context.add_callback(lambda: tell("over") if sent == number else tell("cancelled"))
     for index in range(number):
         if not context.is_active():

@@ -10,9 +10,11 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
+from ngrok_twisted.authtoken_login import Authtoken
 from ngrok_twisted.errors import Refused
+from ngrok_twisted.iam.principal import Principal
 from ngrok_twisted.transports.agent.typed import StreamType
-from tests.transports.agent.world import World, auth, bind, visit
+from tests.transports.agent.world import TOKEN, World, auth, bind, visit
 
 
 class SlowPortal:
@@ -47,7 +49,6 @@ class LoginTests(SynchronousTestCase):
         self.assertEqual((welcome["Extra"]["AccountName"], welcome["Extra"]["Region"]), ("Ann", "us"))
         self.assertEqual(welcome["Extra"]["AgentSessionID"], welcome["ClientId"])
         self.assertEqual(self.agent.connection.known, (10.0, 15.0))
-        self.assertTrue(self.agent.gateway.logged_in)
         self.assertEqual(self.agent.connection.party, "ac_1")
 
     def test_breaks_off(self) -> None:
@@ -73,7 +74,6 @@ class LoginTests(SynchronousTestCase):
             ({"Version": "3"}, 109),
         ):
             self.assertEqual(self.refused(self.agent.ask(StreamType.AUTH, login)).code, code)
-            self.assertFalse(self.agent.gateway.logged_in)
         self.assertEqual((len(self.world.clients), self.agent.connection.known), (0, None))
         self.agent.login()
 
@@ -114,6 +114,16 @@ class LoginTests(SynchronousTestCase):
         """A server that is going down lets nobody in."""
         self.agent.refusal = Refused(803, "later")
         self.assertEqual(self.refused(self.agent.ask(StreamType.AUTH, auth())).code, 803)
+
+    def test_going_down_meanwhile(self) -> None:
+        """Nor does a server that began to go down while the portal was asked."""
+        portal, self.world.portal = self.world.portal, SlowPortal()  # type: ignore[assignment]
+        agent = self.world.agent(connect=False)
+        answer = agent.ask(StreamType.AUTH, auth())
+        agent.refusal = Refused(803, "later")
+        let_in = self.successResultOf(portal.login(Authtoken(TOKEN), None, Principal))
+        self.world.portal.asked[0].callback(let_in)  # type: ignore[attr-defined]
+        self.assertEqual((self.refused(answer).code, len(self.world.clients)), (803, 0))
 
 
 class ConnectionTests(SynchronousTestCase):
