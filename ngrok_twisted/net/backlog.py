@@ -5,11 +5,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Iterable, Sequence
-
-# Large buffers are copied in pieces of this size: beyond 128 KiB the allocator asks the kernel for fresh pages each time
-# (mallopt(3), M_MMAP_THRESHOLD), which costs many times what the copy does.
-PIECE = 64 * 1024
+from typing import Any, Iterable
 
 
 class Backlog:
@@ -27,15 +23,11 @@ class Backlog:
 
     def add(self, buffers: Iterable[Any]) -> None:
         """:param buffers: bytes-like objects. They are copied, and free when this returns."""
-        pieces = self._pieces
         for buffer in buffers:
-            size = len(buffer)
-            self.size += size
-            if size > PIECE and buffer.__class__ is not bytes:
-                view = memoryview(buffer)
-                pieces.extend([bytes(view[start : start + PIECE]) for start in range(0, size, PIECE)])
-            elif size:
-                pieces.append(bytes(buffer))
+            piece = bytes(buffer)
+            if piece:
+                self._pieces.append(piece)
+                self.size += len(piece)
 
     def take(self, limit: int) -> tuple[list[Any], int]:
         """
@@ -60,18 +52,3 @@ class Backlog:
         """Forget all."""
         self._pieces.clear()
         self.size = 0
-
-
-def split(buffers: Sequence[Any], size: int) -> tuple[list[Any], list[Any]]:
-    """
-    :param size: bytes, not more than ``buffers`` have.
-    :return: bytes-like objects with so many bytes from the front, and those with the rest.
-    """
-    front: list[Any] = []
-    for index, buffer in enumerate(buffers):
-        if len(buffer) > size:
-            view = memoryview(buffer)
-            return [*front, view[:size]], [view[size:], *buffers[index + 1 :]]
-        front.append(buffer)
-        size -= len(buffer)
-    return front, []

@@ -9,7 +9,7 @@ from typing import Any, Callable, Iterable, Protocol, Sequence
 
 from twisted.logger import Logger
 
-from ngrok_twisted.net.backlog import Backlog, split
+from ngrok_twisted.net.backlog import Backlog
 from ngrok_twisted.net.timeouts import IdleWatch
 
 # Bytes that a protocol without a producer may leave with us. One that writes more has to be told when to stop.
@@ -110,21 +110,10 @@ class SubstreamOutput:
             total += len(buffer)
         if not total:
             return
-        if self._unsent.size or self.carrier.blocked:
+        if self._unsent.size or self.carrier.blocked or total > self.send_window:
             self._hold(buffers)
-        elif total > self.send_window:
-            self._emit_some(buffers)
         else:
             self._emit(buffers, total)
-
-    def _emit_some(self, buffers: Sequence[Any]) -> None:
-        """Send what the window allows, without a copy, and hold the rest."""
-        window = self.send_window
-        if window > 0:
-            front, buffers = split(buffers, window)
-            self._emit(front, window)
-        if not self.mute:
-            self._hold(buffers)
 
     def _hold(self, buffers: Sequence[Any]) -> None:
         self._unsent.add(buffers)

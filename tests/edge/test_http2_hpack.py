@@ -71,6 +71,14 @@ class BlockDecoderTests(SynchronousTestCase):
             decoder.decode(bytes((0x80 | index,)))
         self.assertLessEqual(len(decoder._known), 16)
 
+    def test_unpacked(self) -> None:
+        """It tells by how much the fields are longer than what was sent of them."""
+        decoder = self.decoder(max_bytes=100_000)
+        decoder.decode(b"\x40\1a\x64" + b"b" * 100)
+        self.assertEqual(decoder.unpacked, -3)
+        decoder.decode(b"\xbe" * 80)
+        self.assertEqual(decoder.unpacked, 80 * 100)
+
     def test_bad_blocks(self) -> None:
         """What is cut off, points nowhere, or changes the table where it may not, is refused."""
         for block in (

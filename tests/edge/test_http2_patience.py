@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.edge.http2_patience import MOST, PER_SECOND, RESET, Patience, cost_of
+from ngrok_twisted.edge.http2_patience import MOST, PER_SECOND, RESET, Patience, cost_of, cost_of_head
 from ngrok_twisted.upstream import http2_frames as h2
 
 
@@ -73,3 +73,10 @@ class CostTests(SynchronousTestCase):
         """All other frames cost one, those that nobody knows too."""
         for kind in (h2.PRIORITY, h2.RST_STREAM, h2.PING, h2.GOAWAY, h2.WINDOW_UPDATE, h2.CONTINUATION, 0x10, 0xFF):
             self.assertEqual(cost_of(kind, 0, 8), 1, kind)
+
+    def test_unpacked(self) -> None:
+        """A head costs what it is longer than what was sent of it, but for what a browser repeats; the largest costs all."""
+        self.assertEqual(cost_of_head(-100), 0)
+        self.assertEqual(cost_of_head(20_000), 0)
+        self.assertLess(0, cost_of_head(40_000))
+        self.assertGreater(2 * cost_of_head(1024 * 1024), MOST)

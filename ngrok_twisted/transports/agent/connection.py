@@ -125,6 +125,8 @@ class AgentConnection(Protocol):
         self._party = party
         if late_fin:
             self._kind = LateFinStream
+        if isinstance(self.transport, TLSConnection):
+            self.transport.carry_much()
         self.factory.logged_in(self)
         self._watch.change(interval + tolerance + self.limits.heartbeat_slack)
 
@@ -229,7 +231,6 @@ class AgentConnection(Protocol):
         self.peer_host, self.peer_port = getattr(peer, "host", ""), getattr(peer, "port", 0)
         if isinstance(transport, TLSConnection):
             transport.acknowledge_at_once()  # spec 2.1
-            transport.carry_much()
         self._output = FrameOutput(transport, self.later, self.limits.max_unread, self._unread)
         self.write_frames = self._output.write
         self._reading = FairReading(self.clock, self.do, transport, self._read)

@@ -19,6 +19,7 @@ from ngrok_twisted.claim import Claim, Grant
 from ngrok_twisted.endpoint_url import SCHEMES
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.granted import Endings
+from ngrok_twisted.net.bucket import Bucket
 from ngrok_twisted.records.ids import new_id, related_id
 from ngrok_twisted.transports.agent.bind import amended_claim, claim_of, labelled_claim_of
 from ngrok_twisted.transports.agent.legs import Leg
@@ -37,8 +38,10 @@ from ngrok_twisted.transports.agent.tunnel import AgentTunnel
 from ngrok_twisted.transports.agent.typed import StreamType
 from ngrok_twisted.turns import Turns
 
-#: ngrok's numbers: no endpoint with that id, a bad token in a bind, too many endpoints of one session.
-NO_ENDPOINT, BAD_TOKEN, TOO_MANY = 333, 335, 350
+#: ngrok's numbers: no endpoint with that id, a bad token in a bind, too many endpoints of one session at a time, and in a minute.
+NO_ENDPOINT, BAD_TOKEN, TOO_MANY, TOO_FAST = 333, 335, 350, 351
+
+MINUTE = 60.0  # seconds
 
 
 class Endpoints:
@@ -54,6 +57,7 @@ class Endpoints:
         *,
         settings: AgentSettings,
         most: int,
+        most_per_minute: int,
         reservations: Any,
         tunnels: Any,
         seals: Seals,
@@ -62,10 +66,12 @@ class Endpoints:
         """
         :param session: the `IAgentSession` that claims, with its ``legs``.
         :param most: how many there may be at a time.
+        :param most_per_minute: how many may be asked for.
         """
         self._session = session
         self._settings = settings
         self._most = most
+        self._asking = Bucket(clock, most_per_minute, most_per_minute / MINUTE)
         self._reservations = reservations
         self._tunnels = tunnels
         self._seals = seals
@@ -122,6 +128,8 @@ class Endpoints:
     async def _claimed(self, claim: Claim) -> Grant:
         if len(self._all) + self._claiming >= self._most:
             raise Refused(TOO_MANY, f"This agent has {self._most} endpoints already, and may not have more.")
+        if not self._asking.spend(1):
+            raise Refused(TOO_FAST, "This agent asks for too many endpoints in a short time. Please try again in a minute.")
         self._claiming += 1
         try:
             grant: Grant = await self._reservations.claim(self._session, claim)

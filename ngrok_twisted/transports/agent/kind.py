@@ -224,7 +224,7 @@ class AgentService(Service):
             login_grace=config.login_grace_seconds,
             max_streams=config.max_streams,
             max_request_bytes=config.max_request_bytes,
-            opened_at_once=max(AgentLimits.opened_at_once, STREAMS_PER_BIND * config.max_binds_per_minute),
+            opened_at_once=max(AgentLimits().opened_at_once, STREAMS_PER_BIND * config.max_binds_per_minute),
         )
         self.factory = AgentConnectionFactory(self._make_gateway, runtime.reactor, limits)
 

@@ -1,8 +1,8 @@
 """
 `FairReading`: what an agent has sent is read a share at a time, so that nobody else waits long for the reactor.
 
-A quarter of a megabyte, which is what one read of the socket may bring, holds thirty bodies of visitors or thirty thousand
-frames that do nothing. Counted is the time that they take, since that is what others wait for: bodies take a tenth of a share.
+Half a megabyte, which is what one read of the socket may bring, holds sixty bodies of visitors or sixty thousand frames that
+do nothing. Counted is the time that they take, since that is what others wait for: bodies take a tenth of a share.
 """
 
 from __future__ import annotations

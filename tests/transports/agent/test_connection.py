@@ -479,6 +479,13 @@ class TLSTests(SynchronousTestCase):
         self.wire.run()
         self.assertEqual(len(calls), 1)
 
+    def test_much_at_once(self) -> None:
+        """More is read at once of an agent that has proved who it is, and of no one else."""
+        size = len(self.server.fillable())
+        self.assertEqual(size, len(self.client.fillable()))
+        self.owners[0].connection.logged_in(10, 15)
+        self.assertEqual(len(self.server.fillable()), 2 * size)
+
     def test_end_of_tls(self) -> None:
         """An agent that ends TLS has ended the session."""
         self.client.loseConnection()

@@ -158,6 +158,35 @@ class BindTests(Case):
         self.assertEqual((self.world.edge.live, self.urls()), ({}, []))
 
 
+class RateTests(Case):
+    """Agents that ask without end."""
+
+    def setUp(self) -> None:
+        """Six in a minute."""
+        self.world = World(max_endpoints_per_session=4, max_binds_per_minute=6)
+        self.agent = self.world.agent()
+
+    def test_refused(self) -> None:
+        """Who asks for endpoints and gives them back, on and on, is refused for a while, and then no longer."""
+        for _ in range(3):
+            self.agent.unbind(self.agent.bind()["Id"])
+            self.agent.unbind(self.agent.label()["Id"])
+        for _ in range(10):
+            self.assertEqual(self.refused(StreamType.BIND, bind()).code, 351)
+        self.assertEqual(self.refused(StreamType.START_TUNNEL_WITH_LABEL, {"Labels": {"a": "b"}}).code, 351)
+        self.world.clock.advance(10)
+        self.agent.bind()
+        self.assertEqual(self.refused(StreamType.BIND, bind()).code, 351)
+
+    def test_back(self) -> None:
+        """An agent that comes back asks for all it had, however often that is."""
+        answers = [self.agent.bind() for _ in range(4)]
+        for _ in range(5):
+            self.agent = self.agent.back()
+            answers = [self.agent.bind(**again(answer)) for answer in answers]
+            self.assertEqual(self.urls(), [answer["URL"] for answer in answers])
+
+
 class AgainTests(Case):
     """Agents that come back."""
 

@@ -153,6 +153,12 @@ class ConfigTests(SynchronousTestCase):
             self.assertEqual([problem.path for problem in error.problems], ["max_streams"])
         self.assertEqual(kind.Config(max_streams=kind.STREAMS_MAX).max_streams, kind.STREAMS_MAX)
 
+    def test_binds(self) -> None:
+        """An agent can be let ask for all the endpoints that it may have, whenever it comes back."""
+        error = self.assertRaises(InvalidConfig, kind.Config, max_endpoints_per_session=1000, max_binds_per_minute=999)
+        self.assertEqual([problem.path for problem in error.problems], ["max_binds_per_minute"])
+        kind.Config(max_endpoints_per_session=1000, max_binds_per_minute=1000)
+
     def test_addresses(self) -> None:
         """The addresses that agents are told have a port each."""
         addresses = ("connect.example:443", "connect.example")
