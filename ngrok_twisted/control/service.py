@@ -23,6 +23,11 @@ from ngrok_twisted.records.edge import TCPEdge
 from ngrok_twisted.records.endpoint import Endpoint
 
 
+#: After the edge has taken in endpoints it is left alone this many times as long as it took, so that agents who come and go
+#: take a quarter of the server's time at most, however many there are.
+REST = 3
+
+
 class _Change:
     """One endpoint that comes or goes, and who waits for it."""
 
@@ -45,7 +50,8 @@ class _Change:
 
 class Control(Service):
     """
-    Changes of one reactor turn are applied together, so that a storm of agents costs one new router and not thousands.
+    Changes of one reactor turn, or of as long as the edge rests, are applied together, so that a storm of agents costs a few
+    new routers and not thousands.
 
     :ivar records: what is stored and declared, without live endpoints.
     """
@@ -80,6 +86,7 @@ class Control(Service):
         self._live: dict[str, Endpoint] = {}
         self._waiting: list[_Change] = []
         self._turn: IDelayedCall | None = None
+        self._rest = self._served_at = 0.0
         self._listeners: list[Callable[[Snapshot], None]] = []
         # Why what was just written is not served; and what is to be written, on top of which revision, to be rid of it.
         self._unserved: Exception | None = None
@@ -274,7 +281,8 @@ class Control(Service):
         change = _Change(put, delete)
         self._waiting.append(change)
         if self._turn is None:
-            self._turn = self._clock.callLater(0, self._apply_waiting)
+            rested = self._clock.seconds() - self._served_at
+            self._turn = self._clock.callLater(min(self._rest, max(0.0, self._rest - rested)), self._apply_waiting)
         return change.done
 
     def _stored(self, snapshot: Snapshot) -> None:
@@ -333,6 +341,7 @@ class Control(Service):
         :param before: what stays of those that are changed, where the change cannot be served.
         :return: what is served, and why each of the others is not.
         """
+        begun = self._clock.seconds()
         whole = self._with_live(self.records, live)
         refused = {problem.path: problem.message for problem in self._plane.check(whole) if problem.path in live}
         if refused:
@@ -340,6 +349,8 @@ class Control(Service):
             live = {id: endpoint for id, endpoint in kept.items() if endpoint is not None}
             whole = self._with_live(self.records, live)
         self._plane.apply(whole)
+        self._served_at = self._clock.seconds()
+        self._rest = REST * max(0.0, self._served_at - begun)
         return live, refused
 
     @staticmethod
@@ -348,7 +359,7 @@ class Control(Service):
 
     @staticmethod
     def _with_live(records: Snapshot, live: dict[str, Endpoint]) -> Snapshot:
-        return records.with_changes([Put(endpoint) for endpoint in live.values()], records.revision)
+        return records.beside(Endpoint, live)
 
 
 def _of_fields(problems: Iterable[Problem], changes: Iterable[Put | Delete]) -> Iterator[Problem]:

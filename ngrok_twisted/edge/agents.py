@@ -43,10 +43,13 @@ def grouped(snapshot: Snapshot, binding: str, key: Callable[[Endpoint], K]) -> d
     :param key: gives what stands for the URL.
     """
     found: dict[K, tuple[Endpoint, ...]] = {}
+    pools: dict[K, list[Endpoint]] = {}
     for endpoint in snapshot.all(Endpoint):
         if endpoint.binding == binding and not (endpoint.modules and _lacks(endpoint, snapshot)):
             place = key(endpoint)
-            found[place] = found.get(place, ()) + (endpoint,)
+            if found.setdefault(place, alone := (endpoint,)) is not alone:
+                pools.setdefault(place, [*found[place]]).append(endpoint)
+    found.update((place, tuple(members)) for place, members in pools.items())
     return found
 
 

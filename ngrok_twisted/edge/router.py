@@ -22,8 +22,9 @@ class NameTable:
         """
         :param owners: lower-case A-label names, or ``*.suffix``, to anything.
         """
-        self._exact = {name: owner for name, owner in owners.items() if not name.startswith("*.")}
-        self._wild = {name[2:]: owner for name, owner in owners.items() if name.startswith("*.")}
+        wild = [name for name in owners if name.startswith("*.")]
+        self._exact = dict(owners)
+        self._wild = {name[2:]: self._exact.pop(name) for name in wild}
 
     def get(self, name: str) -> Any:
         """

@@ -124,3 +124,12 @@ class Snapshot:
             else:
                 table.pop(change.id, None)
         return Snapshot(self.revision + 1 if revision is None else revision, {**self.tables, **tables})
+
+    def beside(self, cls: type[R], records: Mapping[str, R]) -> Snapshot:
+        """
+        The snapshot with more records of one class, of the same revision; thousands of them take next to no time.
+
+        :param records: by their ids.
+        """
+        table = {**self.tables.get(cls.family, _NOTHING), **records}
+        return Snapshot(self.revision, {**self.tables, cls.family: table})

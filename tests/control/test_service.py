@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.control.ownership import ReservationSettings
-from ngrok_twisted.control.service import Control
+from ngrok_twisted.control.service import REST, Control
 from ngrok_twisted.control.stores.memory import MemoryStore
 from ngrok_twisted.errors import InvalidConfig, Refused, StoreUnusable
 from ngrok_twisted.records.base import Delete, Problem, Put, Record, Snapshot
@@ -42,9 +42,15 @@ class OneSnapshot:
 
 
 class RecordingPlane:
-    """An edge plane that refuses what it is told to refuse."""
+    """
+    An edge plane that refuses what it is told to refuse.
 
-    def __init__(self) -> None:
+    :ivar seconds: how long it takes; ``clock`` is what tells that.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock
+        self.seconds = 0.0
         self.applied: list[Snapshot] = []
         self.refuse: dict[str, str] = {}
         self.broken = False
@@ -59,6 +65,8 @@ class RecordingPlane:
         if self.broken:
             raise RuntimeError("no")
         self.applied.append(snapshot)
+        if self.clock is not None:
+            self.clock.rightNow += self.seconds
 
     def do_without(self, snapshot: Snapshot, record_id: str) -> None:
         """IEdgePlane."""
@@ -83,7 +91,7 @@ class ControlTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.plane = RecordingPlane()
+        self.plane = RecordingPlane(self.clock)
         self.store = OneSnapshot([domain("stored")])
         self.control = Control(self.store, self.plane, [domain("declared")], self.clock, SETTINGS)
         self.successResultOf(Deferred.fromCoroutine(self.control.open()))
@@ -125,6 +133,37 @@ class ControlTests(SynchronousTestCase):
         for done in waiting:
             self.successResultOf(done)
         self.assertEqual(len(self.plane.applied), before + 1)
+
+    def test_rest(self) -> None:
+        """The edge rests in proportion to what it took to take endpoints in, and what comes meanwhile is taken in together."""
+        self.plane.seconds = 0.5
+        first = self.control.publish(put=endpoint("ep_1"))
+        self.clock.advance(0)
+        self.successResultOf(first)
+        before = len(self.plane.applied)
+        self.clock.advance(0.5)
+        waiting = [self.control.publish(put=endpoint(f"ep_{n}")) for n in range(2, 9)]
+        self.clock.advance(0.5 * REST - 0.6)
+        for done in waiting:
+            self.assertNoResult(done)
+        self.clock.advance(0.2)
+        for done in waiting:
+            self.successResultOf(done)
+        self.assertEqual(len(self.plane.applied), before + 1)
+        self.clock.advance(1000)
+        last = self.control.publish(delete=endpoint("ep_1"))
+        self.clock.advance(0)
+        self.successResultOf(last)
+
+    def test_rest_is_over(self) -> None:
+        """A clock that is set back keeps nobody waiting for longer than the rest is."""
+        self.plane.seconds = 0.5
+        self.control.publish(put=endpoint("ep_1"))
+        self.clock.advance(0)
+        self.clock.rightNow -= 10_000
+        done = self.control.publish(put=endpoint("ep_2"))
+        self.clock.advance(0.5 * REST)
+        self.successResultOf(done)
 
     def test_delete_and_replace(self) -> None:
         """A taken-over endpoint goes and the new one comes in the same snapshot."""

@@ -148,6 +148,8 @@ class GroupTests(SynchronousTestCase):
         """Those of one place are together, in the order they came; others' bindings do not count."""
         members = [endpoint("ep_2"), endpoint("ep_1"), replace(endpoint("ep_3"), port=8443)]
         self.assertEqual(self.groups(*members), {443: ("ep_2", "ep_1"), 8443: ("ep_3",)})
+        members.extend((endpoint("ep_6"), endpoint("ep_5")))
+        self.assertEqual(self.groups(*members), {443: ("ep_2", "ep_1", "ep_6", "ep_5"), 8443: ("ep_3",)})
         inside = endpoint("ep_4", binding="internal")
         self.assertEqual(self.groups(*members, inside, binding="internal"), {443: ("ep_4",)})
 

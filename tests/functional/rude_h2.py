@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import select
 import struct
 import time
 from typing import Any, Callable
@@ -15,6 +14,7 @@ from hpack import Decoder, Encoder
 from ngrok_twisted.upstream.http2_frames import PREFACE
 from tests.functional.clients import open_tls, tls_context
 from tests.functional.edge import Edge
+from tests.functional.service import PATIENCE
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
 END_STREAM, END_HEADERS = 1, 4
@@ -80,6 +80,7 @@ class Rude:
 
     def send(self, *pieces: bytes) -> None:
         """Send bytes; an edge that has hung up is no error here."""
+        self.socket.settimeout(PATIENCE)
         try:
             self.socket.sendall(b"".join(pieces))
         except OSError:
@@ -115,10 +116,11 @@ class Rude:
 
     def read(self, seconds: float) -> bool:
         """Read once; whether anything came."""
-        if not self.socket.pending() and not select.select([self.socket], [], [], seconds)[0]:
-            return False
+        self.socket.settimeout(seconds)  # not select: there may be more than a thousand descriptors
         try:
             data = self.socket.recv(65536)
+        except TimeoutError:
+            return False
         except OSError:
             data = b""
         self.closed = self.closed or not data

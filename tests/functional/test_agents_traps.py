@@ -15,7 +15,7 @@ from collections import Counter
 from typing import Any, Mapping
 
 from tests.functional.agents import CLIENTS, HOST, Agent, GoSDK, JavaScriptSDK, OldPythonSDK, PythonSDK, V2, Wish
-from tests.functional.clients import ANSWER, Answer, fetch, keep_open, open_tcp, read_all
+from tests.functional.clients import ANSWER, Answer, fetch, keep_open, open_tcp, open_tls, read_all
 from tests.functional.edge import AUTHTOKEN, Edge
 from tests.functional.relay import Network
 from tests.functional.service import PATIENCE, Service, reset
@@ -116,6 +116,27 @@ class TrapTests:
             connection.sendall(b"bye")
             leave(connection)
             self.assertTrue(ended.acquire(timeout=ANSWER), leave)
+
+    def test_gone_from_http(self: Any) -> None:
+        """So it is when a visitor does not wait for the end of an answer."""
+        ended, name = threading.Semaphore(0), self.new_name()
+
+        def talk(connection: socket.socket) -> None:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: hello\n\n")
+            try:
+                while connection.recv(65536):
+                    pass
+            finally:
+                ended.release()
+
+        self.agent(Wish(kind="http", port=self.serve(Service(talk)).port, domain=name)).url()
+        with open_tls(self.edge, name) as connection:
+            connection.sendall(f"GET / HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
+            received = b""
+            while b"hello" not in received:
+                received += connection.recv(65536)
+        self.assertTrue(ended.acquire(timeout=ANSWER))
 
     def test_half_close(self: Any) -> None:
         """A visitor that has said everything hears the rest of the answer."""

@@ -193,17 +193,6 @@ class FloodTests(BadCase):
         visitor.send(*[frame(WINDOW_UPDATE, 0, 1, number(1))] * 200)
         visitor.wait(lambda: len(visitor.answer(1).body) == 200)
 
-    def test_crumbs(self) -> None:
-        """Bodies that come two bytes at a time, and that nobody takes, cost what they are long."""
-        before = self.edge.resident_megabytes()
-        visitor = self.rude()
-        for stream in range(1, 41, 2):
-            head = visitor.headers(stream, visitor.head("/wait", "POST", ("content-length", "10000000")), end=False)
-            visitor.send(head, frame(DATA, 0, stream, b"xy") * 32_000)
-        visitor.send(frame(PING, 0, 0, bytes(8)))
-        visitor.wait(lambda: visitor.acknowledged)
-        self.assertLess(self.edge.resident_megabytes() - before, 60)
-
 
 class VersionTests(BadCase):
     """Who says one version and speaks another."""

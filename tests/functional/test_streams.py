@@ -6,18 +6,22 @@ from __future__ import annotations
 
 import hashlib
 import os
+import select
 import socket
 import ssl
 import subprocess
 import threading
 from pathlib import Path
+from typing import Callable, TypeVar
 
 from tests.functional.case import EdgeTestCase
-from tests.functional.clients import open_tcp, read_all
+from tests.functional.clients import ANSWER, open_tcp, read_all
 from tests.functional.service import Service, echo, greet, resetting
 from tests.functional.tools import program
 
 SIZE = 8 << 20
+
+T = TypeVar("T")
 
 
 def own_certificate(directory: Path, name: str) -> tuple[Path, Path]:
@@ -35,24 +39,40 @@ def own_certificate(directory: Path, name: str) -> tuple[Path, Path]:
 class StreamTestCase(EdgeTestCase):
     """Bytes both ways."""
 
-    def assert_round_trip(self, connection: socket.socket, data: bytes) -> None:
-        """An echo behind this connection gives back the same bytes while they are sent, and then closes."""
-        sender = threading.Thread(target=self._send, args=(connection, data), daemon=True)
-        sender.start()
-        received, digest = 0, hashlib.sha1()
+    def assert_round_trip(self, connection: socket.socket, data: bytes, finish: bool = True) -> None:
+        """
+        An echo behind this connection gives back the same bytes while they are sent. All happens in one thread, since two may
+        not share a TLS connection.
+
+        :param finish: over plain TCP, say that this was all, once it is sent.
+        """
+        tls = isinstance(connection, ssl.SSLSocket)
+        connection.setblocking(False)
+        left, received, digest = memoryview(data), 0, hashlib.sha1()
         while received < len(data):
-            piece = connection.recv(1 << 16)
-            self.assertTrue(piece, f"the connection ended after {received} bytes")
-            received += len(piece)
-            digest.update(piece)
-        sender.join(20)
+            held = isinstance(connection, ssl.SSLSocket) and connection.pending()
+            wanting = [connection] if left else []
+            ready = select.select([connection], wanting, [], 0 if held else ANSWER)
+            self.assertTrue(held or any(ready), f"nothing passes any more after {received} bytes")
+            if ready[1]:
+                left = left[_at_once(lambda: connection.send(left[: 1 << 16])) or 0 :]
+                if not left and finish and not tls:
+                    connection.shutdown(socket.SHUT_WR)
+            if held or ready[0]:
+                piece = _at_once(lambda: connection.recv(1 << 16))
+                self.assertNotEqual(piece, b"", f"the connection ended after {received} bytes")
+                received += len(piece or b"")
+                digest.update(piece or b"")
+        connection.settimeout(ANSWER)
         self.assertEqual(digest.hexdigest(), hashlib.sha1(data).hexdigest())
 
-    @staticmethod
-    def _send(connection: socket.socket, data: bytes) -> None:
-        connection.sendall(data)
-        if not isinstance(connection, ssl.SSLSocket):
-            connection.shutdown(socket.SHUT_WR)
+
+def _at_once(call: Callable[[], T]) -> T | None:
+    """What a call on a socket gives; ``None`` if it would have to wait."""
+    try:
+        return call()
+    except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        return None
 
 
 class PassthroughTests(StreamTestCase):

@@ -59,6 +59,16 @@ class SnapshotTests(SynchronousTestCase):
         self.assertEqual(Snapshot(7).with_changes([]).revision, 8)
         self.assertEqual(Snapshot(7).with_changes([], 7).revision, 7)
 
+    def test_beside(self) -> None:
+        """Records of one class come beside what is there, as if each had been put, and the revision stays."""
+        snapshot = Snapshot().with_changes([Put(domain("rd_1")), Put(domain("rd_2"))])
+        more = {id: domain(id, "new.example") for id in ("rd_2", "rd_3")}
+        beside = snapshot.beside(ReservedDomain, more)
+        put = snapshot.with_changes(map(Put, more.values()), snapshot.revision)
+        self.assertEqual((beside, list(beside.all(ReservedDomain))), (put, list(put.all(ReservedDomain))))
+        self.assertIsNone(snapshot.get(ReservedDomain, "rd_3"))
+        self.assertEqual(list(Snapshot().beside(ReservedDomain, more).all(ReservedDomain)), list(more.values()))
+
 
 class ProblemTests(SynchronousTestCase):
     """What an operator reads."""

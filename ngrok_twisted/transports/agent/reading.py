@@ -37,7 +37,7 @@ class FairReading:
         self._go_on_later = go_on_later
         self._transport = transport
         self._read = read
-        self._rest: deque[Any] = deque()
+        self._rest: deque[Any] | None = None  # an empty one takes hundreds of bytes
         self._resting = False
 
     def take(self, buffers: Sequence[Any]) -> None:
@@ -46,40 +46,26 @@ class FairReading:
 
         :param buffers: bytes-like objects, good during the call only.
         """
-        if len(buffers) == 1 and not self._rest:
+        if self._rest is not None:
+            self._rest.extend(map(bytes, buffers))
+        elif len(buffers) == 1:
             self._read(buffers)
-            return
-        self._rest.extend(buffers)
-        if not self._resting:
-            self._go_on()
+        else:
+            self._go_on(deque(buffers))
 
     def finish(self) -> None:
         """Read all there is: nothing more will come."""
-        rest, self._rest = self._rest, deque()
-        if rest:
+        rest, self._rest = self._rest, None
+        if rest is not None:
             self._read(rest)
 
     def drop(self) -> None:
         """Forget what is left, and read nothing more: the transport is about to be closed."""
-        self._rest.clear()
+        self._rest = None
         self._resting = False
 
-    def _go_on(self) -> None:
-        self._read(self._share())
-        if self._rest:
-            self._rest = deque(map(bytes, self._rest))
-            if not self._resting:
-                self._resting = True
-                self._transport.pauseProducing()
-            self._go_on_later(self._go_on)
-        elif self._resting:
-            self._resting = False
-            self._transport.resumeProducing()
-
-    def _share(self) -> Iterator[Any]:
-        rest, seconds = self._rest, self._clock.seconds
-        end = seconds() + SHARE
-        while rest:
-            yield rest.popleft()
-            if seconds() >= end:
-                return
+    def _go_on(self, rest: deque[Any] | None = None) -> None:
+        rest = self._rest if rest is None else rest
+        if rest is None:  # it was finished, or dropped, meanwhile
+            return
+        self._read(self._share(rest))
