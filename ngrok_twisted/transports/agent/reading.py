@@ -51,7 +51,7 @@ class FairReading:
         elif len(buffers) == 1:
             self._read(buffers)
         else:
-            self._go_on(deque(buffers))
+            self._proceed(deque(buffers))
 
     def finish(self) -> None:
         """Read all there is: nothing more will come."""
@@ -64,8 +64,31 @@ class FairReading:
         self._rest = None
         self._resting = False
 
-    def _go_on(self, rest: deque[Any] | None = None) -> None:
-        rest = self._rest if rest is None else rest
-        if rest is None:  # it was finished, or dropped, meanwhile
-            return
+    def _go_on(self) -> None:
+        if self._rest is not None:
+            self._proceed(self._rest)
+
+    def _proceed(self, rest: deque[Any]) -> None:
+        self._rest = rest
         self._read(self._share(rest))
+        if self._rest is None:  # it was dropped on the way
+            return
+        if rest:
+            if not self._resting:
+                self._resting = True
+                self._rest = deque(map(bytes, rest))
+                self._transport.pauseProducing()
+            self._go_on_later(self._go_on)
+            return
+        self._rest = None
+        if self._resting:
+            self._resting = False
+            self._transport.resumeProducing()
+
+    def _share(self, rest: deque[Any]) -> Iterator[Any]:
+        seconds = self._clock.seconds
+        end = seconds() + SHARE
+        while rest:
+            yield rest.popleft()
+            if seconds() >= end:
+                return
