@@ -196,7 +196,9 @@ class IAgentSession(Interface):
     id = Attribute("``str``: ``ts_…``.")
     principal = Attribute("`ngrok_twisted.iam.principal.Principal`.")
     peer_host = Attribute("``str``: the agent's IP address.")
-    transport = Attribute("``str``: how it came: ``ssh``, or ``ngrok/2`` or ``ngrok/3`` by the version of the protocol.")
+    transport = Attribute(
+        "``str``: how it came: ``ssh``, or ``ngrok/2`` or ``ngrok/3`` by the version of the protocol."
+    )
     agent_version = Attribute("``str``: what the agent calls itself and its version; may be empty.")
     os = Attribute("``str``: the agent's operating system; empty where it did not say.")
     metadata = Attribute("``str``: of the session, opaque, as its user gave it.")

@@ -175,9 +175,7 @@ def make_server(config: Config, path: str | None, reactor: Any, beginning: Begin
     inherited = InheritedSockets(beginning.handover.sockets if beginning is not None else ())
     before = beginning.handover.online if beginning is not None else {}
     returning = Returning(before, tunnels, reactor) if before else None
-    plane = EdgePlane(
-        context, config.tcp.interface, lambda factory: announced("tcp", factory), inherited, returning
-    )
+    plane = EdgePlane(context, config.tcp.interface, lambda factory: announced("tcp", factory), inherited, returning)
 
     # The control plane.
     store_kind = kinds.discover("ngrok_twisted.control.stores", IStoreKind)[config.store.partition(":")[0]]

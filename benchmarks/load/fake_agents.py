@@ -117,7 +117,13 @@ class Link(Protocol):
         login = {
             "Version": ["3", "2"],
             "ClientId": agent.client_id,
-            "Extra": {"AuthToken": AUTHTOKEN, "Cookie": agent.cookie, "ClientType": "fake", "Version": "1", "OS": "linux"},
+            "Extra": {
+                "AuthToken": AUTHTOKEN,
+                "Cookie": agent.cookie,
+                "ClientType": "fake",
+                "Version": "1",
+                "OS": "linux",
+            },
         }
         self.ask(StreamType.AUTH, login, self.logged_in)
 

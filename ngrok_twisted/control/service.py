@@ -22,7 +22,6 @@ from ngrok_twisted.records.base import Delete, Problem, Put, Record, Snapshot
 from ngrok_twisted.records.edge import TCPEdge
 from ngrok_twisted.records.endpoint import Endpoint
 
-
 #: After the edge has taken in endpoints it is left alone this many times as long as it took, so that agents who come and go
 #: take a quarter of the server's time at most, however many there are.
 REST = 3

@@ -140,7 +140,13 @@ class BlockDecoder:
         self.unpacked = size - FIELD_BYTES * count - end
         if self._additions != before:
             self._known = {}
-        elif plain and end <= _KNOWN_BYTES and not self.excess and size <= _KNOWN_FIELDS and len(self._known) < _KNOWN_BLOCKS:
+        elif (
+            plain
+            and end <= _KNOWN_BYTES
+            and not self.excess
+            and size <= _KNOWN_FIELDS
+            and len(self._known) < _KNOWN_BLOCKS
+        ):
             self._known[data] = fields
 
     def _resize(self, data: bytes, position: int, count: int) -> int:

@@ -60,7 +60,9 @@ class EdgePlane(Service):
         """
         reactor = context.runtime.reactor
         self._context = context
-        self._ports = Ports(reactor, tcp_interface, lambda port: self.router.ports.get(port), around_ports, inherited, self._hold_port)
+        self._ports = Ports(
+            reactor, tcp_interface, lambda port: self.router.ports.get(port), around_ports, inherited, self._hold_port
+        )
         self._nobody = HTTPSEdge("nobody", None, Entry(), self, context)
         self._services = Services(self, context)
         self._domains: Any = None

@@ -334,4 +334,6 @@ def _recognise(data: bytes) -> None:
     :raises UpstreamInvalid: these bytes are no HTTP/1.1, and it is known what they are instead.
     """
     if begins(data):
-        raise UpstreamInvalid("The local service speaks HTTP/2, but was published without http2 as its upstream protocol.")
+        raise UpstreamInvalid(
+            "The local service speaks HTTP/2, but was published without http2 as its upstream protocol."
+        )

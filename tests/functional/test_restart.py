@@ -544,6 +544,21 @@ class LaunchTests(RestartCase):
         self.edge.stop()
 
 
+# Puts the descriptors whose numbers it is given where systemd puts them, and becomes the program behind: only the process
+# itself knows its id.
+AS_SYSTEMD = """
+import os, sys
+from fcntl import F_DUPFD, fcntl
+numbers, names, *words = sys.argv[1:]
+aside = [fcntl(int(number), F_DUPFD, 50) for number in numbers.split(",")]
+for place, number in enumerate(aside, 3):
+    os.dup2(number, place)
+    os.close(number)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(aside)), LISTEN_FDNAMES=names)
+os.execv(words[0], words)
+"""
+
+
 class ActivationTests(RestartCase):
     """Sockets that systemd opened, and passes on."""
 
@@ -559,11 +574,13 @@ class ActivationTests(RestartCase):
         """Start the process as systemd does: with a socket nobody uses, and then the one of the https listener."""
         other = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(other.close)
-        # The id is known only in the process itself.
-        script = f'export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES={names}; exec "$@" 3<&{other.fileno()} 4<&{self.held.fileno()}'
+        numbers = f"{other.fileno()},{self.held.fileno()}"
         with self.edge.log_path.open("ab") as log:
             self.edge.process = subprocess.Popen(
-                ["/bin/sh", "-c", script, "sh", twistd(), "-n", "--pidfile=", "ngrok", "-c", "config.yaml"],
+                [
+                    *(sys.executable, "-c", AS_SYSTEMD, numbers, names),
+                    *(twistd(), "-n", "--pidfile=", "ngrok", "-c", "config.yaml"),
+                ],
                 cwd=self.edge.directory,
                 env=self.edge.environment,
                 stdout=log,

@@ -129,7 +129,9 @@ class Endpoints:
         if len(self._all) + self._claiming >= self._most:
             raise Refused(TOO_MANY, f"This agent has {self._most} endpoints already, and may not have more.")
         if not self._asking.spend(1):
-            raise Refused(TOO_FAST, "This agent asks for too many endpoints in a short time. Please try again in a minute.")
+            raise Refused(
+                TOO_FAST, "This agent asks for too many endpoints in a short time. Please try again in a minute."
+            )
         self._claiming += 1
         try:
             grant: Grant = await self._reservations.claim(self._session, claim)
@@ -190,7 +192,9 @@ class Endpoints:
             id = _labelled_id(self._session.id, wish, number)
             if self._is_another(id, leg):
                 continue
-            async with self._turns.at(id):  # an endpoint may be about to be called so, since agents call them as they like
+            async with self._turns.at(
+                id
+            ):  # an endpoint may be about to be called so, since agents call them as they like
                 if not self._is_another(id, leg):
                     return await self._labelled(leg, claim, id)
         raise AssertionError("numbers have no end")
