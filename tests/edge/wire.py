@@ -127,8 +127,15 @@ class Render:
 class Service:
     """A target: every connection made to it is kept, and answered by the test."""
 
-    def __init__(self, upstream: Upstream = Upstream(), error: Exception | None = None, waits: bool = False) -> None:
+    def __init__(
+        self,
+        upstream: Upstream = Upstream(),
+        error: Exception | None = None,
+        waits: bool = False,
+        body_wait: float = 0.0,
+    ) -> None:
         self.upstream = upstream
+        self.body_wait = body_wait
         self.error = error
         self.waits = waits
         self.connections: list[Connection] = []

@@ -119,6 +119,57 @@ class PlainTests(ForwardTestCase):
         visitor.send(b"lo\r\n0\r\nX-Sum: 1\r\n\r\n")
         self.assertEqual(service.connection.take(), b"2\r\nlo\r\n0\r\nX-Sum: 1\r\n\r\n")
 
+    def test_body_follows(self) -> None:
+        """Where it matters to the service, a head waits a moment for the first bytes of its body, or for its end."""
+        for head, first, rest in (
+            (POST, b"hel", b"lo"),
+            (CHUNKED_POST, b"3\r\nhel\r\n", b"2\r\nlo\r\n0\r\n\r\n"),
+            (CHUNKED_POST, b"0\r\n\r\n", b""),
+        ):
+            service = Service(body_wait=0.003)
+            visitor = self.start(service)
+            for _ in range(2):
+                visitor.send(head)
+                self.assertEqual(service.connections and service.connection.take(), service.connections and b"")
+                self.clock.advance(0.002)
+                visitor.send(first)
+                self.assertEqual(len(service.connection.wire.writes), 1)
+                self.assertTrue(service.connection.take().endswith(b"\r\n\r\n" + first))
+                self.clock.advance(0.002)
+                visitor.send(rest)
+                self.assertEqual(service.connection.take(), rest)
+                service.connection.send(OK)
+                self.assertEqual(visitor.take(), OK)
+
+    def test_body_does_not_follow(self) -> None:
+        """A head whose body does not come leaves alone; one without a body, or whose visitor waits to be told, at once."""
+        service = Service(body_wait=0.003)
+        visitor = self.start(service)
+        visitor.send(POST)
+        self.clock.advance(0.004)
+        self.assertTrue(service.connection.take().endswith(b"\r\nContent-Length: 5\r\n\r\n"))
+        visitor.send(b"hello")
+        self.assertEqual(service.connection.take(), b"hello")
+        for head in (GET, EXPECTING):
+            service = Service(body_wait=0.003)
+            self.start(service).send(head)
+            self.assertIn(b"a.example", service.connection.take())
+
+    def test_nobody_waits_for_body(self) -> None:
+        """A visitor, or a service, that leaves meanwhile is no trouble."""
+        service = Service(body_wait=0.003)
+        visitor = self.start(service)
+        visitor.send(POST)
+        visitor.leave()
+        self.assertTrue(service.connection.wire.aborted)
+        self.clock.advance(1)
+        self.assertEqual(service.connection.take(), b"")
+        visitor = self.start(service)
+        visitor.send(POST)
+        service.connection.close()
+        self.clock.advance(1)
+        self.assertEqual(statuses(visitor.take()), [502])
+
     def test_streamed_responses(self) -> None:
         """Each read from the service is written at once, and trailers arrive."""
         service = Service()

@@ -109,6 +109,21 @@ def goaway(last_id: int, code: int, text: str) -> bytes:
     return _FOUR.pack(8 + len(debug) << 8 | GOAWAY, 0, last_id, code) + debug
 
 
+def joined(former: bytes, latter: bytes) -> bytes | None:
+    """
+    Two frames as one.
+
+    :return: ``None`` if they are not both DATA of the same stream, the former without FIN.
+    """
+    if former[4:HEADER_SIZE] != latter[4:HEADER_SIZE] or former[3] & ~SYN != DATA or latter[3] & ~FIN != DATA:
+        return None
+    first, id = _TWO.unpack_from(former)
+    second: int = _ONE.unpack_from(latter)[0]
+    size = (first >> 8) + (second >> 8)
+    head = pack_header(size << 8 | former[3] | latter[3], id)
+    return b"".join((head, former[HEADER_SIZE:], latter[HEADER_SIZE:]))
+
+
 class Receiver(Protocol):
     """
     Where the body of a DATA frame goes.

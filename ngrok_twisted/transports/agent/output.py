@@ -7,9 +7,12 @@ from __future__ import annotations
 from typing import Any, Callable, Sequence
 
 from ngrok_twisted.interfaces import IBatchTransport
+from ngrok_twisted.transports.agent.frames import HEADER_SIZE, joined
 
 # Frames up to this many bytes leave together with others: at the end of the read that they answer, or of the reactor's turn.
-# Larger ones leave at once.
+# Larger ones leave at once. As many bytes of one stream are one frame then: an agent of the Rust family writes each frame to
+# its service by itself, with Nagle's algorithm on, so that the second half of a request would wait for the service's kernel
+# to acknowledge the first, which takes 40 ms. It copies in pieces of this size, so that more would not help.
 SMALL = 8 * 1024
 
 # Bytes of small frames that leave without waiting for more: the requests of a hundred visitors.
@@ -87,8 +90,15 @@ class FrameOutput:
             self._queue, self._queued = [], 0
             write([*queue, *buffers])
             return
-        queue.append(b"".join(buffers))
-        self._queued += size
+        frame = b"".join(buffers)
+        former = queue[-1] if queue else b""
+        whole = joined(former, frame) if HEADER_SIZE <= len(former) <= SMALL - size else None
+        if whole is None:
+            queue.append(frame)
+            self._queued += size
+        else:
+            queue[-1] = whole
+            self._queued += size - HEADER_SIZE
         if not self.held and not self._due:
             self._due = True
             self._later(self._end_of_turn)

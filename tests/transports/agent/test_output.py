@@ -9,7 +9,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from ngrok_twisted.interfaces import IBatchTransport
+from ngrok_twisted.transports.agent.frames import DATA, FIN, HEADER_SIZE, SYN, pack_header, rst, wndinc
 from ngrok_twisted.transports.agent.output import ENOUGH, SMALL, FrameOutput
+
+
+def data(id: int, body: bytes, flags: int = 0) -> bytes:
+    """A frame of data."""
+    return pack_header(len(body) << 8 | DATA | flags, id) + body
 
 
 class Plain(StringTransport):
@@ -82,6 +88,21 @@ class FrameOutputTests(SynchronousTestCase):
         self.assertEqual((self.wire.value(), self.wire.calls), (b"onehead" + b"x" * SMALL, [3]))
         self.turn()
         self.assertEqual(len(self.wire.calls), 1)
+
+    def test_joined(self) -> None:
+        """What one stream says in one turn is one frame, up to a size; nothing else is put together."""
+        first, second, end = data(2, b"head", SYN), data(2, b"body"), data(2, b"", FIN)
+        for frame in (first, second, end):
+            self.output.write((frame[:HEADER_SIZE], frame[HEADER_SIZE:]))
+        self.turn()
+        self.assertEqual(self.wire.value(), data(2, b"headbody", SYN | FIN))
+        self.wire.clear()
+        frames = [data(2, b"one"), data(4, b"two"), data(2, b"three"), wndinc(2, 9), wndinc(2, 9), data(2, b"x" * 5000)]
+        frames += [data(2, b"y" * 5000), rst(2, 1), rst(2, 1)]
+        for frame in frames:
+            self.output.write((frame,))
+        self.turn()
+        self.assertEqual(self.wire.value(), b"".join(frames))
 
     def test_many_small(self) -> None:
         """Small ones that add up do not wait either."""
