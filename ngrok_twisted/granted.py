@@ -42,6 +42,7 @@ class GrantedTunnel:
 
     _log = Logger()
 
+    body_wait = 0.0
     crowded = False
 
     def __init__(self, *, id: str, principal: Principal, grant: Grant, started_at: float) -> None:

@@ -136,9 +136,8 @@ class ITunnel(ITarget, IStreamClientEndpoint):
     """
     A way to one agent's local service.
 
-    ``connect(factory)`` opens one stream to the service. If ``factory`` provides `IFlowFactory`, the visitor's address
-    is told to the agent. The Deferred it returns fires with the protocol, or fails with an
-    `ngrok_twisted.errors.EdgeError` whose code and sentence name the cause (refused, timed out, agent gone).
+    ``connect(factory)`` opens one stream to the service; an `IFlowFactory` has the visitor's address told to the agent.
+    Its Deferred fires with the protocol, or fails with the `ngrok_twisted.errors.EdgeError` that names the cause.
     """
 
     id = Attribute("``str``: the tunnel's public id, ``tn_…``.")
@@ -152,6 +151,7 @@ class ITunnel(ITarget, IStreamClientEndpoint):
     started_at = Attribute("``float``: seconds since the epoch.")
     metadata = Attribute("``str``: opaque, as its user gave it; at most 4096 bytes.")
     forwards_to = Attribute("``str``: what the agent says of the local service; may be empty.")
+    body_wait = Attribute("``float``: seconds that a request's head waits for its body: a second piece is late.")
     crowded = Attribute("``bool``: visitors wait until one of the agent's streams ends; none is kept for later.")
 
     def close(reason):

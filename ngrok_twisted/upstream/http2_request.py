@@ -19,7 +19,7 @@ from ngrok_twisted.upstream import http2_frames as h2
 from ngrok_twisted.upstream.http2_fields import request_block, trailers_block
 from ngrok_twisted.upstream.http2_sending import StreamSender
 from ngrok_twisted.upstream.http2_websocket import WebSocketStream, wants_websocket
-from ngrok_twisted.upstream.sending import edit_of
+from ngrok_twisted.upstream.sending import body_wait, edit_of
 from ngrok_twisted.upstream.syntax import KILOBYTE, MalformedMessage
 
 #: Bytes of a body that are kept. Nearly all calls of gRPC are shorter.
@@ -107,7 +107,12 @@ class RequestStream(StreamSender):
             else:
                 self._uploaded = self._ending = self._ended = True
         finally:
-            self.connection.uncork(before)
+            self.connection.uncork(before, self._body_wait(request) if body else 0.0)
+
+    def _body_wait(self, request: Any) -> float:
+        """:return: seconds that the head waits for the first bytes of its body."""
+        came = self._uploaded or self._replay is None or bool(self._replay)
+        return 0.0 if came else body_wait(self.connection.target, request)
 
     def _block(self, request: Any, websocket: bool) -> bytes:
         flow = request.flow

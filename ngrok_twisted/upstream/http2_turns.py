@@ -55,10 +55,17 @@ class Turns(Session):
         before, self._corked = self._corked, True
         return before
 
-    def uncork(self, before: bool) -> None:
-        """The end of `cork`."""
+    def uncork(self, before: bool, wait: float = 0.0) -> None:
+        """
+        The end of `cork`.
+
+        :param wait: seconds that what was gathered may wait for something that leaves along with it.
+        """
         self._corked = before
-        self.flush()
+        if wait and not before:
+            self._clock.callLater(wait, self.flush)
+        else:
+            self.flush()
 
     def flush(self) -> None:
         """Write what was gathered, unless more is being gathered."""

@@ -2,7 +2,7 @@
 `RequestSender`: the sending half of an HTTP/1.1 connection to a target.
 
 The head and what is there of the body leave in one write; the rest of the body follows as it comes. Who is slow slows down
-the other side.
+the other side. Some targets want a head to wait a moment for its body: see `body_wait`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import reduce
 from typing import Any
 
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IDelayedCall, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -47,6 +47,7 @@ class RequestSender:
         "_watch",
         "_batch",
         "_pending",
+        "_waiting",
         "_chunked_upload",
         "_uploaded",
         "_consumed",
@@ -66,6 +67,7 @@ class RequestSender:
         self._watch: Any = None
         self._batch = False
         self._pending: list[Any] | None = None
+        self._waiting: IDelayedCall | None = None
         self._chunked_upload = False
         self._uploaded = True
         self._consumed = False
@@ -120,8 +122,23 @@ class RequestSender:
         self._chunked_upload = length is None
         self._pending = [head]
         request.deliver_body(self)
+        wait = body_wait(self.target, request)
+        if wait and len(self._pending) == 1 and self._state != GONE:
+            self._waiting = self._clock.callLater(wait, self._waited)
+        else:
+            self._write_pending()
+
+    def _waited(self) -> None:
+        self._waiting = None
+        self._write_pending()
+
+    def _write_pending(self) -> None:
+        """The head leaves, with what is there of the body."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.cancel()
         pending, self._pending = self._pending, None
-        if self._state != GONE:
+        if pending and self._state != GONE:
             self.transport.write(b"".join(pending))
 
     def bodyReceived(self, data: Any) -> None:
@@ -133,6 +150,8 @@ class RequestSender:
         parts = [b"%x\r\n" % len(data), data, b"\r\n"] if self._chunked_upload else [data]
         if self._pending is not None:
             self._pending.append(b"".join(parts))  # a copy: the data is only valid now
+            if self._waiting is not None:
+                self._write_pending()
         elif self._batch:
             self.transport.writeBatch(parts)
         else:
@@ -151,6 +170,8 @@ class RequestSender:
                 return
             if self._pending is not None:
                 self._pending.append(end)
+                if self._waiting is not None:
+                    self._write_pending()
             else:
                 self.transport.write(end)
 
@@ -192,8 +213,19 @@ class RequestSender:
         if self._state != GONE:
             self._state = GONE
             self._watch.stop()
+            self._write_pending()
             self.transport.unregisterProducer()
             (getattr(self.transport, "abortConnection", None) or self.transport.loseConnection)()
+
+
+def body_wait(target: Any, request: Any) -> float:
+    """
+    :param target: an `ITarget`.
+    :param request: it has a body.
+    :return: seconds that the head of the request waits for the first bytes of the body: see
+        `ngrok_twisted.interfaces.ITunnel`.
+    """
+    return 0.0 if request.expects_continue else getattr(target, "body_wait", 0.0)
 
 
 def edit_of(request: Any) -> HeadEdit:

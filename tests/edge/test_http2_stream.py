@@ -55,6 +55,7 @@ class RequestTests(SynchronousTestCase):
         visitor.ask(get("/x?y", (b"accept", b"text/html"), host="A.example:8443"))
         request, flow = visitor.request, visitor.flows[0]
         self.assertEqual((request.method, request.uri, request.clientproto), (b"GET", b"/x?y", b"HTTP/2.0"))
+        self.assertEqual(request.flow.version, b"HTTP/2.0")
         self.assertEqual((request.authority, request.getHeader(b"host")), (b"A.example:8443", b"A.example:8443"))
         self.assertEqual((request.body_length, request.getHeader(b"Accept")), (0, b"text/html"))
         self.assertEqual((flow.host, flow.proto, flow.method, flow.target), ("a.example", "https", b"GET", b"/x?y"))

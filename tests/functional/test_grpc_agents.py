@@ -74,6 +74,8 @@ class CallTests:
         self.assertEqual(right, 100)
         self.assertLess(slowest, 2)
         self.assertEqual(caller.call("many", 200, 1000), 200)
+        # Agents wait 40 ms with the second piece of a request, so that it has to reach them in one.
+        self.assertLess(caller.call("median", 30, 1000), 0.03)
         failed = caller.call("fail")
         self.assertEqual(failed, {"error": "NOT_FOUND", "details": "nothing héré", "behind": {"x-after": "2"}})
         seen = caller.call("seen", [["authorization", "Bearer t"]], 7)

@@ -127,6 +127,38 @@ class RequestTests(HTTP2TestCase):
         service.connection.answer(body=b"x")
         self.assertEqual(statuses(visitor.take()), [200])
 
+    def test_body_follows(self) -> None:
+        """Where it matters to the service, a head waits a moment for the first bytes of its body, or for its end."""
+        service = HTTP2Service(body_wait=0.003)
+        visitor = self.start(service)
+        visitor.send(GET)
+        service.connection.answer()
+        for stream, head, body, came in ((3, POST, b"hello", b"hello"), (5, CHUNKED_POST, b"0\r\n\r\n", b"")):
+            service.connection.read()
+            visitor.send(head)
+            self.clock.advance(0.002)
+            self.assertEqual(service.connection.take(), b"")
+            visitor.send(body)
+            self.assertIn(stream, service.connection.streams())
+            self.assertEqual(service.connection.body(), came)
+            service.connection.answer(stream)
+            self.clock.advance(1)
+        self.assertEqual(statuses(visitor.take()), [200] * 3)
+
+    def test_body_does_not_follow(self) -> None:
+        """A head whose body does not come leaves alone; one whose visitor waits to be told leaves at once."""
+        service = HTTP2Service(body_wait=0.003)
+        visitor, other = self.start(service), self.another_visitor()
+        other.send(GET)
+        service.connection.answer()
+        service.connection.streams()
+        visitor.send(POST)
+        self.assertEqual(service.connection.streams(), [])
+        self.clock.advance(0.004)
+        self.assertEqual(service.connection.streams(), [3])
+        other.send(EXPECTING)
+        self.assertEqual(service.connection.streams(), [5])
+
     def test_injected_header(self) -> None:
         """A head that a module made unsendable is 500, and the others on the connection do not notice."""
         service = HTTP2Service()

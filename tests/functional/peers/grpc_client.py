@@ -99,6 +99,16 @@ class Calls:
             right += answer == asked[-1][::-1]
         return [right, slowest]
 
+    def median(self, number: int, size: int) -> Any:
+        """Unary calls, one after another: how many seconds half of them took at most."""
+        call = self.channel.unary_unary("/test.Peer/Echo")
+        took = []
+        for _ in range(number):
+            begun = time.monotonic()
+            call(bytes(size), timeout=DEADLINE)
+            took.append(time.monotonic() - begun)
+        return sorted(took)[number // 2]
+
     def many(self, number: int, size: int) -> Any:
         """Unary calls, all at once: how many came back right."""
         call = self.channel.unary_unary("/test.Peer/Echo")
