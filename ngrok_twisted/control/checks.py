@@ -116,6 +116,7 @@ def _numbers(config: Config) -> Problems:
     counts: dict[str, int] = {
         "limits.http_head_bytes": config.limits.http_head_bytes,
         "limits.http_fields": config.limits.http_fields,
+        "limits.account_options_bytes": config.limits.account_options_bytes,
     }
     seconds: dict[str, float] = {}
     for name, block in (("ssh", config.ssh), ("agent", config.agent), ("timeouts", config.timeouts)):

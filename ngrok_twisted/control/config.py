@@ -146,6 +146,8 @@ class Limits:
     :ivar http_held_body_bytes: bytes of one request body that are held where a module must see all of it before the service
         does, such as the verification of webhooks; more is refused.
     :ivar http_held_bytes: bytes of all such bodies together; more is answered 503.
+    :ivar account_options_bytes: bytes of the traffic policies and module settings of all agents' endpoints of one account; the
+        server's memory holds up to ten times as much of them. Endpoints beyond that are refused (350).
     :ivar api_requests_per_minute: API requests of one account in any minute; more is answered 429. 0 is no limit.
     :ivar api_failures_per_minute: API requests with a wrong key from one address in any minute; then requests from there are
         answered 429, unless their key was used before. 0 is no limit.
@@ -156,6 +158,7 @@ class Limits:
     http2_requests: int = 100
     http_held_body_bytes: int = HELD_BODY_BYTES
     http_held_bytes: int = HELD_BYTES
+    account_options_bytes: int = 32 * 1024 * 1024
     api_requests_per_minute: int = 6000
     api_failures_per_minute: int = 60
 
@@ -276,4 +279,5 @@ def reservation_settings(config: Config, public_ports: Mapping[str, int] | None 
         public_ports={**ports, "tls": ports["https"]},
         allow_requested_ports=config.tcp.allow_requested_ports,
         open_account_ids=frozenset({account_id(DEFAULT_ACCOUNT)}),
+        account_options_bytes=config.limits.account_options_bytes,
     )

@@ -37,6 +37,7 @@ class ReservationSettings:
     :ivar allow_requested_ports: a free port of the range may be had by asking for it.
     :ivar takeover_timeout: seconds an old session has to show that it is alive.
     :ivar open_account_ids: accounts that may bind wildcards and nested names below the base domain unreserved.
+    :ivar account_options_bytes: bytes of the policies and module settings of all agents' endpoints of one account.
     :ivar region: what the API calls the one region that there is. ngrok's clients ask for ``us`` unless told otherwise.
     """
 
@@ -48,6 +49,7 @@ class ReservationSettings:
     allow_requested_ports: bool = False
     takeover_timeout: float = 3.0
     open_account_ids: frozenset[str] = frozenset()
+    account_options_bytes: int = 32 * 1024 * 1024
     region: str = "us"
 
 

@@ -22,6 +22,7 @@ from ngrok_twisted.control.entitlement import Entitlement
 from ngrok_twisted.control.holdings import Holding, granted, queue_of, same_pool, taken
 from ngrok_twisted.control.ownership import Place, ReservationSettings
 from ngrok_twisted.control.slots import SlotMemory
+from ngrok_twisted.control.weights import Weights
 from ngrok_twisted.control.wishes import (
     DEFAULT_PORTS,
     amended,
@@ -91,6 +92,7 @@ class Reservations:
         # The ids of endpoints that are live or about to be.
         self._ids: set[str] = set()
         self._turns = Turns(clock)
+        self._weights = Weights(settings.account_options_bytes)
         self._memory = SlotMemory(clock, settings.random_name_memory)
         self._entitlement = Entitlement(settings, records, lambda place: self._at.get(place, ()))
         self._drawing = Drawing(settings, random, self._memory, self._entitlement.owned, self._is_wanted)
@@ -101,7 +103,7 @@ class Reservations:
 
         A session that ends meanwhile cancels the Deferred; then no endpoint stays behind.
         """
-        return Deferred.fromCoroutine(self._claim(session, claim))
+        return Deferred.fromCoroutine(self._weighed(session, claim))
 
     def release(self, grant: Grant) -> Deferred[None]:
         """
@@ -153,6 +155,10 @@ class Reservations:
         return next((grant for grant in self._live if grant.endpoint is not None and grant.url == url), None)
 
     # -- one claim ---------------------------------------------------------------------------------------------------
+
+    async def _weighed(self, session: Any, claim: Claim) -> Grant:
+        with self._weights.trial(session.principal.account_id, claim):
+            return await self._claim(session, claim)
 
     async def _claim(self, session: Any, claim: Claim) -> Grant:
         acl = session.principal.acl
@@ -243,13 +249,14 @@ class Reservations:
     async def _amend(self, grant: Grant, claim: Claim) -> Grant:
         place = self._held(grant).place
         claim = amended_claim(grant.claim, claim)
-        if place is None or grant.endpoint is None:
-            return self._replace(grant, claim, None)
-        async with self._turns.at(queue_of(claim.proto, place)):
-            self._check_amended(self._held(grant), claim, place)
-            endpoint = amended(grant.endpoint, claim, self._clock.seconds())
-            await self._serve(endpoint, lambda: self._put_back(grant))
-            return self._replace(grant, claim, endpoint)
+        with self._weights.trial(self._held(grant).session.principal.account_id, claim):
+            if place is None or grant.endpoint is None:
+                return self._replace(grant, claim, None)
+            async with self._turns.at(queue_of(claim.proto, place)):
+                self._check_amended(self._held(grant), claim, place)
+                endpoint = amended(grant.endpoint, claim, self._clock.seconds())
+                await self._serve(endpoint, lambda: self._put_back(grant))
+                return self._replace(grant, claim, endpoint)
 
     def _check_amended(self, holding: Holding, claim: Claim, place: Place) -> None:
         """Whoever leaves a pool, while others are in it, would keep them out."""
@@ -269,6 +276,7 @@ class Reservations:
     def _replace(self, grant: Grant, claim: Claim, endpoint: Endpoint | None) -> Grant:
         """Hold another grant in the place of one, in the same order."""
         holding = self._held(grant)
+        self._weights.give_back(holding.session.principal.account_id, grant.claim)
         holding.grant = granted(holding.session, claim, endpoint, grant.url, grant.random)
         self._live = {one.grant: one for one in self._live.values()}
         return holding.grant
@@ -325,6 +333,7 @@ class Reservations:
 
     def _drop(self, holding: Holding) -> Deferred[None]:
         del self._live[holding.grant]
+        self._weights.give_back(holding.session.principal.account_id, holding.grant.claim)
         if holding.place is None:
             return succeed(None)
         self._at[holding.place].remove(holding)

@@ -926,6 +926,48 @@ class AmendTests(Case):
         self.assertEqual(self.reservations.listing("ac_1"), (new,))
 
 
+class WeightTests(Case):
+    """Wishes that are much to remember."""
+
+    settings = replace(SETTINGS, account_options_bytes=100)
+    HALF = "x" * 50
+
+    def test_full(self) -> None:
+        """An account's endpoints have so much room together; another account has its own."""
+        first = self.granted(self.a, label="one", traffic_policy=self.HALF)
+        self.granted(self.mate, label="two", traffic_policy=self.HALF)
+        self.refused(350, self.b, label="three", traffic_policy="x")
+        self.granted(self.b, label="three")
+        self.granted(self.stranger, label="four", traffic_policy=self.HALF)
+        self.reservations.release(first)
+        self.granted(self.b, label="five", traffic_policy=self.HALF)
+
+    def test_not_granted(self) -> None:
+        """What is refused, or nobody waits for any more, takes no room."""
+        self.granted(self.stranger)
+        for _ in range(9):
+            self.refused(334, self.a, traffic_policy=self.HALF)
+        self.edge.slow = True
+        for _ in range(9):
+            claiming = self.claim(self.a, label="web", traffic_policy=self.HALF)
+            claiming.cancel()
+            self.failureResultOf(claiming)
+        self.edge.slow = False
+        self.edge.turn()
+        self.granted(self.a, label="web", traffic_policy=2 * self.HALF)
+
+    def test_amended(self) -> None:
+        """What an endpoint becomes counts, and what it was does not any more."""
+        grant = self.granted(self.a, traffic_policy="x" * 20)
+        for size in (70, 10, 80, 0, 100):
+            grant = self.successResultOf(
+                self.reservations.amend(grant, replace(grant.claim, traffic_policy="y" * size))
+            )
+        self.refused(350, self.b, label="web", traffic_policy="x")
+        self.reservations.revoke(grant, "enough")
+        self.granted(self.b, label="web", traffic_policy="x" * 100)
+
+
 class AddressTests(Case):
     """TCP addresses."""
 
@@ -1019,6 +1061,7 @@ class ReservationsMachine(RuleBasedStateMachine):
         pooling=st.booleans(),
         takeover=st.sampled_from(["auto", "always", "never"]),
         slot=st.just("0:http"),
+        traffic_policy=st.sampled_from(["", "x" * 20, "y" * 45]),
     )
 
     def __init__(self) -> None:
@@ -1026,7 +1069,8 @@ class ReservationsMachine(RuleBasedStateMachine):
         self.clock = Clock()
         self.edge = FakeEdge()
         self.edge.slow = True
-        self.reservations = Reservations(SETTINGS, Snapshot, self.edge.publish, self.clock, Random(3))
+        settings = replace(SETTINGS, account_options_bytes=100)
+        self.reservations = Reservations(settings, Snapshot, self.edge.publish, self.clock, Random(3))
         self.sessions = [self.fresh(number) for number in range(5)]
         self.pending: dict[FakeSession, list[Deferred[None]]] = {}
         self.held: dict[FakeSession, list[Grant]] = {}
@@ -1060,8 +1104,14 @@ class ReservationsMachine(RuleBasedStateMachine):
         former = Former(endpoint_id=id, host=host, port=port, random=grant.random)
         self.claim(number, replace(claim, proto=grant.claim.proto, former=former))
 
-    @rule(number=SLOTS, which=st.integers(0, 9), pooling=st.booleans(), metadata=st.sampled_from("abc"))
-    def amend(self, number: int, which: int, pooling: bool, metadata: str) -> None:
+    @rule(
+        number=SLOTS,
+        which=st.integers(0, 9),
+        pooling=st.booleans(),
+        metadata=st.sampled_from("abc"),
+        policy=st.sampled_from(["", "z" * 30]),
+    )
+    def amend(self, number: int, which: int, pooling: bool, metadata: str, policy: str) -> None:
         """A session changes something that it has."""
         session = self.sessions[number]
         grants = self.held.get(session)
@@ -1078,7 +1128,7 @@ class ReservationsMachine(RuleBasedStateMachine):
                 pooling,
             )
 
-        changed = replace(old.claim, pooling=pooling, metadata=metadata)
+        changed = replace(old.claim, pooling=pooling, metadata=metadata, traffic_policy=policy)
         self.wait_for(session, self.reservations.amend(old, changed), amended)
 
     def wait_for(self, session: FakeSession, working: Deferred[Grant], done: Callable[[Grant], None]) -> None:
@@ -1183,7 +1233,7 @@ class ReservationsMachine(RuleBasedStateMachine):
         self.edge.turn()
         assert not self.edge.live
         assert not self.reservations._live and not self.reservations._at and not self.reservations._turns._turns
-        assert not self.reservations._ids
+        assert not self.reservations._ids and not self.reservations._weights._taken
         assert not self.clock.getDelayedCalls()
 
 
