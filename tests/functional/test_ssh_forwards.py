@@ -260,6 +260,8 @@ class TCPTests(EdgeTestCase):
                 open_tcp(port).close()
             except ConnectionRefusedError:
                 return True
+            except ConnectionResetError:
+                return False  # it was waiting to be accepted when the port was closed
             return False
 
         self.eventually(refused, "closed port")
