@@ -37,6 +37,20 @@ NOWHERE = dict.fromkeys(
     "http://127.0.0.1:9",
 )
 
+# Puts the descriptors whose numbers it is given where systemd puts them, and becomes the program behind: only the process
+# itself knows its id.
+AS_SYSTEMD = """
+import os, sys
+from fcntl import F_DUPFD, fcntl
+numbers, names, *words = sys.argv[1:]
+aside = [fcntl(int(number), F_DUPFD, 50) for number in numbers.split(",")]
+for place, number in enumerate(aside, 3):
+    os.dup2(number, place)
+    os.close(number)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(aside)), LISTEN_FDNAMES=names)
+os.execv(words[0], words)
+"""
+
 DOMAIN = "edge.localhost"
 TCP_HOST = f"tcp.{DOMAIN}"
 TCP_PORTS = 8

@@ -9,11 +9,12 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 from typing import Any, Mapping
 
 from tests.functional.agents import CLIENTS, HOST, Agent, GoSDK, JavaScriptSDK, OldPythonSDK, PythonSDK, V2, Wish
 from tests.functional.clients import open_tcp
-from tests.functional.edge import AUTHTOKEN, Edge
+from tests.functional.edge import AS_SYSTEMD, AUTHTOKEN, Edge
 from tests.functional.management import MANAGED, Management
 from tests.functional.relay import Network
 from tests.functional.service import Service, echo
@@ -50,8 +51,8 @@ class HeldEdge(Edge):
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Edge, as systemd does it; the process's id is known only in the process itself."""
-        script = f'export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=agent; exec "$@" 3<&{self.held.fileno()}'
-        words = ["/bin/sh", "-c", script, "sh", *self.command, "-n", "--pidfile=", "ngrok", "-c", str(self.config_path)]
+        words = [sys.executable, "-c", AS_SYSTEMD, str(self.held.fileno()), "agent"]
+        words += [*self.command, "-n", "--pidfile=", "ngrok", "-c", str(self.config_path)]
         with self.log_path.open("ab") as log:
             self._launched = log.tell()
             self.process = subprocess.Popen(

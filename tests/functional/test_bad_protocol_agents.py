@@ -14,103 +14,23 @@ import socket
 import threading
 import time
 from collections import Counter
-from typing import Any, Callable, ClassVar
+from typing import Any, Callable
 
 from ngrok_twisted.transports.agent.frames import SYN, WINDOW
 from ngrok_twisted.transports.agent.typed import StreamType
-from tests.functional.case import EdgeTestCase
 from tests.functional.clients import fetch, open_tls, tls_context
-from tests.functional.edge import AUTHTOKEN, DOMAIN, TCP_HOST, Edge
-from tests.functional.rude_agent import ANSWERED, HonestAgent, RudeAgent, answers, known, linger
-from tests.functional.steady import Steady
+from tests.functional.edge import AUTHTOKEN, DOMAIN, TCP_HOST
+from tests.functional.rude_agent import ANSWERED, RudeAgent, answers, known, linger
+from tests.functional.rude_case import SECRET, THEIRS, RudeCase, code
 from tests.transports.agent.client import Seen
 from tests.transports.agent.wire import data, frame, goaway, rst, wndinc
 from tests.transports.agent.world import auth, bind
-
-#: The authtoken of another account than that of `AUTHTOKEN`.
-THEIRS = "2tests0authtoken0of0the0other_4Kd8sQw7Zx1Lm5Vt3Bn6R"
-
-#: Seconds that others may wait at most, whatever a hostile agent does, on a busy machine.
-STALL_MAX = 1.5
 
 #: Seconds of each flood.
 FLOOD = 0.7
 
 BIND, UNBIND, AUTH, LABEL = StreamType.BIND, StreamType.UNBIND, StreamType.AUTH, StreamType.START_TUNNEL_WITH_LABEL
 MEBIBYTE = 1024 * 1024
-
-_honest: dict[Edge, HonestAgent] = {}
-
-
-class Watching(Steady):
-    """
-    Asks the honest agent again and again.
-
-    :ivar slowest: seconds that the slowest answer took.
-    """
-
-    def __init__(self, edge: Edge, host: str) -> None:
-        super().__init__()
-        self.slowest = 0.0
-        self._edge, self._url = edge, f"https://{host}/"
-
-    def step(self) -> None:
-        """One request, on a connection of its own."""
-        begun = time.monotonic()
-        answer = fetch(self._edge, self._url)
-        assert answer.body == b"ok", answer
-        self.slowest = max(self.slowest, time.monotonic() - begun)
-        time.sleep(0.05)
-
-
-class RudeCase(EdgeTestCase):
-    """Besides the canary of SSH there is an honest agent of another account, which must answer all the time."""
-
-    config: ClassVar[dict[str, Any]] = {
-        "accounts": [{"name": "theirs"}],
-        "credentials": [
-            {"name": "agents", "token": AUTHTOKEN},
-            {"name": "theirs", "token": THEIRS, "account": "theirs"},
-        ],
-        "agent": {"max_endpoints_per_session": 20, "max_binds_per_minute": 60, "max_sessions_per_credential": 40},
-    }
-
-    def setUp(self) -> None:
-        super().setUp()
-        if self.edge not in _honest:
-            _honest[self.edge] = HonestAgent(self.edge, THEIRS)
-            _honest[self.edge].start()
-        self.honest = _honest[self.edge]
-        self.watching = Watching(self.edge, self.honest.host)
-        self.watching.start()
-        self.addCleanup(self.check_others)
-
-    def check_others(self) -> None:
-        """Nobody had to wait, and nothing secret is in the log."""
-        self.watching.end()
-        self.assertEqual(self.honest.trouble, "")
-        self.assertLess(self.watching.slowest, STALL_MAX)
-        log = self.edge.log()
-        for secret in (AUTHTOKEN, THEIRS, self.honest.agent.cookie, "a-secret-word"):
-            self.assertNotIn(secret, log)
-        self.assertNotRegex(log, r"[\x00-\x08\x0b-\x1f\x7f]")
-
-    def agent(self, token: str = AUTHTOKEN, **login: Any) -> RudeAgent:
-        """One that has logged in; it hangs up after the test."""
-        agent = known(self.edge, token, **login)
-        self.addCleanup(agent.close)
-        return agent
-
-    def stranger(self, front: bool = False) -> RudeAgent:
-        """One that has not."""
-        agent = RudeAgent(self.edge, front=front)
-        self.addCleanup(agent.close)
-        return agent
-
-    def code(self, reply: Any) -> str:
-        """ngrok's number of a refusal; empty where there is none."""
-        found = re.search(r"\n\nERR_NGROK_(\d+)$", reply["Error"])
-        return found[1] if found else reply["Error"]
 
 
 class StrangerTests(RudeCase):
@@ -152,28 +72,28 @@ class StrangerTests(RudeCase):
 
     def test_tokens(self) -> None:
         """No authtoken but a right one opens the door."""
-        for token, code in (
+        for token, expected in (
             ("", "4018"),
-            ("a-secret-word", "105"),
+            (SECRET, "105"),
             (f"{'a' * 27}_{'b' * 21}", "107"),
             (AUTHTOKEN + "\0", "105"),
             ("\ud83d\ude00" * 9, "105"),
             ("x" * 50_000, "105"),
         ):
-            self.assertEqual(self.code(self.stranger().login(token)), code)
+            self.assertEqual(code(self.stranger().login(token)), expected)
         agent = self.stranger()
-        for extra, code in (
+        for extra, expected in (
             ({"HeartbeatInterval": 1}, "111"),
             ({"HeartbeatInterval": 10**19}, "111"),
             ({"HeartbeatTolerance": -1}, "112"),
             ({"LegNumber": 64}, "109"),
             ({"Metadata": "é" * 2049}, "100"),
-            ({"AuthToken": ["a-secret-word"]}, "109"),
+            ({"AuthToken": [SECRET]}, "109"),
         ):
-            self.assertEqual(self.code(agent.ask(AUTH, auth(AUTHTOKEN, **extra))), code)
-        self.assertEqual(self.code(agent.ask(AUTH, auth(AUTHTOKEN) | {"Version": ["9"]})), "811")
+            self.assertEqual(code(agent.ask(AUTH, auth(AUTHTOKEN, **extra))), expected)
+        self.assertEqual(code(agent.ask(AUTH, auth(AUTHTOKEN) | {"Version": ["9"]})), "811")
         self.assertEqual(agent.login(AUTHTOKEN)["Error"], "")
-        self.assertEqual(self.code(agent.ask(AUTH, auth(AUTHTOKEN))), "109")
+        self.assertEqual(code(agent.ask(AUTH, auth(AUTHTOKEN))), "109")
 
 
 class FrameTests(RudeCase):
@@ -273,19 +193,19 @@ class WishTests(RudeCase):
     def test_limits(self) -> None:
         """An agent has so many endpoints at a time, and may ask for so many in a minute."""
         agent = self.agent()
-        codes = Counter(self.code(agent.bind()) for _ in range(21))
-        self.assertEqual(codes, {"": 20, "350": 1})
-        for _ in range(40):
-            id = agent.ask(LABEL, {"Labels": {"a": "b"}}).get("Id") or agent.bind().get("Id")
-            agent.ask(UNBIND, {"Id": id or next(iter(agent.seen))})
+        self.assertEqual(Counter(code(agent.bind()) for _ in range(21)), {"": 20, "350": 1})
         agent = self.agent()
-        codes = Counter()
-        for _ in range(70):
-            reply = agent.bind()
-            codes[self.code(reply)] += 1
-            agent.ask(UNBIND, {"Id": reply.get("Id", "")})
+        codes = Counter(self._come_and_go(agent, wish) for wish in range(80))
         self.assertEqual(set(codes), {"", "351"})
-        self.assertLess(codes[""], 66)
+        self.assertLess(codes[""], 70)
+        self.assertTrue(agent.lives())
+
+    @staticmethod
+    def _come_and_go(agent: RudeAgent, number: int) -> str:
+        """Ask for an endpoint or a labelled tunnel, and give it back. :return: ngrok's number of a refusal."""
+        reply = agent.bind() if number % 2 else agent.ask(LABEL, {"Labels": {"a": "b"}})
+        agent.ask(UNBIND, {"Id": reply.get("Id", "")})
+        return code(reply)
 
     def test_json(self) -> None:
         """Requests that are no JSON, too deep, too long or of the wrong shape are refused, and the session goes on."""
@@ -307,14 +227,29 @@ class WishTests(RudeCase):
             self.assertTrue(agent.ask(BIND, text)["Error"], text[:40])
         unfinished = agent.request(BIND, b'{"Opts":')
         agent.fin(unfinished)
-        self.assertEqual(self.code(agent.answer(unfinished)), "301")
+        self.assertEqual(code(agent.answer(unfinished)), "301")
         self.assertTrue(agent.lives())
 
     def test_mutated(self) -> None:
         """A bind of which any member is anything is answered, one way or the other."""
         chance = random.Random(3)
         agent = self.agent()
-        odd = (None, True, 0, -1, 10**30, "", "\0", "\x1b[31m\r\n", "é" * 300, [], [[]], {}, {"a": None}, "x" * 70_000)
+        odd: tuple[Any, ...] = (
+            None,
+            True,
+            0,
+            -1,
+            10**30,
+            "",
+            "\0",
+            "\x1b[31m\r\n",
+            "é" * 300,
+            [],
+            [[]],
+            {},
+            {"a": None},
+            "x" * 70_000,
+        )
         right = bind(opts={name: None for name in ("Hostname", "TrafficPolicy", "BasicAuth", "IPRestriction", "Addr")})
         for _ in range(150):
             wish = json.loads(json.dumps(right))
@@ -356,7 +291,7 @@ class WishTests(RudeCase):
             {"opts": {"UserAgentFilter": {"allow": ["((a{0,100}){0,100}){0,100}"]}}},
             {"opts": {"UserAgentFilter": {"allow": ["a"] * 15_000}}},
             {"opts": {"IPRestriction": {"allow_cidrs": ["10.0.0.0/33"] * 15_000}}},
-            {"opts": {"BasicAuth": {"credentials": [{"username": "u", "cleartext_password": "a-secret-word"}] * 3000}}},
+            {"opts": {"BasicAuth": {"credentials": [{"username": "u", "cleartext_password": SECRET}] * 3000}}},
             {"opts": {"RequestHeaders": {"add": ["a:b"] * 9000}}},
             {"opts": {"MutualTLSCA": {"mutual_tls_ca": chain}}},
             {"opts": {"TLSTermination": {"cert": chain, "key": chain[:40_000]}}, "proto": "tls"},
@@ -434,7 +369,7 @@ class NameTests(RudeCase):
                     self.assertEqual(got["Id"], reply["Id"], "it is answered as if it were there")
                 thief.ask(UNBIND, {"Id": reply["Id"]})
                 patch = thief.ask(StreamType.PATCH_TUNNEL_STATE, {"TunnelId": reply["Id"], "Metadata": "theirs"})
-                self.assertEqual(self.code(patch), "333")
+                self.assertEqual(code(patch), "333")
             thief.ask(UNBIND, {"Id": label})
         self.assertFalse(ours.over)
         self.assertTrue(ours.lives())
@@ -453,8 +388,8 @@ class NameTests(RudeCase):
         """What an agent shows of its own past, in any mixture, gives it at most what it had, and only itself is replaced."""
         agent = self.agent()
         one, two = agent.bind(), agent.bind(proto="tcp")
-        self.assertEqual(self.code(agent.bind(id=one["Id"], token=two["Extra"]["Token"], opts=one["Opts"])), "335")
-        self.assertEqual(self.code(agent.bind(id=one["Id"], opts=one["Opts"])), "335")
+        self.assertEqual(code(agent.bind(id=one["Id"], token=two["Extra"]["Token"], opts=one["Opts"])), "335")
+        self.assertEqual(code(agent.bind(id=one["Id"], opts=one["Opts"])), "335")
         same = agent.bind(id=one["Id"], token=one["Extra"]["Token"], opts=one["Opts"])
         self.assertEqual((same["Id"], same["URL"]), (one["Id"], one["URL"]))
         other = self.agent()
@@ -595,9 +530,11 @@ class VisitorTests(RudeCase):
                 agent.raw(wndinc(agent.opened[0], 1) * 1000)
                 agent.turn(0)
             self.assertGreater(len(agent.seen[agent.opened[0]].data), WINDOW + 1000)
+            # The other thread has to stop first: it would go on writing to whatever gets the number of a closed descriptor.
+            visitor.shutdown(socket.SHUT_RDWR)
+            sending.join(10)
         agent.generous = True
         agent.grow(agent.opened[0], WINDOW)
-        sending.join(10)
         agent.until(lambda: agent.seen[agent.opened[0]].fin, "end of the stream")
 
     @staticmethod

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.functional.clients import SSH, Answer, full_name, keep_open, open_tcp, read_all, tls_context
-from tests.functional.edge import TCP_HOST, Edge, twistd
+from tests.functional.edge import AS_SYSTEMD, TCP_HOST, Edge, twistd
 from tests.functional.ports import free_range, is_free
 from tests.functional.service import Service
 from tests.functional.steady import Steady
@@ -542,21 +542,6 @@ class LaunchTests(RestartCase):
             visiting.end()
             self.assertEqual(Path(f"/proc/{self.edge.process.pid}/cmdline").read_bytes(), command)
         self.edge.stop()
-
-
-# Puts the descriptors whose numbers it is given where systemd puts them, and becomes the program behind: only the process
-# itself knows its id.
-AS_SYSTEMD = """
-import os, sys
-from fcntl import F_DUPFD, fcntl
-numbers, names, *words = sys.argv[1:]
-aside = [fcntl(int(number), F_DUPFD, 50) for number in numbers.split(",")]
-for place, number in enumerate(aside, 3):
-    os.dup2(number, place)
-    os.close(number)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(aside)), LISTEN_FDNAMES=names)
-os.execv(words[0], words)
-"""
 
 
 class ActivationTests(RestartCase):
