@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import socket
 import subprocess
 from typing import Any, Mapping
 
 from tests.functional.clients import open_tcp
+from tests.functional.descriptors import readable
 from tests.functional.edge import DOMAIN, Edge
 from tests.functional.relay import Relay
 from tests.functional.tools import NODE_MODULES, ROOT, node_module, peer, program, require
@@ -86,8 +86,8 @@ class OfficialClient:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps({"call": call, "given": given or {}}).encode() + b"\n")
         self._process.stdin.flush()
-        readable, _, _ = select.select([self._process.stdout], [], [], CALL_TIMEOUT)
-        line = self._process.stdout.readline() if readable else b""
+        out = self._process.stdout
+        line = out.readline() if readable(CALL_TIMEOUT, out) else b""
         assert line, f"the {self.language} client gave no answer to {call}"
         answer = json.loads(line)
         if "error" in answer:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import select
 import time
 from typing import Any, Callable
 
@@ -14,6 +13,7 @@ from h2.connection import H2Connection
 from hyperframe.frame import GoAwayFrame
 
 from tests.functional.clients import open_tls, tls_context
+from tests.functional.descriptors import readable
 from tests.functional.edge import Edge
 from tests.functional.service import PATIENCE
 
@@ -159,7 +159,7 @@ class H2Client:
 
         :return: whether anything came.
         """
-        if not self._socket.pending() and not select.select([self._socket], [], [], seconds)[0]:
+        if not self._socket.pending() and not readable(seconds, self._socket):
             return False
         try:
             data = self._socket.recv(65536)

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import os
-import select
 import subprocess
 from typing import Sequence
+
+from tests.functional.descriptors import readable
 
 #: Seconds for one line on a busy machine.
 PATIENCE = 60
@@ -26,8 +27,7 @@ class LinePeer:
         """The next line that it says; empty if it has ended."""
         assert self.process.stdout is not None
         while b"\n" not in self._read:
-            ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
-            if not ready:
+            if not readable(PATIENCE, self.process.stdout):
                 raise AssertionError("the peer says nothing")
             data = os.read(self.process.stdout.fileno(), 65536)
             if not data:

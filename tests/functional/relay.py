@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import select
 import socket
 import ssl
 import threading
 from typing import Callable
 
+from tests.functional.descriptors import readable
 from tests.functional.service import PATIENCE, Service
 
 # Gets the number of bytes that have passed before, and the next ones; returns those to pass on.
@@ -67,7 +67,7 @@ class Relay(Service):
         passed = {client: 0, edge: 0}
         ways = {client: (edge, self._up), edge: (client, self._down)}
         while True:
-            ready = [edge] if edge.pending() else select.select([client, edge], [], [], PATIENCE)[0]
+            ready = [edge] if edge.pending() else readable(PATIENCE, client, edge)
             if not ready:
                 return
             for source in ready:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import select
 import socket
 import ssl
 import subprocess
@@ -16,6 +15,7 @@ from typing import Callable, TypeVar
 
 from tests.functional.case import EdgeTestCase
 from tests.functional.clients import ANSWER, open_tcp, read_all
+from tests.functional.descriptors import ready_for
 from tests.functional.service import Service, echo, greet, resetting
 from tests.functional.tools import program
 
@@ -52,7 +52,7 @@ class StreamTestCase(EdgeTestCase):
         while received < len(data):
             held = isinstance(connection, ssl.SSLSocket) and connection.pending()
             wanting = [connection] if left else []
-            ready = select.select([connection], wanting, [], 0 if held else ANSWER)
+            ready = ready_for(0 if held else ANSWER, [connection], wanting)
             self.assertTrue(held or any(ready), f"nothing passes any more after {received} bytes")
             if ready[1]:
                 left = left[_at_once(lambda: connection.send(left[: 1 << 16])) or 0 :]
