@@ -1,12 +1,16 @@
 # make run    the edge, on embedded defaults, in the foreground
 # make test   the whole suite; make test-unit leaves the real clients out
-# make bench  the edge beside its peers, and what each module costs (SUITE=modules)
+# make bench  the edge beside its peers, a quarter of an hour (SUITE=https and so on); what each module costs (SUITE=modules)
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TEST_READY := $(VENV)/.ready-test
+BENCH_VENV := .venv-bench
+BENCH := $(BENCH_VENV)/bin
+BENCH_READY := $(BENCH_VENV)/.ready
+BENCH_MINUTES ?= 14
 
 .PHONY: run test test-unit bench check docs clean
 
@@ -20,12 +24,14 @@ test: $(TEST_READY)
 test-unit: $(TEST_READY)
 	$(BIN)/trial $(TRIAL_FLAGS) $$($(BIN)/python -m tests.unit)
 
-bench: $(READY)
+# On an optimised build of Python where there is one, in a virtual environment of its own.
+bench: $(BENCH_READY)
 ifneq ($(SUITE),modules)
-	@$(BIN)/python -m benchmarks $(if $(SUITE),--suite $(SUITE))
+	@scripts/install-bench-peers
+	@$(BENCH)/python -m benchmarks --minutes $(BENCH_MINUTES) $(if $(SUITE),--suite $(SUITE)) $(BENCH_FLAGS)
 endif
-ifeq ($(filter-out modules,$(SUITE)),)
-	@$(BIN)/python -m benchmarks.modules
+ifeq ($(SUITE),modules)
+	@$(BENCH)/python -m benchmarks.modules
 endif
 
 check: $(TEST_READY)
@@ -44,9 +50,17 @@ $(READY): $(VENV)/bin/python setup.cfg pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat -e .
 	@touch $@
 
+$(BENCH_READY): setup.cfg pyproject.toml scripts/fast-python
+	@echo "making $(BENCH_VENV) with $$(scripts/fast-python $(PYTHON)) ..."
+	@rm -rf $(BENCH_VENV)
+	@$$(scripts/fast-python $(PYTHON)) -m venv $(BENCH_VENV) || { rm -rf $(BENCH_VENV); \
+		echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(BENCH)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat -e .
+	@touch $@
+
 $(TEST_READY): $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat -e '.[dev]'
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-tools .venv-ngrok-api .cache build dist *.egg-info _trial_temp*
+	rm -rf $(VENV) $(BENCH_VENV) .venv-tools .venv-ngrok-api .cache build dist *.egg-info _trial_temp*

@@ -5,16 +5,21 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
+import time
 from dataclasses import asdict
 from typing import Any, Sequence
 
-from benchmarks import chart, environment, table
+from benchmarks import chart, environment, table, targets
 from benchmarks.figures import Outcome
 from benchmarks.kinds import all_arms, all_suites
 from benchmarks.options import Options, parse
-from benchmarks.runner import run_suite
+from benchmarks.runner import run_suite, shares
+
+MINUTES = 60.0
+"""In seconds."""
 
 FORMAT = 1
 """The number of the JSON document's form; it goes up when a reader of the old one would be misled."""
@@ -28,14 +33,23 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     suites, arms = all_suites(), all_arms()
     options = parse(arguments, suites=[suite.name for suite in suites], arms=[arm.label for arm in arms])
+    if options.table:
+        print(targets.render(json.loads(options.json.read_text(encoding="utf-8"))), end="")
+        return 0
     facts = environment.facts()
     outcomes = []
-    for suite in suites:
-        if suite.name in options.suites:
-            chosen = [arm for arm in arms if arm.label in options.arms]
-            outcomes.append(run_suite(suite, chosen, options.rounds, options.seconds, _say))
-            print(table.render(outcomes[-1]), flush=True)
-    _write(options, facts, outcomes)
+    suites = [suite for suite in suites if suite.name in options.suites]
+    arms = [arm for arm in arms if arm.label in options.arms]
+    end = time.monotonic() + options.minutes * MINUTES
+    for suite, share in zip(suites, shares(suites, arms)):
+        allowance = (end - time.monotonic()) * share
+        outcomes.append(run_suite(suite, arms, options.rounds, options.seconds, _say, allowance))
+        print(table.render(outcomes[-1]), flush=True)
+        # After each suite, so that a run that is broken off leaves what it has.
+        made = _write(options, facts, outcomes)
+    print(targets.render(made))
+    print("\n".join(f"{name}: {value}" for name, value in facts.items()))
+    print(f"figures: {options.json}, chart: {options.svg}")
     return 0 if any(outcome.cells for outcome in outcomes) else 1
 
 
@@ -50,13 +64,16 @@ def document(options: Options, facts: dict[str, str], outcomes: Sequence[Outcome
     }
 
 
-def _write(options: Options, facts: dict[str, str], outcomes: Sequence[Outcome]) -> None:
-    text = json.dumps(document(options, facts, outcomes), indent=1, ensure_ascii=False) + "\n"
+def _write(options: Options, facts: dict[str, str], outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Write all that there is so far. :return: it, as a document."""
+    made = document(options, facts, outcomes)
+    text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+    # A line for each sample: a run has more than a thousand.
+    text = re.sub(r"\{[^{}]*\"units\"[^{}]*\}", lambda found: " ".join(found[0].split()), text)
     for path, content in ((options.json, text), (options.svg, chart.draw(outcomes))):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
-    print("\n".join(f"{name}: {value}" for name, value in facts.items()))
-    print(f"figures: {options.json}, chart: {options.svg}")
+    return made
 
 
 def _say(line: str) -> None:

@@ -63,7 +63,7 @@ class Agent:
 
     def wish(self, kind: str, to: str) -> dict[str, Any]:
         """
-        :param kind: ``tcp`` or ``http``.
+        :param kind: ``tcp``, ``https`` or ``http``: how visitors come.
         :param to: where it forwards to, as a URL.
         :return: an endpoint in its own words.
         """
@@ -71,7 +71,7 @@ class Agent:
 
     def line(self, server: Server, kind: str, origin: int) -> list[str]:
         """
-        :param kind: ``tcp`` or ``http``.
+        :param kind: ``tcp``, ``https`` or ``http``: how visitors come.
         :param origin: the service's loopback port.
         :return: the command line of an agent that forwards to it.
         """
@@ -79,7 +79,7 @@ class Agent:
             "server_addr": f"{HOST}:{server.port}",
             "root_cas": str(server.ca),
             "authtoken": AUTHTOKEN,
-            "endpoints": [self.wish(kind, f"{kind}://{LOOPBACK}:{origin}")],
+            "endpoints": [self.wish(kind, f"{'tcp' if kind == 'tcp' else 'http'}://{LOOPBACK}:{origin}")],
         }
         return self.command(json.dumps(plan))
 
@@ -96,7 +96,9 @@ class PythonSDK(Agent):
 
     def wish(self, kind: str, to: str) -> dict[str, Any]:
         """`Agent`."""
-        return {"kind": kind, "to": to}
+        if kind == "tcp":
+            return {"kind": kind, "to": to}
+        return {"kind": "http", "to": to, "options": [["scheme", kind]]}
 
 
 class GoSDK(Agent):
@@ -111,7 +113,7 @@ class GoSDK(Agent):
 
     def wish(self, kind: str, to: str) -> dict[str, Any]:
         """`Agent`."""
-        return {"url": f"{'https' if kind == 'http' else kind}://", "to": to}
+        return {"url": f"{kind}://", "to": to}
 
 
 def online(output: str) -> str | None:

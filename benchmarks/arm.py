@@ -6,10 +6,14 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Mapping
 
 from benchmarks import proc
 from benchmarks.workshop import Workshop
+
+BUILT = Path(__file__).resolve().parents[1] / ".cache" / "go"
+"""Where peers are that were built for this checkout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +36,10 @@ class Arm:
     :cvar label: its name in tables, options and JSON.
     :cvar role: one clause for the reader: what exactly runs.
     :cvar carries: the kinds of public side it can have, ``tcp`` and ``https``; ``ssh``, if clients may come and go; and
-        ``agent``, if it is a way for agents into the edge, which has both public sides; and ``h2``, if it is to be compared
-        by visitors who speak HTTP/2.
+        ``agent``, ``agent-http`` and ``agent-tcp``, if it is a way for agents and has a public side for HTTPS, plain HTTP and
+        TCP; and ``h2``, if it is to be compared by visitors who speak HTTP/2. Without a tunnel: ``plain-http`` and ``plain-https`` for requests, ``route`` for
+        requests over TLS with the work of a realistic route, ``handshake`` for TLS connections that are answered by the
+        arm itself, ``relay-tcp`` and ``relay-tls`` for bytes.
     :cvar http2: whether they do; otherwise they speak HTTP/1.1.
     :cvar needs: the programs that must be on PATH, each with the way to get it.
     :ivar roots: the processes whose trees are under test.
@@ -73,6 +79,15 @@ class Arm:
         """
         raise NotImplementedError
 
+    def start_http(self, origin: int) -> Address:
+        """
+        Start, and carry a public plain HTTP name to a service that speaks plain HTTP.
+
+        :param origin: the service's loopback port.
+        :raises Unusable: with the reason.
+        """
+        raise NotImplementedError
+
     def start_ssh(self) -> int:
         """
         Start, without a tunnel.
@@ -82,10 +97,27 @@ class Arm:
         """
         raise NotImplementedError
 
+    def start_direct(self, way: str, origin: int) -> Address:
+        """
+        Start, and carry a public side straight to a service, without a tunnel.
+
+        :param way: one of those that it `carries`.
+        :param origin: the service's loopback port.
+        :raises Unusable: with the reason.
+        """
+        raise NotImplementedError
+
     def cpu_seconds(self) -> tuple[float, float]:
         """CPU seconds used so far by the servers, and by the clients."""
         stats = list(proc.running())
-        return proc.cpu_seconds(stats, self.roots), proc.cpu_seconds(stats, self.clients)
+        return (
+            proc.cpu_seconds(stats, self.roots, proc.run_time),
+            proc.cpu_seconds(stats, self.clients, proc.run_time),
+        )
+
+    def longest_turn(self) -> float | None:
+        """Seconds of the longest turn of its event loop since this was last asked; ``None`` if it does not tell."""
+        return None
 
     def memory_kib(self) -> int:
         """KiB that the servers hold now (PSS)."""
@@ -107,6 +139,7 @@ def missing_tools(needs: Mapping[str, str]) -> str:
 
 def which(tool: str) -> str | None:
     """
-    :return: where the program is. Daemons of the distribution live in ``/usr/sbin``, which users lack in PATH.
+    :return: where the program is. Daemons of the distribution live in ``/usr/sbin``, which users lack in PATH; peers that
+        ``scripts/install-bench-peers`` has built live in `BUILT`.
     """
-    return shutil.which(tool) or shutil.which(tool, path="/usr/sbin:/sbin:/usr/local/sbin")
+    return shutil.which(tool) or shutil.which(tool, path=f"/usr/sbin:/sbin:/usr/local/sbin:{BUILT}")

@@ -52,6 +52,14 @@ class Canvas:
             'stroke="#1f2933" fill="none"/>'
         )
 
+    def dot(self, x: float, radius: float, colour: str) -> None:
+        """A dot on the current line."""
+        self._elements.append(f'<circle cx="{x:.1f}" cy="{self.y}" r="{radius:g}" fill="{colour}" fill-opacity="0.8"/>')
+
+    def mark(self, x: float) -> None:
+        """A thin upright stroke through the current line."""
+        self._elements.append(f'<path d="M{x:.1f} {self.y - 8}v16" stroke="#1f2933" fill="none"/>')
+
     def document(self, title: str) -> str:
         """The whole picture."""
         return (

@@ -8,6 +8,7 @@ import os
 import platform
 import ssl
 import subprocess
+import sys
 import sysconfig
 from importlib.metadata import PackageNotFoundError, version
 
@@ -20,6 +21,9 @@ PROGRAMS = {
     "haproxy": ("haproxy", "-v"),
     "wrk": ("wrk", "-v"),
     "h2load": ("h2load", "--version"),
+    "sish": ("sish", "--version"),
+    "frp": ("frps", "--version"),
+    "go": ("go", "version"),
 }
 
 
@@ -31,7 +35,7 @@ def facts() -> dict[str, str]:
         "memory": memory(_read("/proc/meminfo")),
         "kernel": f"{platform.system()} {platform.release()}",
         "load average at start": f"{os.getloadavg()[0]:.2f}",
-        "python": f"{platform.python_version()}{'' if _optimised() else ' (built without --enable-optimizations)'}",
+        "python": f"{platform.python_version()}, {'optimised build' if _optimised() else 'built without optimisation'}",
         "python ssl": ssl.OPENSSL_VERSION,
         "cryptography openssl": _cryptography_openssl(),
     }
@@ -72,7 +76,8 @@ def _read(path: str) -> str:
 
 
 def _optimised() -> bool:
-    return "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    """As ``scripts/fast-python`` sees it: distributions build theirs with profiles, and remove what says so."""
+    return "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "") or sys.base_prefix == "/usr"
 
 
 def _cryptography_openssl() -> str:

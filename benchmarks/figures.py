@@ -24,6 +24,7 @@ class Sample:
     :ivar memory: KiB (PSS) that the processes under test hold after it.
     :ivar p50: milliseconds within which half of the requests were answered, where there are requests.
     :ivar p99: milliseconds within which 99 of 100 were.
+    :ivar stall: milliseconds of the longest turn of the event loop meanwhile, where the arm tells.
     """
 
     units: float
@@ -33,6 +34,7 @@ class Sample:
     client_cpu: float | None = None
     p50: float | None = None
     p99: float | None = None
+    stall: float | None = None
 
     @property
     def cost(self) -> float:

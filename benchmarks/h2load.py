@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -54,30 +55,52 @@ class Report:
     p99: float
 
 
-def command(address: Address, path: str, connections: int, streams: int, seconds: int, log: Path) -> list[str]:
+def command(
+    address: Address, path: str, connections: int, streams: int, seconds: int, log: Path, rate: float = 0
+) -> list[str]:
     """
     :param connections: at once.
     :param streams: requests under way on each; 0 for connections that speak HTTP/1.1, with one each.
     :param log: the file for a line a request.
+    :param rate: requests a second in all, whether the ones before are answered or not; 0 for as many as it takes.
     :return: the command line.
     """
     headers = [part for name, value in HEADERS.items() for part in ("-H", f"{name}: {value}")]
     version = ["-m", str(streams)] if streams else ["--h1"]
     return [
-        *("h2load", "-t1", "-c", str(connections), *version, "-D", str(seconds)),
+        *("h2load", "-t1", "-c", str(connections), *version),
+        *(paced(rate, connections, seconds) if rate else ("-D", str(seconds))),
         *("--log-file", str(log), "--connect-to", f"{LOOPBACK}:{address.port}", *headers),
         f"https://{address.host}:{address.port}{path}",
     ]
 
 
-def parse(text: str, log: str) -> Report:
+def paced(rate: float, connections: int, seconds: int) -> tuple[str, ...]:
     """
+    The options that spread requests evenly: each connection keeps a pace of its own, and they begin one after the other. With
+    ``-D`` all would begin together, and send together ever after.
+
+    :param rate: requests a second in all.
+    """
+    count = max(connections, round(rate * seconds))
+    at_once = ceil(rate / MILLISECOND)
+    period = max(1, round(at_once * MILLISECOND / rate))
+    pace = ("--rps", f"{rate / connections:.3f}", "-n", str(count))
+    return (*pace, "-r", str(at_once), "--rate-period", f"{period}ms")
+
+
+def parse(text: str, log: str, interval: float = 0) -> Report:
+    """
+    :param interval: milliseconds after which a connection was to send its next request, where it was to keep a pace. A
+        request that took longer held up those behind it, which never came into the log; they are put in with the time that they
+        would have waited ("coordinated omission").
     :param text: what it printed.
     :param log: what it wrote into its log: start, status and microseconds a line, with tabs between.
     :raises Unusable: there is no report in it.
     """
     protocol, finished, requests = (pattern.search(text) for pattern in (_PROTOCOL, _FINISHED, _REQUESTS))
     times = [int(line.split("\t")[2]) / MILLISECOND for line in log.splitlines() if line]
+    times += [waited for time in times for waited in held_up(time, interval)]
     if protocol is None or finished is None or requests is None or len(times) < 2:
         raise Unusable(f"h2load reports nothing: {text.strip()[-300:]}")
     succeeded, failed, errored, timed_out = map(int, requests.groups())
@@ -89,3 +112,13 @@ def parse(text: str, log: str) -> Report:
         p50=median(times),
         p99=quantiles(times, n=100)[98],
     )
+
+
+def held_up(time: float, interval: float) -> list[float]:
+    """
+    :param time: milliseconds that a request took.
+    :param interval: milliseconds until the next one was to be sent; 0 if none was to be.
+    :return: milliseconds that each request would have waited that was to be sent meanwhile.
+    """
+    count = int(time / interval) if interval else 0
+    return [time - number * interval for number in range(1, count + 1)]

@@ -24,12 +24,12 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any, ClassVar
 
 from benchmarks import proc
 from benchmarks.agents import HOST
-from benchmarks.arms.edge import DOMAIN, EdgeArm
+from benchmarks.arms.edge import EdgeArm
+from benchmarks.edge_config import DOMAIN, Config
 from benchmarks.workshop import LOOPBACK, Workshop, python_module
 
 AGENTS = 1000
@@ -84,12 +84,9 @@ class ManyArm(EdgeArm):
         """KiB of its data."""
         return proc.memory_kib(self.roots, proc.PSS_OF_DATA)
 
-    def _write_config(self, ports: dict[str, int]) -> Path:
-        path = super()._write_config(ports)
-        config = json.loads(path.read_text(encoding="utf-8"))
-        config |= {"agent": {"max_sessions_per_credential": 100_000}, "access_log": "off"}
-        path.write_text(json.dumps(config), encoding="utf-8")
-        return path
+    def make_config(self, ports: dict[str, int]) -> Config:
+        """`EdgeArm`."""
+        return super().make_config(ports) | {"agent": {"max_sessions_per_credential": 100_000}, "access_log": "off"}
 
 
 class Fleet:

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Callable
 
-from benchmarks.workshop import LOOPBACK, Process, Workshop
+from benchmarks.workshop import Process, Workshop
 
 CLIENT = {"ssh": "apt-get install openssh-client", "ssh-keygen": "apt-get install openssh-client"}
 """What every arm with an ``ssh -R`` needs."""
@@ -17,7 +17,7 @@ CLIENT = {"ssh": "apt-get install openssh-client", "ssh-keygen": "apt-get instal
 KEYS = 5
 """Users there are. The edge lets one key have 20 sessions; with a key each for every few tunnels it never says so."""
 
-_URL = re.compile(r"\b(https|tcp|tls)://([a-z0-9.-]+)(?::(\d+))?", re.IGNORECASE)
+_URL = re.compile(r"\b(https?|tcp|tls)://([a-z0-9.-]+)(?::(\d+))?", re.IGNORECASE)
 
 
 def public_keys(workshop: Workshop) -> list[str]:
@@ -46,7 +46,7 @@ def client_command(
         "ExitOnForwardFailure": "yes",
     }
     pairs = [part for name, value in settings.items() for part in ("-o", f"{name}={value}")]
-    user = f"{getpass.getuser()}@{LOOPBACK}"
+    user = f"{getpass.getuser()}@{workshop.servers}"
     session = ["-T", user, command] if command else ["-N", user]
     return ["ssh", "-F", "none", *pairs, "-p", str(port), "-R", forward, *session]
 
@@ -58,7 +58,7 @@ def start_client(workshop: Workshop, name: str, command: list[str], ready: Calla
     :param ready: told what it has written so far; whether the tunnel stands.
     :raises Unusable: it ended, or has no tunnel in time.
     """
-    process = workshop.start(name, *command)
+    process = workshop.start(name, *workshop.users, *command)
     process.wait_until(lambda: ready(process.output()))
     return process
 

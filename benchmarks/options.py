@@ -19,6 +19,8 @@ class Options:
     :ivar arms: the labels of those to run.
     :ivar rounds: rounds that count, after one that does not.
     :ivar seconds: how long one piece of work shall take, about.
+    :ivar minutes: that the whole run may take; suites make fewer rounds if it is short.
+    :ivar table: print the table of an earlier run, from ``json``, instead of running anything.
     :ivar json: the file for all figures.
     :ivar svg: the file for the chart.
     """
@@ -27,6 +29,8 @@ class Options:
     arms: tuple[str, ...]
     rounds: int
     seconds: float
+    minutes: float
+    table: bool
     json: Path
     svg: Path
 
@@ -43,6 +47,8 @@ def parse(arguments: Sequence[str], *, suites: Sequence[str], arms: Sequence[str
     parser.add_argument("--arm", action="append", choices=arms, help="only this competitor; may be repeated")
     parser.add_argument("--rounds", type=_positive_int, default=5, help="rounds that count (default: 5)")
     parser.add_argument("--seconds", type=_positive, default=3.0, help="per measurement, about (default: 3)")
+    parser.add_argument("--minutes", type=_positive, default=60.0, help="for the whole run (default: 60)")
+    parser.add_argument("--table", action="store_true", help="only print the table of targets of an earlier run")
     parser.add_argument("--json", type=Path, default=RESULTS / "latest.json", help="file for all figures")
     parser.add_argument("--svg", type=Path, default=RESULTS / "latest.svg", help="file for the chart")
     found = parser.parse_args(arguments)
@@ -51,6 +57,8 @@ def parse(arguments: Sequence[str], *, suites: Sequence[str], arms: Sequence[str
         arms=tuple(found.arm or arms),
         rounds=found.rounds,
         seconds=found.seconds,
+        minutes=found.minutes,
+        table=found.table,
         json=found.json,
         svg=found.svg,
     )

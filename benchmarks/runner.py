@@ -1,35 +1,68 @@
 """
 Run a suite: start the arms, warm each up, then round after round through all of them, A B A B.
 
-An arm that cannot be started, or that fails in its work, is left out with the reason; it never stops the run.
+An arm that cannot be started, or that fails in its work, is left out with the reason; it never stops the run. Where time is
+short, a suite makes fewer rounds, the same for all arms, and never less than one.
 """
 
 from __future__ import annotations
 
-from typing import Callable, Iterable
+import time
+from typing import Callable, Iterable, Sequence
 
 from benchmarks.arm import Arm, missing_tools
 from benchmarks.figures import Cell, Outcome, Sample
 from benchmarks.suite import Suite
 from benchmarks.workshop import Unusable, Workshop
 
+STARTING = 2
+"""What the start of a suite takes beside its work, in pieces of work."""
+
 Say = Callable[[str], None]
 """Called with a line about the progress."""
 
 
-def run_suite(kind: type[Suite], arms: Iterable[type[Arm]], rounds: int, seconds: float, say: Say) -> Outcome:
+def run_suite(
+    kind: type[Suite],
+    arms: Iterable[type[Arm]],
+    rounds: int,
+    seconds: float,
+    say: Say,
+    allowance: float = float("inf"),
+    clock: Callable[[], float] = time.monotonic,
+) -> Outcome:
     """
     :param arms: the competitors; those that do not carry this kind of work are passed over.
-    :param rounds: rounds that count.
+    :param rounds: rounds that count, if there is time for them.
     :param seconds: how long one piece of work shall take, about.
+    :param allowance: seconds for all of it; one round is made in any case.
+    :param clock: seconds that only go up.
     """
+    started = clock()
     with Workshop() as workshop:
         field = Field(kind(workshop, seconds), say)
-        fit = [arm for arm in arms if kind.carries in arm.carries]
+        fit = list(filter(kind.fits, arms))
         field.admit(arm(workshop) for arm in sorted(fit, key=lambda arm: arm.label != kind.first))
-        for number in range(rounds + 1):
+        field.play(0)
+        first = clock()
+        for number in range(1, min(rounds, kind.most_rounds) + 1):
             field.play(number)
+            took = (clock() - first) / number
+            if clock() - started + took > allowance:
+                break
         return field.outcome()
+
+
+def shares(kinds: Iterable[type[Suite]], arms: Sequence[type[Arm]]) -> list[float]:
+    """
+    How much of the time that is left each suite may take, if it is the first of those that are left.
+
+    A suite has as much as it has work: kinds of work times arms; one that says itself how many rounds it makes has that.
+
+    :return: a fraction each.
+    """
+    weights = [len(kind.cells) * max(1, sum(kind.carries in arm.carries for arm in arms)) + STARTING for kind in kinds]
+    return [weight / sum(weights[index:]) for index, weight in enumerate(weights)]
 
 
 class Field:
@@ -88,7 +121,7 @@ class Field:
         """Start the service; why it cannot be, or nothing."""
         try:
             self._suite.open()
-        except Unusable as error:
+        except (Unusable, OSError, ValueError) as error:
             return str(error)
         return ""
 
@@ -110,6 +143,8 @@ class Field:
             step()
         except Unusable as error:
             self._leave_out(arm, str(error))
+        except Exception as error:  # a fault of the bench itself must not cost the figures of all others
+            self._leave_out(arm, f"{type(error).__name__}: {error}")
 
     def _leave_out(self, arm: Arm, reason: str) -> None:
         self.left_out[arm.label] = reason

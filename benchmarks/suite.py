@@ -12,6 +12,9 @@ from benchmarks.arm import Address, Arm
 from benchmarks.figures import Sample, Unit
 from benchmarks.workshop import Workshop
 
+MILLISECONDS = 1000.0
+"""In a second."""
+
 SETTLE = 0.1
 """Seconds between the end of the work and the look at ``/proc``, in which servers close what is left open."""
 
@@ -27,6 +30,8 @@ class Suite:
     :cvar first: the label of the arm that the others are compared with.
     :cvar needs: the programs that its load needs, each with the way to get it.
     :cvar cells: the names of its kinds of work.
+    :cvar skips: the labels of arms that would fit and have nothing to add here.
+    :cvar most_rounds: rounds that it makes, however many are asked for: some work takes long and spreads little.
     :ivar seconds: how long one piece of work shall take, about.
     """
 
@@ -37,6 +42,13 @@ class Suite:
     unit: ClassVar[Unit]
     cells: ClassVar[Sequence[str]]
     needs: ClassVar[Mapping[str, str]] = {}
+    skips: ClassVar[frozenset[str]] = frozenset()
+    most_rounds: ClassVar[int] = 1000
+
+    @classmethod
+    def fits(cls, arm: type[Arm]) -> bool:
+        """Whether an arm takes part."""
+        return cls.carries in arm.carries and arm.label not in cls.skips
 
     def __init__(self, workshop: Workshop, seconds: float) -> None:
         self.workshop = workshop
@@ -93,20 +105,43 @@ class Bill:
     What a piece of work cost; filled in when it is over.
 
     :ivar cpu: CPU seconds of the servers.
-    :ivar client_cpu: CPU seconds of the clients.
+    :ivar client_cpu: CPU seconds of the clients; ``None`` if there are none.
+    :ivar stall: seconds of the longest turn of the server's event loop, where it tells.
     """
 
     cpu = 0.0
-    client_cpu = 0.0
+    client_cpu: float | None = None
+    stall: float | None = None
+
+    def sample(
+        self, arm: Arm, units: float, seconds: float, p50: float | None = None, p99: float | None = None
+    ) -> Sample:
+        """
+        The work as a sample; the fields are those of `Sample`.
+
+        :param arm: who did it; its memory is looked at now.
+        """
+        return Sample(
+            units=units,
+            seconds=seconds,
+            spent=self.cpu,
+            client_cpu=self.client_cpu,
+            memory=arm.memory_kib(),
+            p50=p50,
+            p99=p99,
+            stall=None if self.stall is None else self.stall * MILLISECONDS,
+        )
 
 
 @contextmanager
 def billed(arm: Arm) -> Iterator[Bill]:
     """Bill the work inside to an arm."""
     bill = Bill()
+    arm.longest_turn()
     cpu, client_cpu = arm.cpu_seconds()
     yield bill
     time.sleep(SETTLE)
     cpu_after, client_cpu_after = arm.cpu_seconds()
+    bill.stall = arm.longest_turn()
     bill.cpu = cpu_after - cpu
-    bill.client_cpu = client_cpu_after - client_cpu
+    bill.client_cpu = client_cpu_after - client_cpu if arm.clients else None

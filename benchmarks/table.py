@@ -23,17 +23,19 @@ def render(outcome: Outcome) -> str:
     return "\n".join(lines) + "\n"
 
 
-def grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def grid(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
     """
-    :return: a Markdown table whose columns line up; the first one is set to the left, the others to the right.
+    :param left: how many columns are set to the left; the others are to the right.
+    :return: a Markdown table whose columns line up.
     """
     widths = [max(map(len, column)) for column in zip(header, *rows)]
 
     def line(cells: Sequence[str]) -> str:
-        padded = [cells[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:])]
+        pads = [str.ljust] * left + [str.rjust] * (len(cells) - left)
+        padded = [pad(cell, width) for pad, cell, width in zip(pads, cells, widths)]
         return f"| {' | '.join(padded)} |"
 
-    rule = ["-" * widths[0]] + ["-" * (width - 1) + ":" for width in widths[1:]]
+    rule = ["-" * width for width in widths[:left]] + ["-" * (width - 1) + ":" for width in widths[left:]]
     return [line(header), line(rule), *map(line, rows)]
 
 
@@ -82,6 +84,7 @@ def _extras(outcome: Outcome) -> list[tuple[str, Callable[[Sample], float | None
     columns: list[tuple[str, Callable[[Sample], float | None], float]] = [
         ("p50 ms", lambda sample: sample.p50, 1),
         ("p99 ms", lambda sample: sample.p99, 1),
+        ("stall ms", lambda sample: sample.stall, 1),
         (f"client {outcome.unit.cost}", lambda sample: sample.client_cost, outcome.unit.cost_scale),
     ]
     return [column for column in columns if any(column[1](sample) is not None for sample in every)]

@@ -37,9 +37,13 @@ class Workshop:
     Where a run's files and processes live. Use it as a context manager.
 
     :ivar directory: the temporary directory; readable by everyone, for servers that change their user.
+    :ivar servers: the address under which users' clients find servers.
+    :ivar users: what stands before the command line of a user's client, see `benchmarks.far`.
     """
 
     def __init__(self) -> None:
+        self.servers = LOOPBACK
+        self.users: tuple[str, ...] = ()
         self.directory = Path(tempfile.mkdtemp(prefix="ngrok-bench-"))
         self.directory.chmod(0o755)
         self._undo: list[Callable[[], object]] = []
@@ -203,9 +207,10 @@ def free_port() -> int:
 
 def free_ports(count: int) -> int:
     """
-    :return: the first of ``count`` neighbouring loopback ports that nobody listens on right now.
+    :return: the first of ``count`` neighbouring loopback ports that nobody listens on right now. They lie below those that
+        the kernel gives to connections on their way out (ip_local_port_range, from 32768), of which many may be in use.
     """
-    for first in range(42000, 60000, count):
+    for first in range(20000 + os.getpid() % 1000 * 10, 32000, count):
         if all(map(_is_free, range(first, first + count))):
             return first
     raise Unusable(f"no {count} neighbouring loopback ports are free")

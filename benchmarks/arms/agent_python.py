@@ -18,7 +18,7 @@ class PythonAgentArm(EdgeArm):
 
     label: ClassVar[str] = "agent-python"
     role: ClassVar[str] = "twistd ngrok, one process, entered by ngrok for Python 1.7.0"
-    carries = frozenset({"agent"})
+    carries = frozenset({"agent", "agent-http", "agent-tcp"})
     agent: ClassVar[Agent] = PythonSDK()
 
     def missing(self) -> str:
@@ -27,21 +27,25 @@ class PythonAgentArm(EdgeArm):
 
     def start_tcp(self, origin: int) -> Address:
         """`Arm`."""
-        return self._publish("tcp", "tcp", origin)
+        return self._publish("tcp", origin)
 
     def start_https(self, origin: int) -> Address:
         """`Arm`."""
-        return self._publish("https", "http", origin)
+        return self._publish("https", origin)
 
-    def _publish(self, scheme: str, kind: str, origin: int) -> Address:
+    def start_http(self, origin: int) -> Address:
+        """`Arm`."""
+        return self._publish("http", origin)
+
+    def _publish(self, scheme: str, origin: int) -> Address:
         """Start, and let the agent ask for an endpoint."""
         ports = self._start()
-        line = self.agent.line(Server(port=ports["agent"], ca=self.state / "ca.pem"), kind, origin)
-        client = self.workshop.start(f"{self.label}-client", *line)
+        line = self.agent.line(Server(port=ports["agent"], ca=self.state / "ca.pem"), scheme, origin)
+        client = self.workshop.start(f"{self.label}-client", *self.workshop.users, *line)
         client.wait_until(lambda: online(client.output()) is not None)
         self.clients.append(client.pid)
         found = find_url(online(client.output()) or "", scheme)
         if found is None:
             raise Unusable(f"the agent has no {scheme} URL")
         host, port = found
-        return Address(host=host, port=ports["https"] if scheme == "https" else port or 0)
+        return Address(host=host, port=ports.get(scheme) or port or 0)

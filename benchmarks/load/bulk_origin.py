@@ -19,7 +19,7 @@ def serve(sock: socket.socket) -> None:
     """Answer one connection; a peer that goes away early ends it quietly."""
     with sock:
         try:
-            direction, length = bulk.parse_order(bulk.read_exactly(sock, bulk.ORDER_SIZE))
+            direction, length = bulk.read_order(sock)
             if direction == bulk.DOWNLOAD:
                 bulk.send_zeros(sock, length)
             else:

@@ -1,11 +1,13 @@
 """
-The service behind a request tunnel: answers ``GET /small`` and ``GET /large`` over keep-alive connections, from memory.
+The service behind a request tunnel: answers ``GET /small``, ``GET /large`` and ``GET /json`` over keep-alive connections, from
+memory.
 
-It knows no more of HTTP than its two visitors need (requests have no body), so that it costs less than any edge.
+It knows no more of HTTP than its visitors need (requests have no body), so that it costs less than any edge.
 """
 
 from __future__ import annotations
 
+import json
 import select
 import socket
 import sys
@@ -16,20 +18,40 @@ SMALL = 121
 """Bytes of body: a short JSON answer."""
 LARGE = 100 * 1024
 """Bytes of body: a picture or a script bundle."""
+ITEMS = 40
+"""Entries of the JSON document, about 4 KB: an answer that is worth being compressed."""
 END_OF_HEAD = b"\r\n\r\n"
 READ_SIZE = 65536
 
 
-def make_answer(size: int) -> bytes:
-    """A whole HTTP response with a body of so many bytes."""
+def make_answer(body: bytes, media_type: str = "application/octet-stream") -> bytes:
+    """A whole HTTP response with this body."""
     head = (
         "HTTP/1.1 200 OK\r\nServer: origin\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
-        f"Content-Type: application/octet-stream\r\nContent-Length: {size}\r\nConnection: keep-alive\r\n\r\n"
+        f"Content-Type: {media_type}\r\nContent-Length: {len(body)}\r\nConnection: keep-alive\r\n\r\n"
     )
-    return head.encode("ascii") + b"x" * size
+    return head.encode("ascii") + body
 
 
-ANSWERS = {b"GET /small": make_answer(SMALL), b"GET /large": make_answer(LARGE)}
+def make_document() -> bytes:
+    """JSON as an API answers it: names that come again and again, values that do not."""
+    items = [
+        {
+            "id": f"it_{number * 7919:07d}",
+            "name": f"item {number}",
+            "price": number * 37 % 1000 / 10,
+            "in_stock": number % 3 > 0,
+        }
+        for number in range(ITEMS)
+    ]
+    return json.dumps({"items": items, "next": None}).encode("ascii")
+
+
+ANSWERS = {
+    b"GET /small": make_answer(b"x" * SMALL),
+    b"GET /large": make_answer(b"x" * LARGE),
+    b"GET /json ": make_answer(make_document(), "application/json"),
+}
 NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 

@@ -14,6 +14,13 @@ wrk.headers["Referer"] = "https://bench.localhost/start"
 wrk.headers["Cache-Control"] = "no-cache"
 wrk.headers["Sec-Fetch-Mode"] = "navigate"
 
+-- The first argument, if there is one, is what they accept in the place of what a browser does.
+function init(args)
+   if args[1] then
+      wrk.headers["Accept-Encoding"] = args[1]
+   end
+end
+
 function done(summary, latency, requests)
    local errors = summary.errors
    local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout

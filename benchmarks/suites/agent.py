@@ -10,8 +10,8 @@ from typing import ClassVar
 from benchmarks.arm import Address, Arm
 from benchmarks.figures import Sample, Unit
 from benchmarks.suite import Suite, billed
-from benchmarks.suites.https import HTTPSSuite, Visits
-from benchmarks.suites.ssh import SSHSuite
+from benchmarks.suites.https import VISITORS, HTTPSSuite, Visits
+from benchmarks.suites.ssh import WORK, SSHSuite
 from benchmarks.workshop import free_port, listening, python_module, report_of
 
 FIRST = "agent-python"
@@ -29,10 +29,28 @@ class AgentRequestSuite(HTTPSSuite):
     first = FIRST
     visits = {
         "small answers (121 B), 64 visitors": Visits(path="/small"),
-        "100 KB answers, 64 visitors": Visits(path="/large"),
         "small answers (121 B), 1 visitor": Visits(path="/small", visitors=1),
     }
     cells = tuple(visits)
+
+
+class AgentHTTPSuite(HTTPSSuite):
+    """Requests in the clear, for those that leave TLS to others."""
+
+    name = "agent"
+    title = f"Requests over HTTP and an agent, {VISITORS} keep-alive visitors"
+    carries = "agent-http"
+    first = FIRST
+    scheme = "http"
+    visits = {
+        "http, small answers (121 B)": Visits(path="/small"),
+        "http, 100 KB answers": Visits(path="/large"),
+    }
+    cells = tuple(visits)
+
+    def start(self, arm: Arm) -> Address:
+        """`Suite`."""
+        return arm.start_http(self._origin)
 
 
 class AgentBulkSuite(SSHSuite):
@@ -40,7 +58,9 @@ class AgentBulkSuite(SSHSuite):
 
     name = "agent"
     title = "Bulk bytes through an agent"
-    carries = "agent"
+    carries = "agent-tcp"
+    work = {name: WORK[name] for name in ("download, 1 stream", "upload, 1 stream", "download, 8 streams")}
+    cells = tuple(work)
     first = FIRST
 
 
@@ -49,7 +69,7 @@ class AgentConnectionSuite(Suite):
 
     name: ClassVar[str] = "agent"
     title: ClassVar[str] = f"TCP connections through an agent, {AT_ONCE} at a time"
-    carries: ClassVar[str] = "agent"
+    carries: ClassVar[str] = "agent-tcp"
     first = FIRST
     unit: ClassVar[Unit] = Unit(cost="µs/connection", cost_scale=1e6, rate="conn/s", rate_scale=1)
     cells = ("open, 1 byte, close",)
@@ -73,10 +93,4 @@ class AgentConnectionSuite(Suite):
             report = report_of(
                 *python_module("benchmarks.load.short_visits", *arguments), timeout=20 + 10 * self.seconds
             )
-        return Sample(
-            units=report["connections"],
-            seconds=report["seconds"],
-            spent=bill.cpu,
-            client_cpu=bill.client_cpu,
-            memory=arm.memory_kib(),
-        )
+        return bill.sample(arm, report["connections"], report["seconds"])

@@ -25,10 +25,12 @@ class Visits:
     """
     :ivar path: what is asked for, see `benchmarks.load.http_origin`.
     :ivar visitors: keep-alive connections at once, each with one request under way.
+    :ivar codings: what they accept, if it is not what a browser does.
     """
 
     path: str
     visitors: int = VISITORS
+    codings: str = ""
 
 
 class HTTPSSuite(Suite):
@@ -36,6 +38,7 @@ class HTTPSSuite(Suite):
     The handshakes of the visitors are part of the bill, once each.
 
     :cvar visits: what its kinds of work are, by their names.
+    :cvar scheme: ``https`` or ``http``.
     """
 
     name: ClassVar[str] = "https"
@@ -47,6 +50,7 @@ class HTTPSSuite(Suite):
         "100 KB answers": Visits(path="/large"),
     }
     cells = tuple(visits)
+    scheme: ClassVar[str] = "https"
     needs = {"wrk": "apt-get install wrk"}
     _origin = 0
 
@@ -73,18 +77,11 @@ class HTTPSSuite(Suite):
         :raises Unusable: a request failed; figures of an arm that fails are worth nothing.
         """
         address, visits = self.address(arm), self.visits[cell]
-        url = f"https://{address.host}:{address.port}{visits.path}"
-        command = ("wrk", "-t1", f"-c{visits.visitors}", f"-d{seconds}", "--timeout", "5", "-s", str(SCRIPT), url)
+        url = f"{self.scheme}://{address.host}:{address.port}{visits.path}"
+        wrk = ("wrk", "-t1", f"-c{visits.visitors}", f"-d{seconds}", "--timeout", "5", "-s", str(SCRIPT))
+        command = (*wrk, url, *(["--", visits.codings] if visits.codings else []))
         with billed(arm) as bill:
             report = report_of(*command, timeout=seconds + 20)
         if report["failed"] or not report["requests"]:
             raise Unusable(f"{report['failed']:.0f} of {report['requests']:.0f} requests to {url} failed")
-        return Sample(
-            units=report["requests"],
-            seconds=report["seconds"],
-            spent=bill.cpu,
-            client_cpu=bill.client_cpu,
-            memory=arm.memory_kib(),
-            p50=report["p50"],
-            p99=report["p99"],
-        )
+        return bill.sample(arm, report["requests"], report["seconds"], report["p50"], report["p99"])

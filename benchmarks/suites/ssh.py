@@ -7,7 +7,7 @@ The volume is the same for every arm, so that it is the same work: what the slow
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Mapping
 
 from benchmarks.arm import Address, Arm
 from benchmarks.figures import Sample, Unit
@@ -46,13 +46,18 @@ WORK = {
 class SSHSuite(Suite):
     """
     Visitor → public TCP port → ``ssh -R`` → service.
+
+    :cvar work: what its kinds of work are, by their names.
+    :cvar named: where visitors connect to, and the name that they send a ClientHello for, if they do.
     """
 
     name: ClassVar[str] = "ssh"
     title: ClassVar[str] = "Bulk bytes through ssh -R, default OpenSSH client"
     carries: ClassVar[str] = "tcp"
     unit: ClassVar[Unit] = Unit(cost="cpu-s/GB", cost_scale=1, rate="MB/s", rate_scale=1000)
+    work: ClassVar[Mapping[str, Work]] = WORK
     cells = tuple(WORK)
+    named: ClassVar[tuple[str, ...]] = ()
     _origin = 0
 
     def open(self) -> None:
@@ -82,14 +87,8 @@ class SSHSuite(Suite):
         :param volume: bytes.
         :param timeout: seconds.
         """
-        work = WORK[cell]
-        arguments = (str(self.address(arm).port), work.direction, str(volume), str(work.streams))
+        work = self.work[cell]
+        arguments = (str(self.address(arm).port), work.direction, str(volume), str(work.streams), *self.named)
         with billed(arm) as bill:
             report = report_of(*python_module("benchmarks.load.bulk_visitor", *arguments), timeout=timeout)
-        return Sample(
-            units=report["bytes"] / GIGABYTE,
-            seconds=report["seconds"],
-            spent=bill.cpu,
-            client_cpu=bill.client_cpu,
-            memory=arm.memory_kib(),
-        )
+        return bill.sample(arm, report["bytes"] / GIGABYTE, report["seconds"])

@@ -33,8 +33,10 @@ class LineTests(SynchronousTestCase):
     def test_endpoints(self) -> None:
         """Each has the endpoint in its own words."""
         to = "http://127.0.0.1:3000"
-        self.assertEqual(planned(PythonSDK(), "http")["endpoints"], [{"kind": "http", "to": to}])
-        self.assertEqual(planned(GoSDK(), "http")["endpoints"], [{"url": "https://", "to": to}])
+        for scheme in ("https", "http"):
+            expected = {"kind": "http", "to": to, "options": [["scheme", scheme]]}
+            self.assertEqual(planned(PythonSDK(), scheme)["endpoints"], [expected])
+            self.assertEqual(planned(GoSDK(), scheme)["endpoints"], [{"url": f"{scheme}://", "to": to}])
         self.assertEqual(planned(GoSDK(), "tcp")["endpoints"], [{"url": "tcp://", "to": "tcp://127.0.0.1:3000"}])
 
     def test_missing(self) -> None:

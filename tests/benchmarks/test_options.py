@@ -30,6 +30,14 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual((found.suites, found.arms, found.rounds), (("https",), ("edge",), 3))
         self.assertEqual((found.seconds, found.json), (1.5, Path("x.json")))
 
+    def test_time(self) -> None:
+        """The time for the whole run can be bounded; an hour is no bound in practice."""
+        self.assertEqual((parsed().minutes, parsed("--minutes", "14").minutes), (60, 14))
+
+    def test_table(self) -> None:
+        """The table of an earlier run can be asked for."""
+        self.assertEqual((parsed().table, parsed("--table").table), (False, True))
+
     def test_suites_of_one_name(self) -> None:
         """A name that several suites have stands for all of them, once."""
         found = parse([], suites=["ssh", "agent", "agent"], arms=["edge"])

@@ -84,7 +84,17 @@ class TreeTests(SynchronousTestCase):
         """The bill holds what ended children have used."""
         self.assertEqual(cpu_seconds(self.machine, [10]), (1 + 2 + 4 + 8 + 16) / TICKS_PER_SECOND)
 
+    def test_exact(self) -> None:
+        """Where a process's own time is known more exactly, that counts; ended children stay as they are."""
+        exact = {10: 0.0123, 11: 0.0451, 12: None}.get
+        expected = 0.0123 + 0.0451 + (8 + 2 + 16) / TICKS_PER_SECOND
+        self.assertAlmostEqual(cpu_seconds(self.machine, [10], exact), expected)
+
+    def test_ended_threads(self) -> None:
+        """If it knows much less than the clock ticks, threads have ended, and the ticks count."""
+        self.assertEqual(cpu_seconds(self.machine, [20], lambda pid: 0.1), 64 / TICKS_PER_SECOND)
+
     def test_bill_survives_a_session(self) -> None:
         """When a child ends and is waited for, its ticks move to the parent and the sum stays."""
         after = [process(1, 0, 1000), process(10, 1, 1, 2), process(11, 10, 4, 24), process(20, 1, 64)]
-        self.assertEqual(cpu_seconds(after, [10]), cpu_seconds(self.machine, [10]))
+        self.assertAlmostEqual(cpu_seconds(after, [10]), cpu_seconds(self.machine, [10]))

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.arm import Address, Arm
 from benchmarks.figures import Sample, Unit
-from benchmarks.runner import Field, run_suite
+from benchmarks.runner import Field, run_suite, shares
 from benchmarks.suite import Suite
 from benchmarks.workshop import Unusable
 from tests.benchmarks.outcomes import make_sample
@@ -107,6 +107,19 @@ class FieldTests(SynchronousTestCase):
         self.assertEqual([list(cell.samples) for cell in self.outcome.cells], [["good"], ["good"]])
         self.assertEqual(self.suite.notes.count("a suspicious"), 3)
 
+    def test_fault_of_the_bench(self) -> None:
+        """An error that nobody foresaw costs the arm, and not the run."""
+
+        class Faulty(Good):
+            label = "faulty"
+
+            def missing(self) -> str:
+                return ""
+
+        self.patch(RecordingSuite, "start", lambda suite, arm: {}["nothing"])
+        self.play(Faulty, rounds=0)
+        self.assertIn("KeyError", self.outcome.left_out["faulty"])
+
     def test_nobody(self) -> None:
         """Without arms there are no figures, and no error."""
         self.play(Lacking, rounds=1)
@@ -143,3 +156,31 @@ class RunSuiteTests(SynchronousTestCase):
             carries = frozenset({"https"})
 
         self.assertEqual(list(self.run_with(RecordingSuite, Elsewhere, Other).roles), ["other"])
+
+    def rounds(self, allowance: float) -> int:
+        """How many rounds there are if each takes a second, of five."""
+        times = iter(range(1000))
+        found = run_suite(RecordingSuite, [Good], 5, 1.0, lambda line: None, allowance, lambda: next(times) / 2)
+        return len(found.cells[0].samples["good"])
+
+    def test_allowance(self) -> None:
+        """Where time is short there are fewer rounds, but always one."""
+        self.assertEqual([self.rounds(allowance) for allowance in (100, 0)], [5, 1])
+        self.assertTrue(1 < self.rounds(3) < 5)
+
+
+class SharesTests(SynchronousTestCase):
+    """Tests of `shares`."""
+
+    def test_last(self) -> None:
+        """The last suite may take all that is left."""
+        self.assertEqual(shares([RecordingSuite, RecordingSuite], [Good])[-1], 1)
+
+    def test_work(self) -> None:
+        """Suites of the same size share evenly, and one with more arms gets more."""
+
+        class Elsewhere(RecordingSuite):
+            carries = "https"
+
+        self.assertEqual(shares([RecordingSuite, RecordingSuite], [Good])[0], 0.5)
+        self.assertGreater(shares([RecordingSuite, Elsewhere], [Good, Other, Suspicious])[0], 0.5)

@@ -24,13 +24,13 @@ class ConnectionTests(SynchronousTestCase):
         connection = Connection()
         answers = [connection.feed(SMALL_REQUEST[i : i + 1]) for i in range(len(SMALL_REQUEST))]
         self.assertEqual(b"".join(answers[:-1]), b"")
-        self.assertEqual(answers[-1], make_answer(SMALL))
+        self.assertEqual(answers[-1], make_answer(b"x" * SMALL))
 
     def test_two_at_once(self) -> None:
         """Two requests in one read are both answered, and half a third waits."""
         connection = Connection()
-        self.assertEqual(connection.feed(SMALL_REQUEST * 2 + SMALL_REQUEST[:9]), make_answer(SMALL) * 2)
-        self.assertEqual(connection.feed(SMALL_REQUEST[9:]), make_answer(SMALL))
+        self.assertEqual(connection.feed(SMALL_REQUEST * 2 + SMALL_REQUEST[:9]), make_answer(b"x" * SMALL) * 2)
+        self.assertEqual(connection.feed(SMALL_REQUEST[9:]), make_answer(b"x" * SMALL))
 
     def test_other_path(self) -> None:
         """Any other path is not found, so that a broken edge cannot pass for a quick one."""

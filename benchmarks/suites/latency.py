@@ -1,0 +1,61 @@
+"""
+How long visitors wait while nobody is at the end of its strength: requests at a fixed pace, half of what the slowest arm can do.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from benchmarks import h2load
+from benchmarks.arm import Arm
+from benchmarks.figures import Sample
+from benchmarks.suite import billed
+from benchmarks.suites.https import VISITORS, WARM_UP_SECONDS, HTTPSSuite, Visits
+from benchmarks.workshop import Unusable, run
+
+HALF = 0.5
+TIMEOUT = 20.0
+"""Seconds beyond those of the work for h2load to end."""
+MILLISECONDS = 1000
+"""In a second."""
+
+
+class LatencySuite(HTTPSSuite):
+    """
+    The warm-up finds what each arm can do; then all get the same pace. Visitors send on time whether they have been answered or
+    not; what one long answer holds up on its connection counts as having waited.
+    """
+
+    name: ClassVar[str] = "latency"
+    title: ClassVar[str] = f"Latency over HTTPS and ssh -R at half the slowest arm's load, {VISITORS} visitors"
+    visits = {
+        "small answers (121 B), half load": Visits(path="/small"),
+        "100 KB answers, half load": Visits(path="/large"),
+    }
+    cells = tuple(visits)
+    needs = HTTPSSuite.needs | h2load.NEEDS
+    skips = frozenset({"haproxy+sshd", "nginx+sshd-gcm"})
+
+    def open(self) -> None:
+        """`Suite`."""
+        self._slowest: dict[str, float] = {}
+        super().open()
+
+    def warm_up(self, arm: Arm, cell: str) -> None:
+        """`Suite`. Remembers the slowest arm's rate."""
+        rate = self._visit(arm, cell, WARM_UP_SECONDS).rate
+        self._slowest[cell] = min(rate, self._slowest.get(cell, rate))
+
+    def measure(self, arm: Arm, cell: str) -> Sample:
+        """`Suite`."""
+        visits, rate = self.visits[cell], HALF * self._slowest[cell]
+        seconds = max(1, round(self.seconds))
+        log = self.workshop.directory / "h2load.log"
+        log.unlink(missing_ok=True)
+        command = h2load.command(self.address(arm), visits.path, visits.visitors, 0, seconds, log, rate)
+        with billed(arm) as bill:
+            text = run(*command, timeout=seconds + TIMEOUT)
+        report = h2load.parse(text, log.read_text(encoding="ascii"), visits.visitors / rate * MILLISECONDS)
+        if report.failed or not report.requests:
+            raise Unusable(f"{report.failed} of {report.requests + report.failed} requests failed")
+        return bill.sample(arm, report.requests, report.seconds, report.p50, report.p99)

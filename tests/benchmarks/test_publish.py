@@ -1,0 +1,52 @@
+"""Tests of `benchmarks.publish`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from benchmarks.publish import BEGIN, CHART, END, FIGURES, PAGE, caption, with_figures
+from benchmarks.targets_chart import draw
+from tests.benchmarks.outcomes import make_outcome
+
+RUN: dict[str, Any] = {
+    "environment": {"cpu": "a cpu", "cores": "2", "kernel": "Linux 6", "python": "3.11.2, optimised build"},
+    "rounds": 9,
+    "seconds": 1.0,
+    "suites": [asdict(make_outcome())],
+}
+
+
+class WithFiguresTests(SynchronousTestCase):
+    """Tests of `with_figures` and `caption`."""
+
+    def test_between(self) -> None:
+        """What stood between the marks is replaced, and nothing else; doing it again changes nothing."""
+        page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+        made = with_figures(page, RUN)
+        self.assertTrue(made.startswith(f"before\n{BEGIN}\n") and made.endswith(f"{END}\nafter\n"))
+        self.assertNotIn("old", made)
+        self.assertEqual(with_figures(made, RUN), made)
+
+    def test_caption(self) -> None:
+        """The caption says on what machine and Python, and how many rounds there were, not how many were wanted."""
+        self.assertEqual(
+            caption(RUN), "a cpu, 2 cores, Linux 6; Python 3.11.2, optimised build; up to 3 rounds of about 1 s."
+        )
+
+
+class DocumentationTests(SynchronousTestCase):
+    """What is published agrees with itself."""
+
+    def test_table(self) -> None:
+        """The table on the page is the one that the published figures make."""
+        page = PAGE.read_text(encoding="utf-8")
+        document = json.loads(FIGURES.read_text(encoding="utf-8"))
+        self.assertEqual(with_figures(page, document), page)
+
+    def test_chart(self) -> None:
+        """So is the chart."""
+        self.assertEqual(draw(json.loads(FIGURES.read_text(encoding="utf-8"))), CHART.read_text(encoding="utf-8"))
