@@ -1,0 +1,3 @@
+"""
+More than one process: one main process, which accepts and decides, and workers beside it, which serve.
+"""

@@ -1,0 +1,182 @@
+"""
+Keeps the tables of tunnels of all processes in step: each has the tunnels of the others as `ElsewhereTunnel` objects.
+
+A worker tells the main process of its tunnels, the main process tells all others; and what one process has to say to the
+tunnel of another goes the same way.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Mapping
+
+from twisted.logger import Logger
+
+from ngrok_twisted.crew.elsewhere import Advert, ElsewhereTunnel, Seen
+from ngrok_twisted.crew.frames import NO_DESCRIPTOR
+from ngrok_twisted.crew.relayed import Call, Relays
+from ngrok_twisted.crew.wire import Handler
+from ngrok_twisted.edge.homes import MAIN
+
+
+class Abroad:
+    """
+    What a process knows of the tunnels of others, and answers to the others.
+
+    :ivar relays: connections of other processes to tunnels of this one.
+    """
+
+    _log = Logger()
+
+    def __init__(self, here: int, tunnels: Any, reactor: Any) -> None:
+        """
+        :param here: the number of this process.
+        :param tunnels: its `ngrok_twisted.tunnels.Tunnels`.
+        """
+        self.relays = Relays(tunnels, reactor)
+        self._here = here
+        self._tunnels = tunnels
+        self._reactor = reactor
+        tunnels.subscribe(self._changed)
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """What another process may say to this one."""
+        return {
+            "tunnel": lambda advert, _: self.online(advert),
+            "tunnel-gone": lambda gone, _: self.offline(*gone),
+            "relay": self._relay,
+            "observe": self._observe,
+            "close-tunnel": self._close,
+        }
+
+    def tell(self, kind: str, value: Any, descriptor: int = NO_DESCRIPTOR) -> None:
+        """Tell everyone who should know of a tunnel of this process, or bring something to a tunnel of another."""
+        raise NotImplementedError
+
+    def online(self, advert: Advert) -> None:
+        """Another process has a tunnel. Whoever had one under this id before has it no longer, and will say so."""
+        before = self._tunnels.get(advert.id)
+        if before is not None:
+            if before.started_at > advert.started_at:
+                return
+            self._tunnels.offline(before)
+        self._tunnels.online(ElsewhereTunnel(advert, self.tell, self._reactor))
+
+    def offline(self, place: int, id: str) -> None:
+        """Another process does not have a tunnel any more."""
+        tunnel = self._tunnels.get(id)
+        if tunnel is not None and getattr(tunnel, "place", None) == place:
+            self._tunnels.offline(tunnel)
+
+    def _changed(self, what: str, tunnel: Any) -> None:
+        if isinstance(tunnel, ElsewhereTunnel):
+            return
+        if what == "online":
+            self.tell("tunnel", Advert.of(tunnel, self._here))
+        else:
+            self.tell("tunnel-gone", (self._here, tunnel.id))
+
+    def _relay(self, call: Call, descriptor: int) -> None:
+        self.relays.answer(Call(*call), descriptor)
+
+    def _observe(self, value: tuple[str, Seen], descriptor: int) -> None:
+        id, seen = value
+        tunnel = self._tunnels.get(id)
+        if tunnel is not None:
+            tunnel.observe(seen.flow())
+
+    def _close(self, value: tuple[str, str], descriptor: int) -> None:
+        id, reason = value
+        tunnel = self._tunnels.get(id)
+        if tunnel is not None:
+            tunnel.close(reason)
+
+
+class AbroadOfWorker(Abroad):
+    """
+    Of a worker: all others are behind the main process.
+    """
+
+    def __init__(self, here: int, tunnels: Any, reactor: Any, wire: Any) -> None:
+        """
+        :param wire: the `ngrok_twisted.crew.wire.Wire` to the main process.
+        """
+        super().__init__(here, tunnels, reactor)
+        self._wire = wire
+
+    def tell(self, kind: str, value: Any, descriptor: int = NO_DESCRIPTOR) -> None:
+        """See `Abroad`."""
+        self._wire.send(kind, value, descriptor)
+
+
+class AbroadOfMain(Abroad):
+    """
+    Of the main process, through which all others speak to each other.
+    """
+
+    def __init__(self, tunnels: Any, reactor: Any) -> None:
+        super().__init__(MAIN, tunnels, reactor)
+        self._wires: dict[int, Any] = {}  # of those too that are about to leave: visitors of their tunnels still come
+
+    def ready(self, place: int, wire: Any) -> None:
+        """
+        A worker is there: tell it of all tunnels.
+
+        :param wire: the `ngrok_twisted.crew.wire.Wire` to it.
+        """
+        self._wires[place] = wire
+        for tunnel in self._tunnels:
+            wire.send("tunnel", Advert.of(tunnel, getattr(tunnel, "place", MAIN)))
+
+    def gone(self, place: int) -> None:
+        """A worker is gone, and all of its tunnels with it."""
+        self._wires.pop(place, None)
+        for tunnel in self._tunnels:
+            if getattr(tunnel, "place", MAIN) == place:
+                self._tunnels.offline(tunnel)
+                self._tell_others(place, "tunnel-gone", (place, tunnel.id))
+
+    def handlers_for(self, place: int) -> Mapping[str, Handler]:
+        """What a worker may say."""
+        told = self.handlers()
+
+        def of_tunnel(kind: str) -> Handler:
+            def handle(value: Any, descriptor: int) -> None:
+                told[kind](value, descriptor)
+                self._tell_others(place, kind, value)
+
+            return handle
+
+        def to_tunnel(kind: str) -> Handler:
+            def handle(value: Any, descriptor: int) -> None:
+                other = getattr(self._tunnels.get(value[0]), "place", MAIN)
+                if other == MAIN:
+                    told[kind](value, descriptor)
+                else:
+                    self._send(other, kind, value, descriptor)
+
+            return handle
+
+        return {
+            **{kind: of_tunnel(kind) for kind in ("tunnel", "tunnel-gone")},
+            **{kind: to_tunnel(kind) for kind in ("relay", "observe", "close-tunnel")},
+        }
+
+    def tell(self, kind: str, value: Any, descriptor: int = NO_DESCRIPTOR) -> None:
+        """See `Abroad`."""
+        if kind in ("tunnel", "tunnel-gone"):
+            self._tell_others(MAIN, kind, value)
+        else:
+            self._send(getattr(self._tunnels.get(value[0]), "place", MAIN), kind, value, descriptor)
+
+    def _send(self, place: int, kind: str, value: Any, descriptor: int) -> None:
+        wire = self._wires.get(place)
+        if wire is not None:
+            wire.send(kind, value, descriptor)
+        elif descriptor != NO_DESCRIPTOR:
+            os.close(descriptor)  # whoever has the other end sees that nobody is there
+
+    def _tell_others(self, place: int, kind: str, value: Any) -> None:
+        for other, wire in self._wires.items():
+            if other != place:
+                wire.send(kind, value)

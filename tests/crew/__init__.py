@@ -1,0 +1,3 @@
+"""
+Tests of `ngrok_twisted.crew`.
+"""

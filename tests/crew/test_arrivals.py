@@ -1,0 +1,399 @@
+"""
+Tests of `ngrok_twisted.crew.arrivals`.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+from typing import Any, NamedTuple
+
+from twisted.internet.protocol import Factory
+
+from ngrok_twisted.crew import arrivals as module
+from ngrok_twisted.crew.arrivals import (
+    Arrivals,
+    DealingFront,
+    DealingPlainFront,
+    DealtAgents,
+    DealtPort,
+    Departures,
+)
+from ngrok_twisted.crew.frames import NO_DESCRIPTOR
+from ngrok_twisted.edge.door import AgentDoor
+from ngrok_twisted.edge.front import PlainFront
+from ngrok_twisted.edge.homes import ANYWHERE
+from ngrok_twisted.edge.ports import PortFactory
+from ngrok_twisted.edge.router import Router
+from ngrok_twisted.edge.visitors import Visitors
+from ngrok_twisted.net.announced import Announced
+from ngrok_twisted.net.passing import Ends
+from ngrok_twisted.networks import NetworkSet, parse_network
+from tests.edge.doubles import get, hello
+from tests.edge.wire import RecordingSite, Render
+from tests.net.loop import LoopCase, Recorder
+
+HELLO = hello("app.example.com")
+
+
+class Arrival(NamedTuple):
+    """What a worker is told with a connection."""
+
+    asked: Any
+    ends: Any
+    data: bytes
+
+
+class FakeWire:
+    """To a worker that takes everything."""
+
+    def __init__(self) -> None:
+        self.is_busy = self.is_lost = False
+        self.sent: list[tuple[str, Arrival, int]] = []
+
+    def send(self, kind: str, value: Any, descriptor: int = NO_DESCRIPTOR) -> None:
+        self.sent.append((kind, Arrival(*pickle.loads(pickle.dumps(value))), descriptor))
+
+
+class FakeHomes:
+    """Knows where edges are."""
+
+    def __init__(self) -> None:
+        self.places: dict[Any, int] = {}
+
+    def place_of(self, edge: Any) -> int:
+        return self.places.get(edge, 0)
+
+
+class Owner(Factory):
+    """An edge."""
+
+    noisy = False
+
+    def __init__(self) -> None:
+        self.addresses: list[Any] = []
+        self.built: list[Recorder] = []
+
+    def buildProtocol(self, addr: Any) -> Recorder:
+        self.addresses.append(addr)
+        self.built.append(Recorder())
+        return self.built[-1]
+
+
+class Plane:
+    """A plane with one secure owner, one plain edge and one port."""
+
+    returning = None
+
+    def __init__(self) -> None:
+        self.secure, self.plain, self.port, self.plain_front = Owner(), Owner(), Owner(), Owner()
+        self.asked: list[str | None] = []
+        self.router = Router(plain={"app.example.com": self.plain}, ports={2000: self.port})
+
+    def secure_owner(self, name: str | None) -> Any:
+        self.asked.append(name)
+        return self.secure
+
+
+class MainCase(LoopCase):
+    """The main process, with a worker at place 1."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.plane = Plane()
+        self.homes = FakeHomes()
+        self.wire = FakeWire()
+        self.agents_go = 0
+        self.departures = Departures({1: self.wire}, self.homes, self.deal, self.reactor)  # type: ignore[arg-type]
+        self.addCleanup(lambda: [os.close(descriptor) for _, _, descriptor in self.wire.sent])
+
+    def deal(self, places: list[int]) -> int:
+        self.asked = list(places)
+        return self.agents_go
+
+    def visit(self, factory: Any, data: bytes = b"") -> socket.socket:
+        """Connect, and say something."""
+        port = self.reactor.listenTCP(0, factory, interface="127.0.0.1")
+        visitor = socket.create_connection(("127.0.0.1", port.getHost().port), 5)
+        self.addCleanup(visitor.close)
+        if data:
+            visitor.sendall(data)
+        return visitor
+
+    def left(self) -> Arrival:
+        """The connection that went to the worker."""
+        self.until(lambda: self.wire.sent)
+        ((self.kind, arrival, self.descriptor),) = self.wire.sent
+        return arrival
+
+    def assertAlive(self, visitor: socket.socket) -> None:
+        """The descriptor that was sent is the visitor's connection, and the reactor has forgotten it."""
+        with socket.socket(fileno=os.dup(self.descriptor)) as copy:
+            copy.sendall(b"from there")
+        self.assertEqual(visitor.recv(100), b"from there")
+        visitor.sendall(b"not for main")
+        self.turn()
+        with socket.socket(fileno=os.dup(self.descriptor)) as copy:
+            self.assertEqual(copy.recv(100), b"not for main")
+
+
+class SecureTests(MainCase):
+    """Visitors of the https listener."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.front = DealingFront(self.plane, self.reactor, self.departures)
+
+    def test_leaves(self) -> None:
+        """Who asks for a name whose tunnels are elsewhere goes there, with the name and all that was read."""
+        self.homes.places[self.plane.secure] = 1
+        visitor = self.visit(self.front, HELLO + b"more")
+        arrival = self.left()
+        self.assertEqual((self.kind, arrival.asked, arrival.data), ("visitor", "app.example.com", HELLO + b"more"))
+        self.assertEqual(tuple(arrival.ends[0]), visitor.getsockname())
+        self.assertEqual(self.plane.secure.built, [])
+        self.assertEqual(self.departures.counted, {1: 1})
+        self.assertAlive(visitor)
+
+    def test_stays(self) -> None:
+        """Who asks for another stays."""
+        self.visit(self.front, HELLO)
+        self.until(lambda: self.plane.secure.built and self.plane.secure.built[0].received)
+        self.assertEqual(bytes(self.plane.secure.built[0].received), HELLO)
+        self.assertEqual(self.wire.sent, [])
+
+    def stays(self) -> None:
+        """A visitor of the worker stays here."""
+        self.homes.places[self.plane.secure] = 1
+        self.visit(self.front, HELLO)
+        self.until(lambda: self.plane.secure.built and self.plane.secure.built[0].received)
+        self.assertEqual(self.wire.sent, [])
+        self.assertEqual(bytes(self.plane.secure.built[0].received), HELLO)
+
+    def test_busy(self) -> None:
+        """A worker that is behind with what it was sent gets no more."""
+        self.wire.is_busy = True
+        self.stays()
+
+    def test_lost(self) -> None:
+        """Nor does one that is gone."""
+        self.wire.is_lost = True
+        self.stays()
+
+    def test_lost_on_the_way(self) -> None:
+        """Nor does one whose connection cannot leave after all."""
+        self.patch(module, "can_let_go", lambda transport: False)
+        self.stays()
+
+    def test_anywhere(self) -> None:
+        """Who needs no tunnel goes to each in turn."""
+        self.homes.places[self.plane.secure] = ANYWHERE
+        for _ in range(4):
+            self.visit(self.front, HELLO)
+        self.until(lambda: len(self.plane.secure.built) + len(self.wire.sent) == 4)
+        self.assertEqual(len(self.wire.sent), 2)
+
+    def test_agent(self) -> None:
+        """An agent goes where the dealer says."""
+        door = AgentDoor("connect.example.com", Owner(), None, self.reactor)
+        self.plane.secure = door  # type: ignore[assignment]
+        self.agents_go = 1
+        self.visit(self.front, HELLO)
+        self.left()
+        self.assertEqual((self.kind, self.asked), ("visitor", [1]))
+
+
+class PlainTests(MainCase):
+    """Visitors of the http listener."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.visitors = Visitors()
+        self.site = RecordingSite(Render(lambda request: b"here"), self.reactor, proto="http")
+        self.front = DealingPlainFront(PlainFront(self.site, self.visitors), self.plane, self.departures)
+        self.homes.places[self.plane.plain] = 1
+
+    def assertStays(self, data: bytes) -> None:
+        """A visitor who says this is answered here."""
+        visitor = self.visit(self.front, data)
+        visitor.setblocking(False)
+        self.until(lambda: self._answered(visitor))
+        self.assertEqual(self.wire.sent, [])
+
+    def _answered(self, visitor: socket.socket) -> bool:
+        try:
+            return visitor.recv(100).startswith(b"HTTP/1.1 ")
+        except BlockingIOError:
+            return False
+
+    def test_leaves(self) -> None:
+        """Whose first request is for a name elsewhere goes there, and is counted here no more."""
+        request = b"GET / HTTP/1.1\r\nUser-Agent: x\r\nhOST:  App.example.com:8080 \r\n\r\n"
+        visitor = self.visit(self.front, request)
+        arrival = self.left()
+        self.assertEqual((self.kind, arrival.asked, arrival.data), ("plain", None, request))
+        self.assertEqual((len(self.visitors), self.site.flows), (0, []))
+        self.assertAlive(visitor)
+
+    def test_stays(self) -> None:
+        """Others stay, and so do those of whom one cannot tell at once."""
+        self.assertStays(get("other.example.com"))
+        self.assertStays(b"GET / HTTP/1.0\r\n\r\n")
+        self.assertStays(b"garbage \x00\r\n\r\n")
+
+    def test_in_pieces(self) -> None:
+        """A name that does not come with the first bytes is not waited for."""
+        request = get("app.example.com")
+        visitor = self.visit(self.front, request[:10])
+        self.until(lambda: len(self.visitors) and not self.visitors.by_proto["https"])
+        self.turn(20)
+        visitor.sendall(request[10:])
+        visitor.setblocking(False)
+        self.until(lambda: self._answered(visitor))
+        self.assertEqual(self.wire.sent, [])
+
+    def test_silent(self) -> None:
+        """Who says nothing is counted, and forgotten when it leaves."""
+        visitor = self.visit(self.front)
+        self.until(lambda: len(self.visitors) == 1)
+        self.assertTrue(self.visitors.arriving)
+        visitor.close()
+        self.until(lambda: not len(self.visitors))
+
+    def test_busy(self) -> None:
+        """A worker that is behind gets none."""
+        self.wire.is_busy = True
+        self.assertStays(get("app.example.com"))
+
+    def test_lost_on_the_way(self) -> None:
+        """A connection that cannot leave after all is served here."""
+        self.patch(module, "can_let_go", lambda transport: False)
+        self.assertStays(get("app.example.com"))
+
+
+class PortTests(MainCase):
+    """Visitors of public TCP ports."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.factory = DealtPort(PortFactory(2000, self.plane.router.ports.get), self.departures)
+
+    def test_leaves(self) -> None:
+        """A visitor of a port whose tunnels are elsewhere goes there, though it has said nothing."""
+        self.homes.places[self.plane.port] = 1
+        visitor = self.visit(self.factory)
+        arrival = self.left()
+        self.assertEqual((self.kind, arrival.asked, arrival.data), ("port", 2000, b""))
+        self.assertAlive(visitor)
+
+    def test_stays(self) -> None:
+        """Others stay."""
+        self.visit(self.factory, b"hello")
+        self.until(lambda: self.plane.port.built and self.plane.port.built[0].received == b"hello")
+
+    def test_announced(self) -> None:
+        """What a load balancer says of the visitor goes along, and what came behind that."""
+        self.homes.places[self.plane.port] = 1
+        trusted = NetworkSet([parse_network("127.0.0.1", bare=True)])
+        around = Announced(self.factory, trusted, self.reactor)
+        self.visit(around, b"PROXY TCP4 192.0.2.7 192.0.2.8 7 8\r\nfirst")
+        arrival = self.left()
+        self.assertEqual(arrival.data, b"first")
+        self.assertEqual(arrival.ends[1], (("192.0.2.7", 7), ("192.0.2.8", 8)))
+
+
+class AgentTests(MainCase):
+    """Agents on listeners of their own."""
+
+    def test_leaves(self) -> None:
+        """An agent goes where the dealer says."""
+        self.agents_go = 1
+        owner = Owner()
+        self.visit(DealtAgents(owner, "ssh", self.departures))
+        self.assertEqual((self.left().asked, self.kind, owner.built), (None, "ssh", []))
+
+    def test_stays(self) -> None:
+        """Or stays."""
+        owner = Owner()
+        self.visit(DealtAgents(owner, "ssh", self.departures), b"SSH-2.0-x\r\n")
+        self.until(lambda: owner.built and owner.built[0].received)
+
+    def test_busy(self) -> None:
+        """A worker that is behind is not dealt any."""
+        self.wire.is_busy = True
+        self.visit(DealtAgents(Owner(), "ssh", self.departures))
+        self.until(lambda: hasattr(self, "asked"))
+        self.assertEqual(self.asked, [])
+
+
+class ArrivalsTests(LoopCase):
+    """What a worker does with what it is given."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.plane = Plane()
+        self.ssh, self.agents = Owner(), Owner()
+        self.handlers = Arrivals(self.plane, self.ssh, self.agents, self.reactor).handlers()
+
+    def arrive(self, kind: str, asked: Any = None, announced: Any = None, data: bytes = b"hello") -> socket.socket:
+        """A connection arrives."""
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            visitor = socket.create_connection(listening.getsockname(), 5)
+            accepted, address = listening.accept()
+        self.addCleanup(visitor.close)
+        self.handlers[kind](Arrival(asked, Ends(address, announced), data), accepted.detach())
+        return visitor
+
+    def test_kinds(self) -> None:
+        """Each goes to whom it is for, with its address and with what was read."""
+        for kind, asked, owner in (
+            ("visitor", "app.example.com", self.plane.secure),
+            ("plain", None, self.plane.plain_front),
+            ("port", 2000, self.plane.port),
+            ("ssh", None, self.ssh),
+            ("agent", None, self.agents),
+        ):
+            visitor = self.arrive(kind, asked)
+            self.until(lambda: owner.built and owner.built[0].received)
+            visitor.sendall(b" and more")
+            self.until(lambda: owner.built[0].received == b"hello and more")
+            (address,) = owner.addresses
+            self.assertEqual((address.host, address.port), visitor.getsockname(), kind)
+        self.assertEqual(self.plane.asked, ["app.example.com"])
+        self.assertEqual(self.plane.secure.addresses[0].server_name, "app.example.com")
+
+    def test_announced(self) -> None:
+        """A visitor is who the load balancer says."""
+        self.arrive("port", 2000, (("192.0.2.7", 7), ("192.0.2.8", 8)))
+        (address,) = self.plane.port.addresses
+        self.assertEqual((address.host, address.port), ("192.0.2.7", 7))
+        self.assertEqual(self.plane.port.built[0].transport.getHost().host, "192.0.2.8")
+
+    def test_nobody(self) -> None:
+        """A visitor of a port that nobody has any more is closed."""
+        self.assertEqual(self.arrive("port", 2001).recv(1), b"")
+
+    def test_no_room(self) -> None:
+        """A descriptor for which there was no room is nobody's."""
+        self.handlers["port"](Arrival(2000, Ends(("127.0.0.1", 1), None), b""), NO_DESCRIPTOR)
+        self.assertEqual(self.plane.port.built, [])
+
+    def test_no_descriptors(self) -> None:
+        """Where no certificate can be read for want of descriptors, the visitor is turned away without a traceback."""
+
+        def fail(addr: Any) -> Any:
+            raise OSError(24, "Too many open files")
+
+        self.plane.secure.buildProtocol = fail  # type: ignore[method-assign]
+        self.assertEqual(self.arrive("visitor", None).recv(1), b"")
+
+    def test_broken(self) -> None:
+        """Any other failure is logged, and the visitor closed."""
+
+        def fail(addr: Any) -> Any:
+            raise ZeroDivisionError
+
+        self.ssh.buildProtocol = fail  # type: ignore[method-assign]
+        self.assertEqual(self.arrive("ssh").recv(1), b"")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
