@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
+from typing import Any, Iterable
 
 from zope.interface import implementer
 
@@ -68,6 +68,13 @@ _FIELDS = {
     b"trailer": _TRAILER,
 }
 
+# What is taken away: what is true of the uncompressed body alone.
+_OF_THE_WHOLE, _TAGS, _NONE = (
+    frozenset((b"accept-ranges", b"content-encoding")),
+    frozenset((b"etag",)),
+    frozenset[bytes](),
+)
+
 _VARIES = (b"Vary", b"Accept-Encoding")
 
 
@@ -78,16 +85,16 @@ class _Seen:
     :ivar media: the media type, in lower case.
     :ivar vary: every ``Vary``, in lower case.
     :ivar etag: the tag, or empty.
-    :ivar free: nothing forbids to compress the body.
+    :ivar free: nothing forbids to compress the body, and it is worth it.
     """
 
     __slots__ = ("media", "vary", "etag", "free")
 
-    def __init__(self, head: ResponseHead) -> None:
+    def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
         self.media = self.vary = self.etag = b""
         self.free = True
         kind_of = _FIELDS.get
-        for name, value in head.headers:
+        for name, value in fields:
             kind = kind_of(name.lower())
             if kind is None:
                 continue
@@ -99,6 +106,7 @@ class _Seen:
                 self.etag = value
             elif kind == _WHOLE or _forbids(kind, value):
                 self.free = False
+        self.free = self.free and len(self.media) <= _MEDIA_MAX and _worth(self.media)
 
 
 def _forbids(kind: int, value: bytes) -> bool:
@@ -120,7 +128,7 @@ def _wishes(request: Any) -> tuple[bytes, bool]:
     :return: what the visitor accepts, and whether it wants the body as the service made it (RFC 9111 section 5.2.1.6).
     """
     accept, as_it_is = [], False
-    for name, value in request.headers:
+    for name, value in request.fields:
         name = name.lower()
         if name == b"accept-encoding":
             accept.append(value)
@@ -152,11 +160,11 @@ class Compressing:
         status, length = head.status, head.length
         if status < 200 or status in _UNTOUCHED and status != 304:
             return
-        seen = _Seen(head)
+        seen = head.work_out(_Seen)
         if status == 304:
             self._not_modified(head, seen)
             return
-        if not seen.free or len(seen.media) > _MEDIA_MAX or not _worth(seen.media):
+        if not seen.free:
             return
         accept, as_it_is = _wishes(self._request)
         lasting = seen.media == _EVENTS
@@ -169,20 +177,17 @@ class Compressing:
             return
         self._request.flow.remember(ALGORITHM, choice.coding or "none")
         if choice.coding:
-            self._compress(head, choice, lasting)
+            self._compress(head, seen, choice, lasting)
 
-    def _compress(self, head: ResponseHead, choice: Wanted, lasting: bool) -> None:
+    def _compress(self, head: ResponseHead, seen: _Seen, choice: Wanted, lasting: bool) -> None:
         self.passive = False
         self._encoder = encoder(choice.coding, lasting)
         if head.length is not None:
             self._left = head.length
         head.length = None
-        head.headers = [
-            (name, _weak(value) if name.lower() == b"etag" else value)
-            for name, value in head.headers
-            if name.lower() not in (b"accept-ranges", b"content-encoding")
-        ]
-        head.headers.append((b"Content-Encoding", choice.coding.encode("ascii")))
+        head.amend(_OF_THE_WHOLE, ((b"Content-Encoding", choice.coding.encode("ascii")),))
+        if seen.etag.startswith(b'"'):
+            head.amend(_TAGS, ((b"ETag", _weak(seen.etag)),))
 
     def _not_modified(self, head: ResponseHead, seen: _Seen) -> None:
         """
@@ -223,7 +228,7 @@ def _vary(head: ResponseHead, vary: bytes) -> None:
     :param vary: what the head says already.
     """
     if not vary:
-        head.headers.append(_VARIES)
+        head.amend(_NONE, (_VARIES,))
     elif b"accept-encoding" not in vary and b"*" not in vary:
         number, (name, value) = next(
             (number, field) for number, field in enumerate(head.headers) if field[0].lower() == b"vary"

@@ -6,7 +6,7 @@ response on its way out, and `Prepared`, which changes the head that the upstrea
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Iterable, Sequence, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.web.http import RESPONSES
@@ -15,6 +15,8 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from ngrok_twisted.interfaces import IResponseFilter
+
+T = TypeVar("T")
 
 #: Set in a flow's variables by an answer that belongs to a sign-in flow: the edge's own headers stay as they are.
 SIGNING_IN = "login.redirect"
@@ -45,23 +47,73 @@ class ResponseHead:
 
     :ivar status: the HTTP status.
     :ivar reason: the reason phrase, ``bytes``.
-    :ivar headers: a list of ``(name, value)`` byte pairs in the order they are sent. Framing headers
-        (``content-length``, ``transfer-encoding``, ``connection``) are not in it: see ``length``.
     :ivar length: the body's length in bytes, or ``None`` when it is not known; a filter that changes the body sets it to
         ``None``.
     :ivar bodiless: true where no body follows whatever ``length`` says (HEAD, 1xx, 204, 304).
     """
 
-    __slots__ = ("status", "reason", "headers", "length", "bodiless")
+    __slots__ = ("status", "reason", "_headers", "length", "bodiless")
 
     def __init__(
         self, status: int, reason: bytes, headers: list[tuple[bytes, bytes]], length: int | None, bodiless: bool = False
     ) -> None:
         self.status = status
         self.reason = reason
-        self.headers = headers
+        self._headers: list[tuple[bytes, bytes]] | None = headers
         self.length = length
         self.bodiless = bodiless
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """
+        A list of ``(name, value)`` byte pairs in the order they are sent. Framing headers (``content-length``,
+        ``transfer-encoding``, ``connection``) are not in it: see ``length``.
+        """
+        if self._headers is None:
+            self._headers = list(self.fields)
+        return self._headers
+
+    @headers.setter
+    def headers(self, headers: list[tuple[bytes, bytes]]) -> None:
+        self._headers = headers
+
+    @property
+    def fields(self) -> Sequence[tuple[bytes, bytes]]:
+        """The same, not to be changed: whoever only looks takes these."""
+        return self._headers or ()
+
+    def amend(self, removed: frozenset[bytes], added: Sequence[tuple[bytes, bytes]]) -> None:
+        """
+        Take fields away, and put others behind those that are left. What a service said need not be gone through for that.
+
+        :param removed: names in lower case; every field of that name goes.
+        """
+        if removed:
+            self.headers = [field for field in self.headers if field[0].lower() not in removed]
+        self.headers.extend(added)
+
+    def work_out(self, function: Callable[[Sequence[tuple[bytes, bytes]]], T]) -> T:
+        """
+        What a pure function makes of ``fields``: for heads that come again and again it is asked once.
+
+        :param function: of a module, so that there are few of them. What it makes is shared, and must not be changed.
+        """
+        return function(self.fields)
+
+    def as_told(self) -> Any:
+        """
+        What a service said, with all that is known of it, if nobody has changed any of it; or ``None``. It has ``line_and_fields``,
+        the bytes of the head but for the framing, and ``counted``, those with the length of the body; see
+        `ngrok_twisted.upstream.response.Said`.
+        """
+        return None
+
+    def as_amended(self) -> Any:
+        """
+        Where nothing was done but to `amend` what a service said: the same as `as_told` would have given, and the `HeadEdit`;
+        or ``None``.
+        """
+        return None
 
 
 @implementer(IResource)
@@ -155,9 +207,13 @@ class HeadEdit:
         self.added = added
         self.host = host
 
+    def applied(self, fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Fields of a message after the edit."""
+        return [*(field for field in fields if field[0].lower() not in self.removed), *self.added]
+
     def then(self, other: HeadEdit) -> HeadEdit:
         """The edit that is the same as this one, and after it the other."""
-        kept = [field for field in self.added if field[0] not in other.removed]
+        kept = [field for field in self.added if field[0].lower() not in other.removed]
         return HeadEdit(self.removed | other.removed, (*kept, *other.added), other.host or self.host)
 
 

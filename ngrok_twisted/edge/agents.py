@@ -45,7 +45,7 @@ def grouped(snapshot: Snapshot, binding: str, key: Callable[[Endpoint], K]) -> d
     found: dict[K, tuple[Endpoint, ...]] = {}
     pools: dict[K, list[Endpoint]] = {}
     for endpoint in snapshot.all(Endpoint):
-        if endpoint.binding == binding and not (endpoint.modules and _lacks(endpoint, snapshot)):
+        if endpoint.binding == binding and (not endpoint.modules or is_whole(endpoint, snapshot)):
             place = key(endpoint)
             if found.setdefault(place, alone := (endpoint,)) is not alone:
                 pools.setdefault(place, [*found[place]]).append(endpoint)
@@ -53,8 +53,9 @@ def grouped(snapshot: Snapshot, binding: str, key: Callable[[Endpoint], K]) -> d
     return found
 
 
-def _lacks(endpoint: Endpoint, snapshot: Snapshot) -> bool:
-    return next(lost_references(endpoint.modules, endpoint.account_id, snapshot), None) is not None
+def is_whole(endpoint: Endpoint, snapshot: Snapshot) -> bool:
+    """Whether all that the modules of an endpoint refer to is there."""
+    return next(lost_references(endpoint.modules, endpoint.account_id, snapshot), None) is None
 
 
 def told(members: Sequence[Endpoint], error: LookupError) -> LookupError:

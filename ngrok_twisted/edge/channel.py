@@ -29,6 +29,15 @@ class IRequestChannel(Interface):
         :param trailers: sent after the body if ``last``, where the framing has a place for them.
         """
 
+    def write_as_told(request, told, body):
+        """
+        Send a whole response as its service told it, if this visitor gets the same bytes as most.
+
+        :param told: a `ngrok_twisted.upstream.response.Said` that has the length of the body.
+        :param body: ``bytes``, as long as that.
+        :return: whether it was sent; if not, it is to be written in the ordinary way.
+        """
+
     def write_body(request, buffers):
         """
         Send bytes of the body; the framing is the channel's.

@@ -7,7 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 from ngrok_twisted.edge import cloud
-from ngrok_twisted.edge.agents import AgentBackend, grouped, told
+from ngrok_twisted.edge.agents import AgentBackend, grouped, is_whole, told
+from ngrok_twisted.edge.amend import Changes, Live, amended_edges, amended_router, url_of
 from ngrok_twisted.edge.context import EdgeContext, inside_of
 from ngrok_twisted.edge.declared import Key, build, edge_records, keys_of
 from ngrok_twisted.edge.https import Entry, HTTPEdge, HTTPSEdge
@@ -20,22 +21,29 @@ from ngrok_twisted.records.base import Record, Snapshot
 from ngrok_twisted.records.endpoint import Endpoint
 from ngrok_twisted.upstream.forward import Forward
 
-# What an edge came from, and the edge.
-Live = tuple[tuple[Record, ...], Any]
-
 # The URLs of a configured edge, and what is there.
 Built = tuple[tuple[Key, ...], Live]
 
 
 def compile_router(
-    snapshot: Snapshot, previous: Router, plane: Any, context: EdgeContext, services: Services | None = None
+    snapshot: Snapshot,
+    previous: Router,
+    plane: Any,
+    context: EdgeContext,
+    services: Services | None = None,
+    changes: Changes | None = None,
 ) -> Router:
     """
     :param previous: the router in force; its edges are kept where their records are the same.
     :param plane: given to the edges that ask the router again at each request.
     :param services: the service's own names, which no record takes.
+    :param changes: what has changed since the previous router was compiled, if that is known and is no more.
     :raises LookupError: an edge cannot be built; the message names it and says why.
     """
+    if changes is not None and previous.services == _state(services):
+        router = _amended(snapshot, previous, plane, context, changes)
+        if router is not None:
+            return router
     edges: dict[Key, Live] = {}
     built: dict[str, Built] = {}
     for proto, record in edge_records(snapshot):
@@ -43,19 +51,48 @@ def compile_router(
             continue
         known = previous.built.get(record.id)
         if known is None or not _same(known[1], record, snapshot):
-            known = keys_of(proto, record), build(record, snapshot, plane, context)
+            known = keys_of(proto, record), _noted(build(record, snapshot, plane, context))
         built[record.id] = known
         keys, live = known
         for key in keys:
             edges[key] = live
-    for key, members in grouped(snapshot, "public", _url).items():
-        before = previous.edges.get(key)
-        if before is not None and (before[0] == members or _same_guarded(before, members, snapshot)):
-            edges[key] = before
-        else:
-            edges[key] = _endpoint_live(key, members, snapshot, plane, context)
+    for key, members in grouped(snapshot, "public", url_of).items():
+        edges[key] = _live(key, members, previous.edges.get(key), snapshot, plane, context)
     internal = compile_internal(snapshot, previous.internal, plane, context)
     return _router(edges, built, internal, services, snapshot)
+
+
+def _amended(snapshot: Snapshot, previous: Router, plane: Any, context: EdgeContext, changes: Changes) -> Router | None:
+    """The same from the changes alone; ``None`` if these are not enough to know."""
+    edges = amended_edges(
+        previous,
+        snapshot,
+        changes,
+        lambda endpoint: is_whole(endpoint, snapshot),
+        lambda key, members, before: _live(key, members, before, snapshot, plane, context),
+    )
+    if edges is None:
+        return None
+    internal = previous.internal
+    if any(endpoint.binding == "internal" for endpoint in (*changes.gone, *changes.come)):
+        internal = compile_internal(snapshot, internal, plane, context)
+    return amended_router(previous, edges, internal, snapshot)
+
+
+def _live(
+    key: Key, members: tuple[Endpoint, ...], before: Live | None, snapshot: Snapshot, plane: Any, context: EdgeContext
+) -> Live:
+    """The live edge of a URL: the one from before, if it came from the same."""
+    if before is not None and (before[0] == members or _same_guarded(before, members, snapshot)):
+        return before
+    return _noted(_endpoint_live(key, members, snapshot, plane, context))
+
+
+def _noted(live: Live) -> Live:
+    """Let an edge tell what it came from: see `ngrok_twisted.edge.homes`."""
+    records, edge = live
+    edge.came_from = records
+    return live
 
 
 def _same(known: Live, record: Record, snapshot: Snapshot) -> bool:
@@ -80,8 +117,8 @@ def _same_guarded(before: Live, members: tuple[Endpoint, ...], snapshot: Snapsho
     )
 
 
-def _url(endpoint: Endpoint) -> Key:
-    return endpoint.proto, endpoint.host, endpoint.port
+def _state(services: Services | None) -> tuple[Any, ...]:
+    return () if services is None else services.state
 
 
 def _router(
@@ -102,7 +139,8 @@ def _router(
         secure.update(services.doors(snapshot))
         secure.update(services.secure)
         plain.update(services.plain)
-    return Router(secure, plain, ports, edges, built, internal)
+    configured = frozenset(key for keys, _ in built.values() for key in keys)
+    return Router(secure, plain, ports, edges, built, internal, snapshot, _state(services), configured)
 
 
 def _endpoint_live(

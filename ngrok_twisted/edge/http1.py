@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from ngrok_twisted.edge.bodies import BACKLOG, BODY, DRAIN, GONE, HEAD, LINGER, RAW, REPLY, UNWANTED
 from ngrok_twisted.edge.connection import VisitorConnection
-from ngrok_twisted.edge.head import RequestHead, parse_request
+from ngrok_twisted.edge.head import parse_request, repeated_request
 from ngrok_twisted.edge.channel import IRequestChannel
 from ngrok_twisted.edge.request import EdgeRequest
 from ngrok_twisted.edge.respond import raw_response
@@ -29,6 +29,7 @@ from ngrok_twisted.errors import BadRequest, EdgeError, HeaderTooLarge, RequestT
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.net.timeouts import IdleWatch
 from ngrok_twisted.upstream.chunked import ChunkedDecoder
+from ngrok_twisted.upstream.headers import Told
 
 _log = Logger()
 
@@ -83,16 +84,8 @@ class HTTPChannel(VisitorConnection):
     def dataReceived(self, data: bytes) -> None:
         """IProtocol."""
         state = self._state
-        if state == HEAD and self._choked:
-            self._keep(data)  # nobody reads the answers: no more requests than may wait
-        elif state == HEAD:
-            if self._buffer:
-                self._buffer = bytearray(self._buffer) if isinstance(self._buffer, bytes) else self._buffer
-                self._buffer += data
-            else:
-                self._buffer = data
-            if not self._pumping:
-                self._pump()
+        if state == HEAD:
+            self._head_data(data)
         elif state == RAW:
             self._raw.dataReceived(data)
         elif state == BODY or state == DRAIN:
@@ -229,6 +222,23 @@ class HTTPChannel(VisitorConnection):
 
     # -- heads
 
+    def _head_data(self, data: bytes) -> None:
+        if self._choked:
+            self._keep(data)  # nobody reads the answers: no more requests than may wait
+        elif self._buffer or self._pumping:
+            self._buffer = bytearray(self._buffer) if isinstance(self._buffer, bytes) else self._buffer
+            self._buffer += data
+            if not self._pumping:
+                self._pump()
+        else:
+            limits = self.site.limits
+            known = repeated_request(data, limits.fields) if len(data) <= limits.head_bytes else None
+            if known is not None:
+                self._start(*known, known[2])
+            else:
+                self._buffer = data
+                self._pump()
+
     def _pump(self) -> None:
         """Start requests for as long as there are complete heads and nobody is at work."""
         self._pumping = True
@@ -264,11 +274,7 @@ class HTTPChannel(VisitorConnection):
         except EdgeError as error:
             self._refuse(error)
             return False
-        if self._fresh:
-            self._fresh = False
-            self._arrived()
-        self._watch.touch()
-        self._start(head)
+        self._start(head.method, head.target, head, head.told)
         return True
 
     def _partial_head(self, buffer: Any, limit: int) -> None:
@@ -295,25 +301,23 @@ class HTTPChannel(VisitorConnection):
         self._peer_host = getattr(peer, "host", "")
         self._peer_port = getattr(peer, "port", 0)
 
-    def _start(self, head: RequestHead) -> None:
+    def _start(self, method: bytes, target: bytes, head: Any, told: Told | None) -> None:
+        """
+        :param head: as `EdgeRequest` takes it.
+        :param told: what is known of its fields.
+        """
+        if self._fresh:
+            self._fresh = False
+            self._arrived()
+        self._watch.touch()
         site = self.site
-        flow = Flow(self._peer_host, self._peer_port, site.proto, site.clock.seconds(), site.observers)
-        flow.method = head.method
-        flow.target = head.target
-        flow.host = head.host
-        length = head.length
-        request = EdgeRequest(
-            self,
-            flow,
-            method=head.method,
-            uri=head.target,
-            clientproto=b"HTTP/1.1" if head.minor else b"HTTP/1.0",
-            headers=head.fields,
-            authority=head.authority,
-            body_length=length,
-            upgrade_to=head.upgrade,
-            expects_continue=head.expects_continue,
+        now = site.clock.seconds()
+        version = b"HTTP/1.1" if head.minor else b"HTTP/1.0"
+        flow = Flow(
+            self._peer_host, self._peer_port, site.proto, now, site.observers, method, target, head.host, version
         )
+        length = head.length
+        request = EdgeRequest(self, flow, head, told)
         self._request = request
         self.expect_response(head)
         if length == 0:

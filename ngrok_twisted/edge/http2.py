@@ -1,29 +1,43 @@
 """
 `HTTP2Connection`: the HTTP/2 server side of one connection (RFC 9113).
 
-It has frames cut and read, and gives each request a stream of its own (`ngrok_twisted.edge.http2_stream`). How the connection
-begins and ends is in `ngrok_twisted.edge.http2_life`.
+It reads frames, and gives each request a stream of its own (`ngrok_twisted.edge.http2_stream`). A stream is in its table for as
+long as either side may say something on it. How the connection begins and ends is in `ngrok_twisted.edge.http2_life`.
 """
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from itertools import chain
+from typing import Any, Iterator
 
-from h2 import events
-from h2.exceptions import ProtocolError
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
 from ngrok_twisted.edge.http2_head import parse_request, parse_trailers
+from ngrok_twisted.edge.http2_hpack import HeadBlock
 from ngrok_twisted.edge.http2_life import LINGER, OPEN, ConnectionLife
-from ngrok_twisted.edge.http2_patience import BYTES_FOR_ONE, FRAME, RESET, cost_of, cost_of_head
+from ngrok_twisted.edge.http2_patience import BYTES_FOR_ONE, FRAME, RESET, cost_of_head, cost_of_settings
 from ngrok_twisted.edge.http2_reading import VisitorFrames
 from ngrok_twisted.edge.http2_stream import HTTP2Stream
 from ngrok_twisted.edge.site import Site
 from ngrok_twisted.errors import EdgeError, HeaderTooLarge
+from ngrok_twisted.net.timeouts import SECONDS
 from ngrok_twisted.upstream import http2_frames as h2
-from ngrok_twisted.upstream.http2_frames import ConnectionBroken
-from ngrok_twisted.upstream.syntax import Fields, MalformedMessage
+from ngrok_twisted.upstream.http2_blocks import Block, HeaderBlocks, check_priority
+from ngrok_twisted.upstream.http2_frames import ConnectionBroken, Frame
+from ngrok_twisted.upstream.syntax import MalformedMessage
+
+MILLISECONDS = 1e-3 * SECONDS
+
+# Frames of one header block. Those who cut blocks at all cut them into frames of 16 KB, so that this is the largest head there is.
+MAX_BLOCK_FRAMES = 64
+
+# For requests that come, or are cancelled, in one read, before others are looked after: each may take half a millisecond, if a
+# service has to be dialled for it.
+TURN = 5 * MILLISECONDS
+
+# Frames that begin or end a request.
+_WORK = frozenset([h2.HEADERS, h2.CONTINUATION, h2.RST_STREAM])
 
 
 class HTTP2Connection(ConnectionLife):
@@ -33,8 +47,8 @@ class HTTP2Connection(ConnectionLife):
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
-        self._reader = VisitorFrames(site.limits.head_bytes)
-        self._in_block = False  # a header block has begun and not ended
+        self._reader = VisitorFrames()
+        self._blocks = HeaderBlocks(site.limits.head_bytes, MAX_BLOCK_FRAMES)
 
     def dataReceived(self, data: bytes) -> None:
         """IProtocol."""
@@ -44,84 +58,116 @@ class HTTP2Connection(ConnectionLife):
                 self.abort()
             return
         try:
-            for frame in self._reader.feed(data):
-                self._frame(*frame)
-                if self._state != OPEN:
-                    return
+            frames = self._reader.feed(data)
         except ConnectionBroken as offence:
             self._offended(offence.code, str(offence))
-        except ProtocolError as error:
-            self._offended(error.error_code, str(error))
         else:
-            self.output.run()
-            self.output.flush()
-            self.turn_deaf()
-            self._close_if_done()
+            if self._waiting is None:
+                self._read(iter(frames))
+            else:
+                self._waiting = chain(self._waiting, frames)
 
-    # -- frames
+    def _read(self, frames: Iterator[Frame]) -> None:
+        """What is said meanwhile leaves together."""
+        output, seconds = self.output, self.site.clock.seconds
+        output.hold()
+        until = seconds() + TURN
+        try:
+            for kind, flags, number, payload in frames:
+                if self._blocks.open and kind != h2.CONTINUATION:
+                    raise ConnectionBroken(h2.PROTOCOL_ERROR, "a header block is interrupted")
+                if kind > h2.CONTINUATION:
+                    self._spend(FRAME)
+                else:
+                    _HANDLERS[kind](self, flags, number, payload)
+                if self._state != OPEN:
+                    return
+                if kind in _WORK and seconds() >= until:
+                    self._wait(frames)
+                    break
+        except ConnectionBroken as offence:
+            self._offended(offence.code, str(offence))
+        else:
+            output.run()
+        finally:
+            output.release()
+        self.turn_deaf()
+        self._close_if_done()
 
-    def _frame(self, kind: int, flags: int, stream_id: int, payload: Any) -> None:
-        cost = cost_of(kind, flags, len(payload))
-        stream = self.streams.get(stream_id)
-        if stream is None and (kind == h2.DATA or (kind == h2.HEADERS and self._is_over(stream_id))):
-            cost = FRAME
-        elif kind == h2.RST_STREAM and stream is not None:
-            cost = RESET
-        if cost and not self._patience.spend(cost):
+    def _spend(self, cost: float) -> None:
+        """
+        :param cost: of something that brings nobody forward.
+        :raises ConnectionBroken: there was too much of it.
+        """
+        if not self._patience.spend(cost):
             raise ConnectionBroken(h2.ENHANCE_YOUR_CALM, "too many frames that do nothing")
-        if self._in_block:
-            pass  # nothing else may come now: h2 says so
-        elif kind == h2.DATA and stream is not None and not stream.ended:
-            self._data_came(stream, flags, payload)
-            return
-        elif kind == h2.WINDOW_UPDATE and (stream is not None or not stream_id):
-            self._window_came(stream, payload)
-            return
-        elif kind == h2.GOAWAY:
-            self._goaway_came(stream_id, payload)
-            return
-        self._in_block = kind in (h2.HEADERS, h2.CONTINUATION) and not flags & h2.END_HEADERS
-        head = h2.frame_head(kind, flags, stream_id, len(payload))
-        for event in self.engine.receive_data(b"".join((head, payload))):
-            react = _REACTIONS.get(event.__class__)
-            if react is not None:
-                react(self, event)
 
-    def _is_over(self, stream_id: int) -> bool:
-        """Whether a head on a stream that is not open begins none."""
-        return stream_id <= self.engine.highest_inbound_stream_id or stream_id > self._last_stream
+    # -- heads
 
-    def _request_came(self, event: Any) -> None:
-        stream_id, blocks = event.stream_id, self.engine.blocks
-        if not self._patience.spend(cost_of_head(blocks.unpacked)):
+    def _headers(self, flags: int, number: int, payload: Any) -> None:
+        whole = self._blocks.begun(flags, number, payload)
+        if whole is not None:
+            self._block_came(whole)
+
+    def _continuation(self, flags: int, number: int, payload: Any) -> None:
+        self._spend(FRAME)
+        whole = self._blocks.continued(flags, number, payload)
+        if whole is not None:
+            self._block_came(whole)
+
+    def _block_came(self, whole: Block) -> None:
+        number, flags, data = whole
+        engine = self.engine
+        block = engine.blocks.decode(data)
+        cost = cost_of_head(block.unpacked)
+        if cost and not self._patience.spend(cost):
             raise ConnectionBroken(h2.ENHANCE_YOUR_CALM, "heads that are much longer than what was sent")
-        ended = event.stream_ended is not None
-        late = stream_id > self._last_stream
+        ended = flags & h2.END_STREAM != 0
+        if engine.never_was(number):
+            if not number & 1:
+                raise ConnectionBroken(h2.PROTOCOL_ERROR, "a stream that no visitor can begin")
+            engine.highest = number
+            self._request_came(number, block, ended)
+            return
+        stream = self.streams.get(number)
+        if stream is None:
+            self._spend(FRAME)
+            self.output.soon(engine.late(number))
+        elif stream.ended:
+            self._refuse(stream, h2.STREAM_CLOSED)
+        else:
+            self._trailers_came(stream, block, ended)
+
+    def _request_came(self, number: int, block: HeadBlock, ended: bool) -> None:
+        late = number > self._last_stream
         if late or len(self.streams) >= self.site.limits.streams:
-            if not late:
+            if late:
+                self._spend(FRAME)
+            else:
                 self.provoked()
-            self.engine.reset_stream(stream_id, h2.REFUSED_STREAM)
+            self.output.soon(self.engine.reset(number, h2.REFUSED_STREAM))
             return
         self._arrived()
-        stream = HTTP2Stream(self, stream_id, self.engine.streams[stream_id])
+        stream = HTTP2Stream(self, number)
         stream.ended = ended
         try:
-            if blocks.excess:
+            if block.excess:
                 raise HeaderTooLarge()
-            head = parse_request(blocks.fields, ended)
+            head = block.head if ended else None
+            if head is None:
+                head = parse_request(block.fields, ended)
+                if ended and not head.upgrade:
+                    block.head = head
         except MalformedMessage as error:
-            self._malformed(stream_id, error)
+            self._log.debug("malformed request from {peer}: {error}", peer=self.peer[0], error=str(error))
+            self.provoked()
+            self.output.soon(self.engine.reset(number, h2.PROTOCOL_ERROR))
         except EdgeError as error:
-            self.streams[stream_id] = stream
+            self.streams[number] = stream
             stream.refuse(error)
         else:
-            self.streams[stream_id] = stream
+            self.streams[number] = stream
             stream.start(head, ended)
-
-    def _malformed(self, stream_id: int, error: Exception) -> None:
-        self._log.debug("malformed request from {peer}: {error}", peer=self.peer[0], error=str(error))
-        self.provoked()
-        self.engine.reset_stream(stream_id, h2.PROTOCOL_ERROR)
 
     def provoked(self) -> None:
         """
@@ -132,6 +178,11 @@ class HTTP2Connection(ConnectionLife):
         if not self._patience.spend(RESET):
             raise ConnectionBroken(h2.ENHANCE_YOUR_CALM, "too many requests that come to nothing")
 
+    def _refuse(self, stream: HTTP2Stream, code: int) -> None:
+        """Something is wrong with what came on a stream: it ends, and the others go on."""
+        self.provoked()
+        stream.reset(code)
+
     def _arrived(self) -> None:
         """A head is complete: from now on the idle timeout counts."""
         if self._fresh:
@@ -140,76 +191,121 @@ class HTTP2Connection(ConnectionLife):
         else:
             self._watch.touch()
 
-    def _data_came(self, stream: HTTP2Stream, flags: int, payload: Any) -> None:
-        size = len(payload)
-        more = self.windows.came(size)
-        if more:
-            self.output.soon(h2.window_update(0, more))
-        data = h2.without_padding(flags, payload)
-        self._patience.earn(len(data) / BYTES_FOR_ONE)
-        stream.data_came(data, size)
-        if flags & h2.END_STREAM and stream.id in self.streams:
-            self.engine.end_came(stream.state)
-            stream.end_came([])
-
-    def _late_data_came(self, event: Any) -> None:
-        """For a stream that nobody knows any more: h2 gives the connection's window back."""
-        self.engine.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id)
-
-    def _window_came(self, stream: HTTP2Stream | None, payload: Any) -> None:
-        size = h2.read_number(h2.WINDOW_UPDATE, payload)
-        if self.engine.window_came(None if stream is None else stream.state, size):
-            if stream is not None:
-                stream.window_opened()
-            return
-        code = h2.FLOW_CONTROL_ERROR if size else h2.PROTOCOL_ERROR
-        if stream is None:
-            raise ConnectionBroken(code, "a window that cannot be")
-        stream.reset(code)
-        self.provoked()
-
-    def _trailers_came(self, event: Any) -> None:
-        stream = self.streams.get(event.stream_id)
-        if stream is None:
-            return
+    def _trailers_came(self, stream: HTTP2Stream, block: HeadBlock, ended: bool) -> None:
         try:
-            if self.engine.blocks.excess:
-                raise MalformedMessage("too many trailers")
-            trailers: Fields = parse_trailers(self.engine.blocks.fields)
+            if block.excess or not ended:
+                raise MalformedMessage("too many trailers, or something behind them")
+            trailers = parse_trailers(block.fields)
         except MalformedMessage:
-            self.provoked()
-            stream.reset(h2.PROTOCOL_ERROR)
+            self._refuse(stream, h2.PROTOCOL_ERROR)
         else:
             stream.end_came(trailers)
 
-    def _end_came(self, event: Any) -> None:
-        stream = self.streams.get(event.stream_id)
-        if stream is not None:
+    # -- bodies and windows
+
+    def _data(self, flags: int, number: int, payload: Any) -> None:
+        stream = self.streams.get(number)
+        size = len(payload)
+        if stream is None:
+            self._check_begun(number)
+            self._spend(FRAME)
+            self.output.soon(self.engine.late(number))
+        more = self.windows.came(size)
+        if more:
+            self.output.soon(h2.window_update(0, more))
+        if stream is None:
+            return
+        if stream.ended:
+            self._refuse(stream, h2.STREAM_CLOSED)
+            return
+        data = h2.without_padding(flags, payload)
+        if data:
+            self._patience.earn(len(data) / BYTES_FOR_ONE)
+        elif not flags & h2.END_STREAM:
+            self._spend(FRAME)
+        stream.data_came(data, size)
+        if flags & h2.END_STREAM and number in self.streams:
             stream.end_came([])
 
-    def _reset_came(self, event: Any) -> None:
-        """The visitor has reset a stream, or made h2 do it."""
-        if not event.remote_reset:
-            self.provoked()
-        stream = self.streams.get(event.stream_id)
-        if stream is not None:
-            stream.lost(Failure(ConnectionDone()))
+    def _check_begun(self, number: int) -> None:
+        """
+        :raises ConnectionBroken: a frame is for a stream that was never begun (RFC 9113 section 5.1).
+        """
+        if self.engine.never_was(number):
+            raise ConnectionBroken(h2.PROTOCOL_ERROR, "a frame on a stream that has not begun")
 
-    def _settings_came(self, event: Any) -> None:
+    def _window(self, flags: int, number: int, payload: Any) -> None:
+        self._spend(FRAME)
+        size = h2.read_number(h2.WINDOW_UPDATE, payload)
+        stream = self.streams.get(number)
+        if number and stream is None:
+            self._check_begun(number)
+        elif self.engine.window_came(stream, size):
+            if stream is not None:
+                stream.window_opened()
+        else:
+            code = h2.FLOW_CONTROL_ERROR if size else h2.PROTOCOL_ERROR
+            if stream is None:
+                raise ConnectionBroken(code, "a window that cannot be")
+            self._refuse(stream, code)
+
+    # -- the rest
+
+    def _reset(self, flags: int, number: int, payload: Any) -> None:
+        h2.read_number(h2.RST_STREAM, payload)
+        self._check_begun(number)
+        stream = self.streams.get(number)
+        if stream is None:
+            self._spend(FRAME)
+            return
+        self._spend(RESET)
+        self.engine.was_reset(number)
+        stream.lost(Failure(ConnectionDone()))
+
+    def _settings(self, flags: int, number: int, payload: Any) -> None:
+        self._spend(cost_of_settings(len(payload)))
+        if number:
+            raise ConnectionBroken(h2.PROTOCOL_ERROR, "SETTINGS of a stream")
+        if flags & h2.ACK:
+            if len(payload):
+                raise ConnectionBroken(h2.FRAME_SIZE_ERROR, "SETTINGS of the wrong size")
+            self._settings_watch.stop()
+            return
+        self.engine.settings_came(payload, self.streams.values())
+        self.output.soon(h2.SETTINGS_ACK)
         for stream in self.streams.values():
             stream.window_opened()
 
-    def _settings_read(self, event: Any) -> None:
-        self._settings_watch.stop()
+    def _ping(self, flags: int, number: int, payload: Any) -> None:
+        self._spend(FRAME)
+        if number or len(payload) != 8:
+            raise ConnectionBroken(h2.PROTOCOL_ERROR if number else h2.FRAME_SIZE_ERROR, "an invalid PING")
+        if flags & h2.ACK:
+            self._ping_answered(bytes(payload))
+        else:
+            self.output.soon(h2.ping(payload, ack=True))
+
+    def _goaway(self, flags: int, number: int, payload: Any) -> None:
+        """The visitor takes its leave: what is in flight goes on (RFC 9113 section 6.8)."""
+        self._spend(FRAME)
+        if number:
+            raise ConnectionBroken(h2.PROTOCOL_ERROR, "a GOAWAY of a stream")
+        h2.read_goaway(payload)
+        self._leaving = True
+
+    def _priority(self, flags: int, number: int, payload: Any) -> None:
+        self._spend(FRAME)
+        if not number:
+            raise ConnectionBroken(h2.PROTOCOL_ERROR, "a priority of no stream")
+        check_priority(number, payload)
+
+    def _push(self, flags: int, number: int, payload: Any) -> None:
+        raise ConnectionBroken(h2.PROTOCOL_ERROR, "a push from a client")
 
 
-_REACTIONS: dict[type, Callable[[HTTP2Connection, Any], None]] = {
-    events.RequestReceived: HTTP2Connection._request_came,
-    events.DataReceived: HTTP2Connection._late_data_came,
-    events.TrailersReceived: HTTP2Connection._trailers_came,
-    events.StreamEnded: HTTP2Connection._end_came,
-    events.StreamReset: HTTP2Connection._reset_came,
-    events.RemoteSettingsChanged: HTTP2Connection._settings_came,
-    events.SettingsAcknowledged: HTTP2Connection._settings_read,
-    events.PingAckReceived: HTTP2Connection._ping_answered,
-}
+# By the types of frames, RFC 9113 section 6.
+_HANDLERS = (
+    *(HTTP2Connection._data, HTTP2Connection._headers, HTTP2Connection._priority, HTTP2Connection._reset),
+    *(HTTP2Connection._settings, HTTP2Connection._push, HTTP2Connection._ping, HTTP2Connection._goaway),
+    *(HTTP2Connection._window, HTTP2Connection._continuation),
+)

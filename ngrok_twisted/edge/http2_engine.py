@@ -1,25 +1,18 @@
 """
-`Engine`: h2 as the edge uses it. It reads the frames that begin and end things, knows the state of every stream, and answers
-what has to be answered by itself. Bodies and their windows, either way, go around it, and it is told what it has to know.
+`Engine`: what a server knows of one connection besides its streams (RFC 9113), free of I/O: how far it has come, what it may send,
+what visitors' header blocks mean. It makes the frames of responses: nine bytes in front of buffers that are handed along.
 
-h2 would copy each byte of a body four times on its way out, compress each response anew, count its streams at each request, and
-take 40 µs for a frame that opens a window. Here a frame is nine bytes in front of buffers that are handed along.
-
-A connection that says GOAWAY goes on with what it has begun (RFC 9113 section 6.8). For h2 it would be over, so that it hears of
-none: those of visitors are read here, and ours are written here.
+A stream is what `ngrok_twisted.edge.http2_sending.StreamWriter` is: it has a number and a ``send_window``.
 """
 
 from __future__ import annotations
 
 from struct import Struct
-from typing import Any, Sequence
-
-from h2.config import H2Configuration
-from h2.connection import H2Connection
-from h2.stream import StreamInputs
+from typing import Any, Iterable, Sequence
 
 from ngrok_twisted.edge.http2_hpack import BlockDecoder
 from ngrok_twisted.upstream import http2_frames as h2
+from ngrok_twisted.upstream.http2_frames import ConnectionBroken
 from ngrok_twisted.upstream.http2_hpack import NO_TABLE
 from ngrok_twisted.upstream.syntax import KILOBYTE
 
@@ -35,26 +28,23 @@ STREAM_WINDOW = h2.DEFAULT_WINDOW
 #: The payload of one DATA frame: with its head it fills a TLS record.
 DATA_BYTES = 16 * KILOBYTE - h2.FRAME_HEAD
 
-# Streams that h2 remembers after their end, so as to know late frames from wrong ones. Its own number would be megabytes for
-# a connection that lives long.
-_REMEMBERED = 512
-
-# Closed streams that h2 may hold beside those that are open before it has to look through them; and when none is open, since
-# a connection that rests should keep little.
-_SWEEP = 64
-_SWEEP_AT_REST = 8
+#: Streams that were reset, and are remembered for what was on its way to them.
+REMEMBERED = 512
 
 _GOAWAY = Struct(">LL")
 
 
-class Engine(H2Connection):
+class Engine:
     """
     The server's side of one connection.
 
-    :ivar blocks: the `BlockDecoder`, which has the fields of the block that was read last.
+    :ivar blocks: the `BlockDecoder`.
+    :ivar highest: the latest stream that the visitor has begun.
+    :ivar send_window: bytes of bodies that may be sent on all streams together.
+    :ivar stream_window: and on one that begins now.
     """
 
-    MAX_CLOSED_STREAMS = _REMEMBERED
+    __slots__ = ("blocks", "highest", "send_window", "stream_window", "_greeting", "_sent_block", "_resets")
 
     def __init__(self, max_streams: int, max_fields: int, max_bytes: int) -> None:
         """
@@ -62,97 +52,119 @@ class Engine(H2Connection):
         :param max_fields: of one head.
         :param max_bytes: of one head.
         """
-        super().__init__(_CONFIGURATION)
         self.blocks = BlockDecoder(max_fields, max_bytes)
-        self.decoder: Any = self.blocks
+        self.highest = 0
+        self.send_window = self.stream_window = h2.DEFAULT_WINDOW
         self._greeting = _settings(max_streams, max_bytes)
-        self._sweep_at = max_streams + _SWEEP
         self._sent_block = False
-        self.receive_data(h2.PREFACE)  # `VisitorFrames` has seen the visitor's
-
-    @property
-    def open_inbound_streams(self) -> int:
-        """
-        H2Connection. It is asked at each request, and then looks through all streams; here only now and then, and it never
-        says that there are too many: for h2 that is the end of the connection, also for a visitor that could not know.
-        """
-        if len(self.streams) > self._sweep_at:
-            super().open_inbound_streams
-        return 0
-
-    def rest(self) -> None:
-        """No stream is open: let go of those that were."""
-        if len(self.streams) > _SWEEP_AT_REST:
-            super().open_inbound_streams
+        self._resets: dict[int, bool] = {}
 
     def greeting(self) -> bytes:
         """What a server says first."""
-        self.increment_flow_control_window(CONNECTION_WINDOW - STREAM_WINDOW)
-        return self._greeting + self.data_to_send()
+        return self._greeting + h2.window_update(0, CONNECTION_WINDOW - STREAM_WINDOW)
+
+    # -- streams
+
+    def never_was(self, number: int) -> bool:
+        """Whether no visitor can have begun this stream yet (RFC 9113 section 5.1.1)."""
+        return number > self.highest or not number & 1
+
+    def reset(self, number: int, code: int) -> bytes:
+        """
+        End a stream at once.
+
+        :return: the frame that says so.
+        """
+        self._remember(number, True)
+        return h2.reset(number, code)
+
+    def was_reset(self, number: int) -> None:
+        """The visitor has ended a stream at once."""
+        self._remember(number, False)
+
+    def _remember(self, number: int, by_us: bool) -> None:
+        resets = self._resets
+        resets[number] = by_us
+        if len(resets) > REMEMBERED:
+            del resets[next(iter(resets))]
+
+    def late(self, number: int) -> bytes:
+        """
+        Something came on a stream that is over, and not only to tidy up (RFC 9113 section 5.1).
+
+        :return: what to answer, if anything: a visitor cannot know at once that we have reset a stream.
+        :raises ConnectionBroken: it had said itself that nothing more would come.
+        """
+        by_us = self._resets.get(number)
+        if by_us is None:
+            raise ConnectionBroken(h2.STREAM_CLOSED, "a frame on a stream that has ended")
+        return b"" if by_us else h2.reset(number, h2.STREAM_CLOSED)
+
+    # -- windows
 
     def window(self, stream: Any) -> int:
-        """
-        :param stream: h2's.
-        :return: how many bytes of body may be sent on it now.
-        """
-        own: int = stream.outbound_flow_control_window
-        return own if own < self.outbound_flow_control_window else self.outbound_flow_control_window
-
-    def header_frames(self, stream: Any, block: bytes, end: bool = False) -> list[bytes]:
-        """
-        :param stream: h2's; it is ended if asked for.
-        :param block: from `ngrok_twisted.edge.http2_hpack.block_of`.
-        """
-        if not self._sent_block:
-            self._sent_block = True
-            block = NO_TABLE + block
-        if end:
-            stream.state_machine.process_input(StreamInputs.SEND_END_STREAM)
-        return h2.header_frames(stream.stream_id, block, end, self.max_outbound_frame_size)
-
-    def data_frames(self, stream: Any, buffers: Sequence[Any], size: int, end: bool = False) -> list[Any]:
-        """
-        :param stream: h2's; its window must be as large, and it is ended if asked for.
-        :param buffers: bytes-like.
-        :param size: of all of them in bytes.
-        :return: bytes-like objects to write; buffers are among them.
-        """
-        self.outbound_flow_control_window -= size
-        stream.outbound_flow_control_window -= size
-        last = 0
-        if end:
-            stream.state_machine.process_input(StreamInputs.SEND_END_STREAM)
-            last = h2.END_STREAM
-        stream_id = stream.stream_id
-        if size <= DATA_BYTES:
-            return [h2.frame_head(h2.DATA, last, stream_id, size), *buffers]
-        parts: list[Any] = []
-        whole = memoryview(buffers[0] if len(buffers) == 1 else b"".join(buffers))
-        for start in range(0, size, DATA_BYTES):
-            piece = whole[start : start + DATA_BYTES]
-            flags = last if start + DATA_BYTES >= size else 0
-            parts += (h2.frame_head(h2.DATA, flags, stream_id, len(piece)), piece)
-        return parts
-
-    def end_came(self, stream: Any) -> None:
-        """
-        The visitor's last data came.
-
-        :param stream: h2's.
-        """
-        stream.state_machine.process_input(StreamInputs.RECV_END_STREAM)
+        """:return: how many bytes of body may be sent on the stream now."""
+        own: int = stream.send_window
+        return own if own < self.send_window else self.send_window
 
     def window_came(self, stream: Any, size: int) -> bool:
         """
         The visitor opens a window.
 
-        :param stream: h2's; ``None`` for the connection's.
+        :param stream: ``None`` for the connection's.
         :param size: by how many bytes.
         :return: whether it may be as wide as that (RFC 9113 section 6.9.1).
         """
         opened = self if stream is None else stream
-        opened.outbound_flow_control_window += size
-        return 0 < size and opened.outbound_flow_control_window <= h2.MAX_WINDOW
+        opened.send_window += size
+        return 0 < size and opened.send_window <= h2.MAX_WINDOW
+
+    def settings_came(self, payload: Any, streams: Iterable[Any]) -> None:
+        """
+        What the visitor wants. Its table is not used, and no frame is larger than everybody takes.
+
+        :param streams: those that are open: they get, or owe, the difference (RFC 9113 section 6.9.2).
+        :raises ConnectionBroken: it cannot be.
+        """
+        window = h2.read_settings(payload, pushes=1).get(h2.INITIAL_WINDOW_SIZE, self.stream_window)
+        more, self.stream_window = window - self.stream_window, window
+        for stream in streams if more else ():
+            stream.send_window += more
+            if stream.send_window > h2.MAX_WINDOW:
+                raise ConnectionBroken(h2.FLOW_CONTROL_ERROR, "a window that cannot be")
+
+    # -- what is sent
+
+    def header_frames(self, stream: Any, block: bytes, end: bool = False) -> list[bytes]:
+        """
+        :param block: from `ngrok_twisted.edge.http2_hpack.block_of`.
+        :param end: nothing follows on the stream.
+        """
+        if not self._sent_block:
+            self._sent_block = True
+            block = NO_TABLE + block
+        return h2.header_frames(stream.id, block, end, h2.FRAME)
+
+    def data_frames(self, stream: Any, buffers: Sequence[Any], size: int, end: bool = False) -> list[Any]:
+        """
+        :param stream: its window must be as large.
+        :param buffers: bytes-like.
+        :param size: of all of them in bytes.
+        :param end: nothing follows on the stream.
+        :return: bytes-like objects to write; buffers are among them.
+        """
+        self.send_window -= size
+        stream.send_window -= size
+        last = h2.END_STREAM if end else 0
+        if size <= DATA_BYTES:
+            return [h2.frame_head(h2.DATA, last, stream.id, size), *buffers]
+        parts: list[Any] = []
+        whole = memoryview(buffers[0] if len(buffers) == 1 else b"".join(buffers))
+        for start in range(0, size, DATA_BYTES):
+            piece = whole[start : start + DATA_BYTES]
+            flags = last if start + DATA_BYTES >= size else 0
+            parts += (h2.frame_head(h2.DATA, flags, stream.id, len(piece)), piece)
+        return parts
 
     def goaway(self, last_stream: int, code: int = h2.NO_ERROR, why: str = "") -> bytes:
         """
@@ -168,14 +180,3 @@ def _settings(max_streams: int, max_bytes: int) -> bytes:
     return h2.settings_frame(
         {h2.MAX_CONCURRENT_STREAMS: max_streams, h2.MAX_HEADER_LIST_SIZE: max_bytes, h2.ENABLE_CONNECT_PROTOCOL: 1}
     )
-
-
-# Fields are checked where they are read.
-_CONFIGURATION = H2Configuration(
-    client_side=False,
-    header_encoding=None,
-    validate_inbound_headers=False,
-    normalize_inbound_headers=False,
-    validate_outbound_headers=False,
-    normalize_outbound_headers=False,
-)

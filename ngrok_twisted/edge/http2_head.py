@@ -17,6 +17,7 @@ from ngrok_twisted.edge.head import RequestHead, split_host
 from ngrok_twisted.edge.http2_hpack import block_of
 from ngrok_twisted.errors import BadRequest
 from ngrok_twisted.upstream.chunked import FORBIDDEN_TRAILERS, MAX_TRAILERS
+from ngrok_twisted.upstream.headers import Told
 from ngrok_twisted.upstream.memo import Memo, size_of
 from ngrok_twisted.upstream.syntax import Fields, MalformedMessage, parse_length
 
@@ -44,19 +45,17 @@ _DEFAULT_PORTS = {b"https": 443, b"http": 80}
 WEBSOCKET = b"websocket"
 
 
-class _Section:
+class _Section(Told):
     """
-    What the fields of a request say, whatever its pseudo-header fields. Shared by all requests with the same ones.
+    What the fields of a request say, whatever its method and target.
 
-    :ivar fields: in order, ``cookie`` in one piece, without ``host``.
     :ivar host: the value of ``host``, or ``None``.
     :ivar length: the value of ``content-length``, or ``None``.
     :ivar expect: the value of ``expect``, or ``None``.
     """
 
-    __slots__ = ("fields", "host", "length", "expect")
+    __slots__ = ("host", "length", "expect")
 
-    fields: tuple[tuple[bytes, bytes], ...]
     host: bytes | None
     length: int | None
     expect: bytes | None
@@ -71,11 +70,10 @@ def parse_request(fields: Pairs, ended: bool) -> RequestHead:
     :raises BadRequest: it is to be answered with this.
     """
     pseudo, said = _split(fields)
-    head = RequestHead()
+    head = RequestHead(said)
     head.minor, head.persistent = 1, True
     head.method, head.target, head.upgrade = _request_line(pseudo)
-    _set_authority(head, pseudo, said.host)
-    head.fields = [(b"host", head.authority), *said.fields]
+    _set_authority(head, pseudo, said)
     if head.upgrade:
         head.length = 0
         head.fields += [(b"connection", b"Upgrade"), (b"upgrade", head.upgrade)]
@@ -92,15 +90,13 @@ def parse_request(fields: Pairs, ended: bool) -> RequestHead:
 def _split(fields: Pairs) -> tuple[dict[bytes, bytes], _Section]:
     """The pseudo-header fields, which come first, and what the others say."""
     pseudo: dict[bytes, bytes] = {}
-    count = 0
     for name, value in fields:
         if name[:1] != b":":
             break
         if name not in _PSEUDO or name in pseudo:
             raise MalformedMessage("a pseudo-header field that may not be there")
         pseudo[name] = value
-        count += 1
-    return pseudo, _SECTIONS[tuple(fields[count:])]
+    return pseudo, _SECTIONS[pseudo.get(b":authority"), tuple(fields[len(pseudo) :])]
 
 
 def _request_line(pseudo: dict[bytes, bytes]) -> tuple[bytes, bytes, bytes]:
@@ -138,12 +134,12 @@ def _protocol(pseudo: dict[bytes, bytes]) -> bytes:
     return WEBSOCKET
 
 
-def _set_authority(head: RequestHead, pseudo: dict[bytes, bytes], host: bytes | None) -> None:
+def _set_authority(head: RequestHead, pseudo: dict[bytes, bytes], said: _Section) -> None:
     """Which host the request is for: the two places that may say so have to agree (RFC 9113 section 8.3.1)."""
     default = _DEFAULT_PORTS.get(pseudo[b":scheme"].lower())
     if default is None:
         raise BadRequest("The request's scheme is not spoken here.")
-    authority = pseudo.get(b":authority") or host
+    authority, host = said.authority, said.host
     if not authority:
         raise BadRequest("The request has no Host.")
     head.authority = authority
@@ -171,7 +167,10 @@ def check_field(name: bytes, value: bytes) -> None:
         raise MalformedMessage("a field that speaks of a connection")
 
 
-def _read_section(fields: tuple[tuple[bytes, bytes], ...]) -> _Section:
+def _read_section(authority: bytes | None, fields: tuple[tuple[bytes, bytes], ...]) -> _Section:
+    """
+    :param authority: the value of ``:authority``, if it is there.
+    """
     said = _Section()
     said.host = said.length = said.expect = None
     kept: Fields = []
@@ -197,12 +196,15 @@ def _read_section(fields: tuple[tuple[bytes, bytes], ...]) -> _Section:
                 raise MalformedMessage("te is not trailers")
     if cookies:
         kept.append((b"cookie", b"; ".join(cookies)))  # RFC 9113 section 8.2.3
-    said.fields = tuple(kept)
+    said.authority = authority or said.host or b""
+    said.fields = ((b"host", said.authority), *kept)
     return said
 
 
-def _remember(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[_Section, int]:
-    return _read_section(fields), 2 * size_of(fields)
+def _remember(question: tuple[bytes | None, tuple[tuple[bytes, bytes], ...]]) -> tuple[_Section, int]:
+    authority, fields = question
+    said = _read_section(authority, fields)
+    return said, 3 * size_of(said.fields)  # twice, since they go upstream much as they came
 
 
 # A visitor's requests have the same fields again and again: what they say is worked out once.

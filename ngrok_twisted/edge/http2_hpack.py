@@ -1,10 +1,11 @@
 """
 Header compression (RFC 7541), free of I/O: `BlockDecoder` for what visitors send, `block_of` for what they get.
 
-The decoder stands in for the one of hpack inside h2, with hpack's tables. Three things are its own: it reads each byte once,
-where the other copies what is left of a block for each field; it can read a block to its end without keeping what is too much,
-so that the visitor is answered 431 and not disconnected; and it does not hand fields to h2, which would end the whole
-connection for a mistake in one request, but keeps them for whoever asks.
+A visitor's requests are much alike, and what differs in them is seldom put into the table. So a block that leaves the table as it
+is means the same until the next one that does not, and is read once. Most visitors have the path before all that never differs:
+what stands behind the last field that is spelled out is remembered by itself.
+
+A block can be read to its end without keeping what is too much, so that the visitor is answered 431 and not disconnected.
 
 Responses are written without the dynamic table: the bytes of a field are then the same on every connection, and are worked
 out once.
@@ -14,164 +15,222 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from h2.errors import ErrorCodes
-from h2.exceptions import ProtocolError
-from hpack.exceptions import HPACKError
-from hpack.table import HeaderTable
+from hpack.exceptions import HPACKDecodingError
 
-from ngrok_twisted.upstream.http2_hpack import encode, read_integer, read_text
+from ngrok_twisted.upstream import http2_frames as h2
+from ngrok_twisted.upstream.http2_frames import ConnectionBroken
+from ngrok_twisted.upstream.http2_hpack import STATIC, encode, read_integer, read_text
 from ngrok_twisted.upstream.memo import Memo, size_of
 from ngrok_twisted.upstream.syntax import KILOBYTE
 
-Fields = Sequence[tuple[bytes, bytes]]
+Field = tuple[bytes, bytes]
+Fields = Sequence[Field]
 
-# What a field takes besides its text, as limits count (RFC 9113 section 10.5.1).
+# What a field takes besides its text, as limits and tables count (RFC 9113 section 10.5.1, RFC 7541 section 4.1).
 FIELD_BYTES = 32
+
+#: Bytes of the dynamic table, as long as nobody says otherwise (RFC 9113 section 6.5.2). We never do.
+TABLE_BYTES = 4096
 
 # A block that is this many times over a limit is not even read to its end: it does not come from a visitor who erred.
 HARD = 2
 
-# Blocks that only name fields of the tables are remembered, per connection, for as long as the tables stay as they are: this
-# many, of so many bytes, with so many bytes of fields.
-_KNOWN_BLOCKS = 16
-_KNOWN_BYTES = 64
-_KNOWN_FIELDS = 32 * KILOBYTE
+# Blocks that are remembered on a connection: this many, of so many bytes, with so many bytes of fields. They are forgotten
+# with every change of the table, since most of them mean something else then.
+_KNOWN_BLOCKS = 8
+_KNOWN_BYTES = 256
+_KNOWN_FIELDS = 8 * KILOBYTE
+
+# The first bytes of fields that stand in the static table, up to this one, and in the dynamic table above it.
+_LAST_STATIC = 0x80 | len(STATIC)
 
 
-class CompressionError(ProtocolError):
-    """A block that cannot be read: the tables of both sides differ from now on (RFC 9113 section 4.3)."""
+class HeadBlock:
+    """
+    What a block holds. It is shared by all requests with the same one.
 
-    error_code = ErrorCodes.COMPRESSION_ERROR
+    :ivar fields: in order; empty if there was too much.
+    :ivar excess: it was over a limit.
+    :ivar unpacked: bytes by which its fields are longer than the block.
+    :ivar head: room for whoever has found out what the fields say.
+    """
+
+    __slots__ = ("fields", "excess", "unpacked", "head")
+
+    def __init__(self, fields: Fields, excess: bool, unpacked: int) -> None:
+        self.fields = fields
+        self.excess = excess
+        self.unpacked = unpacked
+        self.head: Any = None
 
 
-class TooMuch(ProtocolError):
-    """A block that is far over every limit."""
+class _Table:
+    """
+    The dynamic table (RFC 7541 section 2.3.2).
 
-    error_code = ErrorCodes.ENHANCE_YOUR_CALM
+    :ivar fields: the newest at the end.
+    :ivar most: bytes that it may take.
+    :ivar changes: how often it was another than before.
+    """
+
+    __slots__ = ("fields", "most", "changes", "_bytes")
+
+    def __init__(self) -> None:
+        self.fields: list[Field] = []
+        self.most = TABLE_BYTES
+        self.changes = 0
+        self._bytes = 0
+
+    def add(self, field: Field) -> None:
+        """A field that is longer than the table empties it (section 4.4)."""
+        self.fields.append(field)
+        self._bytes += len(field[0]) + len(field[1]) + FIELD_BYTES
+        self._fit()
+
+    def resize(self, most: int) -> None:
+        """:param most: bytes that it may take from now on."""
+        self.most = most
+        self._fit()
+
+    def _fit(self) -> None:
+        self.changes += 1
+        count = 0
+        while self._bytes > self.most:
+            name, value = self.fields[count]
+            self._bytes -= len(name) + len(value) + FIELD_BYTES
+            count += 1
+        if count:
+            del self.fields[:count]
+
+    def get(self, index: int) -> Field:
+        """
+        :param index: across both tables (section 2.3.3), from 1.
+        :raises IndexError: there is none.
+        """
+        if 0 < index <= len(STATIC):
+            return STATIC[index - 1]
+        index -= len(STATIC)
+        if not 0 < index <= len(self.fields):
+            raise IndexError(index)
+        return self.fields[-index]
 
 
 class BlockDecoder:
     """
     The decoder of one connection.
-
-    :ivar fields: of the last block; empty if there was too much.
-    :ivar excess: the last block was over a limit.
-    :ivar unpacked: bytes by which its fields are longer than the block.
-    :ivar max_header_list_size: h2 sets it; it is not used.
-    :ivar max_allowed_table_size: bytes of the dynamic table.
     """
 
-    __slots__ = (
-        "fields",
-        "excess",
-        "unpacked",
-        "max_header_list_size",
-        "max_allowed_table_size",
-        "_table",
-        "_max_fields",
-        "_max_bytes",
-        "_known",
-        "_additions",
-    )
+    __slots__ = ("_table", "_max_fields", "_max_bytes", "_known", "_rests")
 
     def __init__(self, max_fields: int, max_bytes: int) -> None:
         """
         :param max_fields: of one block.
         :param max_bytes: of one block's fields, each with `FIELD_BYTES`.
         """
-        self.fields: Fields = ()
-        self.excess = False
-        self.unpacked = 0
-        self._table = HeaderTable()
-        self.max_header_list_size = max_bytes
-        self.max_allowed_table_size: int = self._table.maxsize
+        self._table = _Table()
         self._max_fields = max_fields
         self._max_bytes = max_bytes
-        self._known: dict[bytes, Fields] = {}
-        self._additions = 0  # changes to the table
+        self._known: dict[bytes, HeadBlock] = {}
+        self._rests: dict[bytes, tuple[list[Field], int]] = {}
 
-    def decode(self, data: bytes, raw: bool = True) -> Fields:
+    def decode(self, data: bytes) -> HeadBlock:
         """
-        Read a whole block into ``fields``.
+        Read a whole block.
 
-        :return: nothing: see the module.
-        :raises CompressionError: it cannot be read.
-        :raises TooMuch: it is too large to be read at all.
+        :raises ConnectionBroken: it cannot be read, so that the tables of both sides differ from now on (RFC 9113
+            section 4.3); or it is far over every limit.
         """
         known = self._known.get(data)
         if known is not None:
-            self.fields, self.excess, self.unpacked = known, False, 0
-            return ()
+            return known
         try:
-            self._read(data)
-        except (HPACKError, IndexError):
-            raise CompressionError("a header block cannot be read") from None
-        return ()
+            return self._read(data)
+        except (HPACKDecodingError, IndexError):
+            raise ConnectionBroken(h2.COMPRESSION_ERROR, "a header block cannot be read") from None
 
-    def _read(self, data: bytes) -> None:
-        fields: list[tuple[bytes, bytes]] = []
+    def _read(self, data: bytes) -> HeadBlock:
+        fields: list[Field] = []
         count = size = position = 0
-        plain = True  # only fields of the tables
-        before = self._additions
+        spelled = (0, 0, 0)  # behind the last field that is spelled out: position, count, size
+        short = len(data) <= _KNOWN_BYTES
         table = self._table
+        changes = table.changes
         end = len(data)
         while position < end:
             first = data[position]
-            if first & 0x80:
+            if 0x80 < first <= _LAST_STATIC:
+                field = STATIC[first - 0x81]
+                position += 1
+            elif first & 0x80:
+                if 0 < position == spelled[0] and (rest := self._rest(data, position, count, size)) is not None:
+                    fields += rest[0]
+                    count += len(rest[0])
+                    size += rest[1]
+                    break
                 index, position = read_integer(data, position, 0x7F)
-                field = table.get_by_index(index)
+                field = table.get(index)
             elif first & 0x60 == 0x20:
-                plain = False
                 position = self._resize(data, position, count)
                 continue
             else:
-                plain = False
                 field, position = self._literal(data, position, first)
             count += 1
-            size += len(field[0]) + len(field[1]) + FIELD_BYTES
+            name, value = field
+            size += len(name) + len(value) + FIELD_BYTES
             if count > self._max_fields or size > self._max_bytes:
                 if count > HARD * self._max_fields or size > HARD * self._max_bytes:
-                    raise TooMuch("a header block is too large")
+                    raise ConnectionBroken(h2.ENHANCE_YOUR_CALM, "a header block is too large")
                 fields = []
             else:
                 fields.append(field)
-        self.excess = count > self._max_fields or size > self._max_bytes
-        self.fields = fields
-        self.unpacked = size - FIELD_BYTES * count - end
-        if self._additions != before:
+            if short and not first & 0x80:
+                spelled = (position, count, size)
+        excess = count > self._max_fields or size > self._max_bytes
+        block = HeadBlock(fields, excess, size - FIELD_BYTES * count - end)
+        if table.changes != changes:
             self._known = {}
-        elif (
-            plain
-            and end <= _KNOWN_BYTES
-            and not self.excess
-            and size <= _KNOWN_FIELDS
-            and len(self._known) < _KNOWN_BLOCKS
-        ):
-            self._known[data] = fields
+            self._rests = {}
+        elif short and size <= _KNOWN_FIELDS and not excess:
+            _remember(self._known, data, block)
+            start, before, bytes_before = spelled
+            if 0 < start < position == end:
+                _remember(self._rests, data[start:], (fields[before:], size - bytes_before))
+        return block
+
+    def _rest(self, data: bytes, position: int, count: int, size: int) -> tuple[list[Field], int] | None:
+        """:return: the fields that the rest of a block is known to name, and their bytes, if that is not too much."""
+        rest = self._rests.get(data[position:])
+        if rest is None or count + len(rest[0]) > self._max_fields or size + rest[1] > self._max_bytes:
+            return None
+        return rest
 
     def _resize(self, data: bytes, position: int, count: int) -> int:
         size, position = read_integer(data, position, 0x1F)
-        if count or size > self.max_allowed_table_size:
-            raise CompressionError("a table size update is wrong")
-        self._table.maxsize = size
-        self._additions += 1
+        if count or size > TABLE_BYTES:
+            raise ConnectionBroken(h2.COMPRESSION_ERROR, "a table size update is wrong")
+        self._table.resize(size)
         return position
 
-    def _literal(self, data: bytes, position: int, first: int) -> tuple[tuple[bytes, bytes], int]:
+    def _literal(self, data: bytes, position: int, first: int) -> tuple[Field, int]:
         indexing = first & 0x40
         index, position = read_integer(data, position, 0x3F if indexing else 0x0F)
         if index:
-            name = self._table.get_by_index(index)[0]
+            name = self._table.get(index)[0]
         else:
             name, position = read_text(data, position)
         value, position = read_text(data, position)
         if indexing:
-            self._table.add(name, value)
-            self._additions += 1
+            self._table.add((name, value))
         return (name, value), position
 
 
-def _encode_field(field: tuple[bytes, bytes]) -> tuple[bytes, int]:
+def _remember(memo: dict[bytes, Any], data: bytes, value: Any) -> None:
+    if len(memo) >= _KNOWN_BLOCKS:
+        memo.clear()
+    memo[data] = value
+
+
+def _encode_field(field: Field) -> tuple[bytes, int]:
     return encode((field,)), 2 * size_of((field,))
 
 

@@ -7,7 +7,7 @@ out. Either way it says so, and gives the visitor a moment to read it.
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
@@ -22,7 +22,7 @@ from ngrok_twisted.edge.http2_receiving import Windows
 from ngrok_twisted.edge.site import Site
 from ngrok_twisted.net.timeouts import SECONDS, IdleWatch
 from ngrok_twisted.upstream import http2_frames as h2
-from ngrok_twisted.upstream.http2_frames import MAX_STREAM_ID, ConnectionBroken
+from ngrok_twisted.upstream.http2_frames import MAX_STREAM_ID, Frame
 from ngrok_twisted.upstream.syntax import KILOBYTE
 
 # For a visitor to say that it has read our settings; it does so as soon as it hears from us (RFC 9113 section 6.5.3).
@@ -40,9 +40,6 @@ OVERDUE_BYTES = 64 * KILOBYTE
 # What is in our pings.
 _DRAINING, _ALIVE = b"draining", b"alive???"
 
-# A frame that means nothing: h2 says whether any may come now, which it may not in the middle of a header block.
-_SOME_FRAME = h2.frame_head(0xFF, 0, 0, 0)
-
 OPEN, LINGER, GONE = range(3)
 
 
@@ -53,7 +50,7 @@ class ConnectionLife:
 
     :ivar site: the `Site` it arrived at.
     :ivar transport: the visitor's.
-    :ivar engine: h2.
+    :ivar engine: the `Engine`.
     :ivar output: what goes out.
     :ivar windows: what streams may have beyond their usual windows.
     :ivar streams: those that are open, by number.
@@ -77,7 +74,11 @@ class ConnectionLife:
         self._patience = Patience(site.clock)
         self._state = OPEN
         self._fresh = True
-        self._pinged = self._deaf = False
+        self._pinged = False
+        self._unheard = False  # the visitor does not read what it is told
+        self._listening = True
+        self._waiting: Iterator[Frame] | None = None  # frames for the next turn
+        self._next_turn: Any = None
         self._last_stream = MAX_STREAM_ID  # later ones are not looked at
         self._leaving = False  # it closes with its last stream
         self._linger_left = 0
@@ -99,7 +100,7 @@ class ConnectionLife:
         self.opened_at = clock.seconds()
         peer = transport.getPeer()
         self.peer = (getattr(peer, "host", ""), getattr(peer, "port", 0))
-        self.output = Output(self.engine, transport, clock, self._patience)
+        self.output = Output(self.engine, transport, clock, self._patience, self.streams)
         self._watch = IdleWatch(clock, limits.first_head, self._idle)
         self._settings_watch = IdleWatch(clock, SETTINGS_TIMEOUT, self._no_settings)
         transport.registerProducer(self, True)
@@ -111,6 +112,9 @@ class ConnectionLife:
 
     def readConnectionLost(self) -> None:
         """IHalfCloseableProtocol. The visitor sends nothing more; what it has asked for whole may still be answered."""
+        while self._next_turn is not None:
+            self._next_turn.cancel()
+            self._go_on()
         if self._state == LINGER or not self.streams:
             self._lose()
         else:
@@ -126,6 +130,7 @@ class ConnectionLife:
     def connectionLost(self, reason: Failure) -> None:
         """IProtocol."""
         self._state = GONE
+        self._stop_waiting()
         self._stop_watches()
         self._lose_streams(reason)
 
@@ -138,17 +143,47 @@ class ConnectionLife:
         if self._state == OPEN:
             self.output.full = False
             self.output.overdue = 0
-            if self._deaf:
-                self._deaf = False
-                self.transport.resumeProducing()
+            self._unheard = False
+            self._listen()
             self.touched()
             self.output.run()
 
     def turn_deaf(self) -> None:
         """A visitor that takes nothing and asks for more and more is not listened to until it does."""
-        if self.output.overdue > OVERDUE_BYTES and not self._deaf and self._state == OPEN:
-            self._deaf = True
-            self.transport.pauseProducing()
+        if self.output.overdue > OVERDUE_BYTES:
+            self._unheard = True
+            self._listen()
+
+    def _listen(self) -> None:
+        """Read what the visitor sends, or leave it on the way: whichever is right now."""
+        listening = self._state != OPEN or not (self._unheard or self._waiting)
+        if listening != self._listening and self._state != GONE:
+            self._listening = listening
+            if listening:
+                self.transport.resumeProducing()
+            else:
+                self.transport.pauseProducing()
+
+    def _wait(self, frames: Iterator[Frame]) -> None:
+        """Go on with what has come when others had their turn."""
+        self._waiting = frames
+        self._next_turn = self.site.clock.callLater(0, self._go_on)
+        self._listen()
+
+    def _go_on(self) -> None:
+        frames, self._waiting, self._next_turn = self._waiting, None, None
+        self._read(frames)
+        self._listen()
+
+    def _stop_waiting(self) -> None:
+        """What has come does not matter any more."""
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = self._waiting = None
+
+    def _read(self, frames: Any) -> None:
+        """Do what frames say."""
+        raise NotImplementedError
 
     def stopProducing(self) -> None:
         """IPushProducer: the transport is gone; `connectionLost` follows."""
@@ -163,20 +198,12 @@ class ConnectionLife:
         abort = getattr(self.transport, "abortConnection", None) or self.transport.loseConnection
         abort()
 
-    def _ping_answered(self, event: Any) -> None:
-        if event.ping_data == _DRAINING:
+    def _ping_answered(self, payload: bytes) -> None:
+        if payload == _DRAINING:
             self._say_last()
         elif self._pinged:
             self._pinged = False
             self._watch.change(self.site.limits.idle)
-
-    def _goaway_came(self, stream_id: int, payload: Any) -> None:
-        """The visitor takes its leave: what is in flight goes on (RFC 9113 section 6.8)."""
-        if stream_id:
-            raise ConnectionBroken(h2.PROTOCOL_ERROR, "a GOAWAY of a stream")
-        h2.read_goaway(payload)
-        self.engine.receive_data(_SOME_FRAME)
-        self._leaving = True
 
     # -- what streams tell
 
@@ -192,7 +219,6 @@ class ConnectionLife:
         """A stream has ended."""
         self.streams.pop(stream.id, None)
         if not self.streams:
-            self.engine.rest()
             self._watch.touch()
             self._close_if_done()
 
@@ -205,21 +231,20 @@ class ConnectionLife:
         if self._state != OPEN or self._drain_watch is not None:
             return
         self._drain_watch = IdleWatch(self.site.clock, GOAWAY_PATIENCE, self._say_last)
-        self.engine.ping(_DRAINING)
-        self.output.write((self.engine.goaway(MAX_STREAM_ID),))
+        self.output.write((h2.ping(_DRAINING), self.engine.goaway(MAX_STREAM_ID)))
 
     def _say_last(self) -> None:
         """The second step: everything that the visitor sent before it knew is here."""
         if self._state != OPEN or self._last_stream != MAX_STREAM_ID:
             return
         self._drain_watch.stop()
-        self._last_stream = self.engine.highest_inbound_stream_id
+        self._last_stream = self.engine.highest
         self.output.write((self.engine.goaway(self._last_stream),))
         self._leaving = True
         self._close_if_done()
 
     def _close_if_done(self) -> None:
-        if self._leaving and not self.streams and self._state == OPEN:
+        if self._leaving and not self.streams and self._waiting is None and self._state == OPEN:
             self._say_goodbye(h2.NO_ERROR, "")
 
     def _offended(self, code: int, why: str) -> None:
@@ -232,10 +257,11 @@ class ConnectionLife:
         """Say GOAWAY, and close so that it can be read."""
         if self._state != OPEN:
             return
-        if code:
-            self.engine.clear_outbound_data_buffer()  # a GOAWAY of h2's own is in it, without the reason
-        self.output.write((self.engine.goaway(self.engine.highest_inbound_stream_id, code, why),))
+        self.output.soon(self.engine.goaway(self.engine.highest, code, why))
+        self.output.release()
         self._state = LINGER
+        self._stop_waiting()
+        self._listen()
         self._stop_watches()
         self._linger_left = self.site.limits.linger_bytes
         self.transport.unregisterProducer()
@@ -250,6 +276,7 @@ class ConnectionLife:
         """Close, and insist after a while if the visitor does not take the last bytes."""
         if self._state == OPEN:
             self._state = LINGER
+            self.output.release()
             self.transport.unregisterProducer()
         self._stop_watches()
         self._watch = IdleWatch(self.site.clock, self.site.limits.idle, self.abort)
@@ -275,8 +302,7 @@ class ConnectionLife:
             self._say_goodbye(h2.NO_ERROR, "")
         else:
             self._pinged = True
-            self.engine.ping(_ALIVE)
-            self.output.flush()
+            self.output.write((h2.ping(_ALIVE),))
             self._watch.change(PING_TIMEOUT)
 
     def _no_settings(self) -> None:

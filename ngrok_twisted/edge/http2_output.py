@@ -1,15 +1,15 @@
 """
 `Output`: what goes out on one HTTP/2 connection, and in which order.
 
-Whatever need not wait is written at once. Bodies that do not fit a window, or meet a full transport, wait with their streams,
-and the streams stand in line: each sends one frame in its turn, then the next does. A stream without a window does not stand
-in line at all.
+Whatever need not wait is written in this turn of the reactor, answers that come together in one piece. Bodies that do not fit a
+window, or meet a full transport, wait with their streams, and the streams stand in line: each sends one frame in its turn, then
+the next does. A stream without a window does not stand in line at all.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Iterable
+from typing import Any, Iterable, Mapping
 
 from ngrok_twisted.edge.http2_engine import MEGABYTE, Engine
 from ngrok_twisted.edge.http2_patience import BYTES_FOR_ONE, Patience
@@ -29,7 +29,7 @@ class Output:
     """
     :ivar engine: the connection's.
     :ivar full: the transport takes no more for now.
-    :ivar overdue: bytes that were written all the same since then: heads, and what h2 had to say.
+    :ivar overdue: bytes that were written all the same since then: heads, and what the connection itself had to say.
     """
 
     __slots__ = (
@@ -40,17 +40,23 @@ class Output:
         "_batch",
         "_line",
         "_running",
+        "_held",
         "_clock",
         "_call",
+        "_flush_call",
         "_patience",
+        "_streams",
         "_parts",
         "_size",
     )
 
-    def __init__(self, engine: Engine, transport: Any, clock: Any, patience: Patience) -> None:
+    def __init__(
+        self, engine: Engine, transport: Any, clock: Any, patience: Patience, streams: Mapping[int, Any] = {}
+    ) -> None:
         """
         :param clock: an ``IReactorTime``.
         :param patience: earns by what is sent.
+        :param streams: those that are open.
         """
         self.engine = engine
         self.full = False
@@ -58,22 +64,30 @@ class Output:
         self._transport = transport
         self._batch = hasattr(transport, "writeBatch")
         self._line: deque[Any] = deque()
-        self._running = False
+        self._running = self._held = False
         self._clock = clock
         self._call: Any = None
+        self._flush_call: Any = None
         self._patience = patience
+        self._streams = streams
         self._parts: list[Any] = []  # to be sent with the next call of the transport
         self._size = 0  # bytes of bodies in them
 
     def write(self, parts: Iterable[Any], size: int = 0) -> None:
         """
-        Write at once, behind all that was to be said before.
+        Write in this turn of the reactor, behind all that was to be said before. Where other streams may be about to write as
+        well, small parts wait for them.
 
         :param parts: bytes-like objects, valid during the call: whole frames.
         :param size: how many bytes of body they hold.
         """
-        self._gather(parts, size)
-        self._send()
+        if size > JOINED_BYTES or not (self._held or len(self._streams) > 1):
+            self.collect(parts, size)
+            self._send()
+            return
+        self.collect((b"".join(parts),), size)
+        if not self._held and self._flush_call is None:
+            self._flush_call = self._clock.callLater(0, self._flush_late)
 
     def collect(self, parts: Iterable[Any], size: int) -> None:
         """
@@ -81,7 +95,8 @@ class Output:
 
         :param parts: as for `write`, but nobody will change them.
         """
-        self._gather(parts, size)
+        self._parts.extend(parts)
+        self._size += size
         if self._size >= BATCH_BYTES:
             self._send()
 
@@ -89,18 +104,23 @@ class Output:
         """Have a frame go out with what follows, or with the next `flush`."""
         self._parts.append(frame)
 
-    def flush(self) -> None:
-        """Write what waits, and what h2 has to say."""
-        self._gather((), 0)
+    def hold(self) -> None:
+        """Gather what is written from now on."""
+        self._held = True
+
+    def release(self) -> None:
+        """The end of `hold`."""
+        self._held = False
         self._send()
 
-    def _gather(self, parts: Iterable[Any], size: int) -> None:
-        """What h2 has to say goes first: it stands for what came before."""
-        said = self.engine.data_to_send()
-        if said:
-            self._parts.append(said)
-        self._parts.extend(parts)
-        self._size += size
+    def flush(self) -> None:
+        """Write what waits, if nothing is being gathered."""
+        if not self._held:
+            self._send()
+
+    def _flush_late(self) -> None:
+        self._flush_call = None
+        self._send()
 
     def _send(self) -> None:
         parts, size = self._parts, self._size
@@ -135,13 +155,13 @@ class Output:
         left = TURN_BYTES
         line = self._line
         try:
-            while line and left > 0 and not self.full and self.engine.outbound_flow_control_window > 0:
+            while line and left > 0 and not self.full and self.engine.send_window > 0:
                 stream = line.popleft()
                 stream.in_line = False
                 left -= stream.take_turn()
         finally:
             self._running = False
-            self._send()
+            self.flush()
         if left <= 0 and line and not self.full and self._call is None:
             self._call = self._clock.callLater(0, self._go_on)
 
@@ -149,9 +169,11 @@ class Output:
         """Nothing goes out any more."""
         self.full = True
         self._line.clear()
-        if self._call is not None:
-            self._call.cancel()
-            self._call = None
+        self._parts = []
+        for call in (self._call, self._flush_call):
+            if call is not None:
+                call.cancel()
+        self._call = self._flush_call = None
 
     def _go_on(self) -> None:
         self._call = None

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import Any
 
 from ngrok_twisted.net.bucket import Bucket
-from ngrok_twisted.upstream import http2_frames as h2
 from ngrok_twisted.upstream.syntax import KILOBYTE
 
 # What a connection begins with, and never exceeds: as many as two hundred requests that are cancelled in one go, which is
@@ -50,21 +49,13 @@ class Patience(Bucket):
         super().__init__(clock, MOST, PER_SECOND)
 
 
-def cost_of(kind: int, flags: int, size: int) -> int:
+def cost_of_settings(size: int) -> int:
     """
-    What a frame costs.
+    What settings cost.
 
-    :param size: of its payload in bytes.
-    :return: 0 for what brings somebody forward; a cancelled request is counted where it is known that there was one.
+    :param size: of the frame's payload in bytes.
     """
-    if kind == h2.HEADERS:
-        return 0
-    if kind == h2.DATA:
-        empty = size <= (1 if flags & h2.PADDED else 0)
-        return FRAME if empty and not flags & h2.END_STREAM else 0
-    if kind == h2.SETTINGS:
-        return FRAME + size // _SETTING
-    return FRAME
+    return FRAME + size // _SETTING
 
 
 def cost_of_head(unpacked: int) -> float:
@@ -73,4 +64,4 @@ def cost_of_head(unpacked: int) -> float:
 
     :param unpacked: by how many bytes it is longer.
     """
-    return max(0, unpacked - _UNPACKED) / BYTES_FOR_ONE
+    return 0 if unpacked <= _UNPACKED else (unpacked - _UNPACKED) / BYTES_FOR_ONE

@@ -1,9 +1,5 @@
 """
 `VisitorFrames`: the frames in a visitor's bytes, free of I/O.
-
-What is in them is h2's to read. Before it does, this holds back what h2 would take in without a bound: a frame that says it is
-longer than frames may be is refused at its ninth byte, and a header block is refused once it is longer than heads may be,
-however many frames it comes in.
 """
 
 from __future__ import annotations
@@ -13,27 +9,26 @@ from ngrok_twisted.upstream.http2_frames import ConnectionBroken, Frame, FrameRe
 
 
 class VisitorFrames(FrameReader):
-    """The frames behind a client's preface (RFC 9113 section 3.4)."""
+    """The frames behind a client's preface, of which the first are its settings (RFC 9113 section 3.4)."""
 
-    __slots__ = ("_preface", "_block", "_max_block")
+    __slots__ = ("_preface", "_greeted")
 
-    def __init__(self, max_block: int) -> None:
-        """
-        :param max_block: bytes of one header block, with all its continuations and the heads of their frames.
-        """
+    def __init__(self) -> None:
         super().__init__()
         self._preface = h2.PREFACE
-        self._block = 0
-        self._max_block = max_block
+        self._greeted = False
 
     def feed(self, data: bytes) -> list[Frame]:
         """FrameReader."""
+        if self._greeted:
+            return super().feed(data)
         if self._preface:
             data = self._after_preface(data)
         found = super().feed(data)
-        for kind, flags, _, payload in found:
-            if kind == h2.HEADERS or kind == h2.CONTINUATION:
-                self._count_block(flags, len(payload))
+        if found:
+            self._greeted = True
+            if found[0][0] != h2.SETTINGS:
+                raise ConnectionBroken(h2.PROTOCOL_ERROR, "the connection does not begin with settings")
         return found
 
     def _after_preface(self, data: bytes) -> bytes:
@@ -46,11 +41,3 @@ class VisitorFrames(FrameReader):
             raise ConnectionBroken(h2.PROTOCOL_ERROR, "the connection preface is wrong")
         self._preface = preface[size:]
         return data[size:]
-
-    def _count_block(self, flags: int, size: int) -> None:
-        if flags & h2.END_HEADERS:
-            self._block = 0
-            return
-        self._block += h2.FRAME_HEAD + size
-        if self._block > self._max_block:
-            raise ConnectionBroken(h2.ENHANCE_YOUR_CALM, "a header block is too long")

@@ -78,10 +78,10 @@ class StreamBody(StreamWriter):
         "_windows",
     )
 
-    def __init__(self, stream_id: int, state: Any, output: Any, windows: Windows) -> None:
-        super().__init__(stream_id, state, output)
+    def __init__(self, stream_id: int, output: Any, windows: Windows) -> None:
+        super().__init__(stream_id, output)
         self.ended = False
-        self._pieces: deque[tuple[bytes, int]] = deque()  # not delivered yet, each with its size in the window
+        self._pieces: deque[tuple[bytes, int]] | None = None  # not delivered yet, each with its size in the window
         self._left: int | None = None  # of the length that was announced
         self._paused = False
         self._delivering = False
@@ -118,7 +118,9 @@ class StreamBody(StreamWriter):
     def _keep(self, data: bytes, size: int) -> None:
         """Small pieces are put together: each takes fifty bytes besides what is in it."""
         pieces = self._pieces
-        if pieces and len(pieces[-1][0]) < JOINED_BYTES:
+        if pieces is None:
+            pieces = self._pieces = deque()
+        elif pieces and len(pieces[-1][0]) < JOINED_BYTES:
             before, taken = pieces.pop()
             data, size = before + data, taken + size
         pieces.append((data, size))
@@ -141,7 +143,7 @@ class StreamBody(StreamWriter):
     def fail_body(self, reason: Failure) -> None:
         """The rest of the body will not come."""
         request = self.request
-        self._pieces.clear()
+        self._pieces = None
         if request is not None and not self._whole:
             self._whole = True
             receiver, request.receiver = request.receiver, None
@@ -174,11 +176,10 @@ class StreamBody(StreamWriter):
         """Deliver what is there, and the end if that is there."""
         if self._delivering:
             return
-        pieces = self._pieces
         request = self.request
-        while pieces and not self._paused and request.receiver is not None and self.request is request:
-            self._deliver(*pieces.popleft())
-        if self.ended and not pieces and not self._paused and self.request is request:
+        while self._pieces and not self._paused and request.receiver is not None and self.request is request:
+            self._deliver(*self._pieces.popleft())
+        if self.ended and not self._pieces and not self._paused and self.request is request:
             receiver, request.receiver = request.receiver, None
             if receiver is not None:
                 self._whole = True

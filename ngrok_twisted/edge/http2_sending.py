@@ -10,6 +10,7 @@ from typing import Any, Sequence
 
 from ngrok_twisted.edge.http2_engine import DATA_BYTES
 from ngrok_twisted.edge.http2_head import response_block, trailer_block
+from ngrok_twisted.upstream.response import BY_LENGTH
 from ngrok_twisted.upstream.syntax import KILOBYTE
 
 # What may wait on one stream before whoever sends it is told to stop, and what is left when it may go on.
@@ -26,7 +27,7 @@ class StreamWriter:
 
     :ivar id: the stream's number.
     :ivar request: the `EdgeRequest` on it; ``None`` once it is answered.
-    :ivar state: h2's stream.
+    :ivar send_window: bytes of its body that the visitor takes now.
     :ivar in_line: it stands in the line of its `Output`.
     :ivar sent_all: the visitor has the end of the response, or the stream was reset.
     """
@@ -36,17 +37,18 @@ class StreamWriter:
         "request",
         "in_line",
         "sent_all",
-        "state",
+        "send_window",
         "_output",
         "_queue",
         "_queued",
         "_choked",
         "_owed",
+        "_counted",
         "_over",
         "_trailers",
     )
 
-    def __init__(self, stream_id: int, state: Any, output: Any) -> None:
+    def __init__(self, stream_id: int, output: Any) -> None:
         """
         :param output: the connection's `Output`.
         """
@@ -54,12 +56,13 @@ class StreamWriter:
         self.request: Any = None
         self.in_line = False
         self.sent_all = False
-        self.state = state
+        self.send_window: int = output.engine.stream_window
         self._output = output
-        self._queue: deque[Any] = deque()
+        self._queue: deque[Any] | None = None  # most responses never wait
         self._queued = 0
         self._choked = False
         self._owed: int | None = None  # bytes of the length that was announced
+        self._counted = False  # a service told the length, and nothing follows what is as long
         self._over = False  # the end follows what is queued
         self._trailers = b""
 
@@ -90,22 +93,34 @@ class StreamWriter:
         if last and length is None and not trailers and not head.bodiless:
             length = size
         self._owed = None if head.bodiless else length
-        told = None if head.status == 204 or (head.length is None and not size) else length  # a call's end has none
-        self._write_head(
-            response_block(head.status, head.headers, told), buffers, size, last or head.bodiless, trailers
-        )
+        said = head.as_told()
+        if said is not None and said.length is not None and said.length == head.length:
+            block = said.block
+            self._counted = said.framing == BY_LENGTH
+            if not block:
+                block = said.block = response_block(said.status, said.fields, said.length)
+        else:
+            told = None if head.status == 204 or (head.length is None and not size) else length  # a call's end has none
+            block = response_block(head.status, head.fields, told)
+        self._write_head(block, buffers, size, last or head.bodiless, trailers)
+
+    def write_as_told(self, request: Any, told: Any, body: bytes) -> bool:
+        """IRequestChannel: there are windows to look at."""
+        return False
 
     def _write_head(self, block: bytes, buffers: Sequence[Any], size: int, last: bool, trailers: Any) -> None:
         engine, output = self._output.engine, self._output
         end = last and not size and not trailers and not self._owed
-        parts: list[Any] = engine.header_frames(self.state, block, end)
+        parts: list[Any] = engine.header_frames(self, block, end)
         whole = last and not trailers and size and self._owed == size
-        if whole and not output.full and size <= engine.window(self.state):
-            parts += engine.data_frames(self.state, buffers, size, True)
+        if whole and not output.full and size <= engine.window(self):
+            parts += engine.data_frames(self, buffers, size, True)
             end = True
         elif size:
-            output.write(parts)
+            output.collect(parts, 0)
             self._send(buffers, size)
+            if self._queued:
+                output.flush()  # the head need not wait with the body
             parts = []
         self.touched()
         if parts:
@@ -128,11 +143,14 @@ class StreamWriter:
                 self.break_off(self.request)
                 return
         output = self._output
-        if self._queued or output.full or size > output.engine.window(self.state):
+        if self._queued or output.full or size > output.engine.window(self):
             self._enqueue(buffers, size)
             return
         self.touched()
-        output.write(output.engine.data_frames(self.state, buffers, size), size)
+        end = self._counted and self._owed == 0
+        output.write(output.engine.data_frames(self, buffers, size, end), size)
+        if end:
+            self._ended()
 
     def end(self, request: Any, trailers: Any) -> None:
         """IRequestChannel."""
@@ -149,14 +167,14 @@ class StreamWriter:
     def inform(self, request: Any, status: int, reason: bytes, fields: list[tuple[bytes, bytes]]) -> None:
         """IRequestChannel."""
         if not self.sent_all:
-            self._output.write(self._output.engine.header_frames(self.state, response_block(status, fields)))
+            self._output.write(self._output.engine.header_frames(self, response_block(status, fields)))
 
     def _write_end(self) -> None:
         engine = self._output.engine
         if self._trailers:
-            self._output.write(engine.header_frames(self.state, self._trailers, True))
+            self._output.write(engine.header_frames(self, self._trailers, True))
         else:
-            self._output.write(engine.data_frames(self.state, (), 0, True))
+            self._output.write(engine.data_frames(self, (), 0, True))
         self._ended()
 
     def _ended(self) -> None:
@@ -167,9 +185,12 @@ class StreamWriter:
 
     def _enqueue(self, buffers: Sequence[Any], size: int) -> None:
         """Keep a copy, and stand in line."""
-        if self._queue and len(self._queue[-1]) < JOINED_BYTES:
-            buffers = (self._queue.pop(), *buffers)  # each takes fifty bytes besides what is in it
-        self._queue.append(bytes(buffers[0]) if len(buffers) == 1 else b"".join(buffers))
+        queue = self._queue
+        if queue is None:
+            queue = self._queue = deque()
+        elif queue and len(queue[-1]) < JOINED_BYTES:
+            buffers = (queue.pop(), *buffers)  # each takes fifty bytes besides what is in it
+        queue.append(bytes(buffers[0]) if len(buffers) == 1 else b"".join(buffers))
         self._queued += size
         self.waits()
         self.window_opened()
@@ -180,7 +201,7 @@ class StreamWriter:
 
     def window_opened(self) -> None:
         """There may be room for what waits."""
-        if self._queued and self.state.outbound_flow_control_window > 0:
+        if self._queued and self.send_window > 0:
             self._output.line_up(self)
 
     def take_turn(self) -> int:
@@ -190,14 +211,14 @@ class StreamWriter:
         :return: how many bytes of body were sent.
         """
         engine = self._output.engine
-        size = min(DATA_BYTES, engine.window(self.state), self._queued)
+        size = min(DATA_BYTES, engine.window(self), self._queued)
         if size <= 0 or self.sent_all:
             return 0
         pieces = self._take(size)
         self._queued -= size
         last = self._over and not self._queued and not self._trailers
         self.touched()
-        self._output.collect(engine.data_frames(self.state, pieces, size, last), size)
+        self._output.collect(engine.data_frames(self, pieces, size, last), size)
         if last:
             self._ended()
         elif self._over and not self._queued:
@@ -211,9 +232,9 @@ class StreamWriter:
         return size
 
     def _take(self, most: int) -> list[Any]:
-        pieces = []
+        pieces: list[Any] = []
         queue = self._queue
-        while most:
+        while most and queue:
             piece = queue.popleft()
             if len(piece) > most:
                 view = memoryview(piece)
@@ -226,7 +247,7 @@ class StreamWriter:
     def discard(self) -> None:
         """Nothing is sent any more."""
         self.sent_all = True
-        self._queue.clear()
+        self._queue = None
         self._queued = 0
 
     def reset(self, code: int) -> None:

@@ -39,11 +39,8 @@ class HTTP2Stream(StreamBody, ConnectionFacts):
 
     __slots__ = ("connection", "_watch", "_key", "_raw")
 
-    def __init__(self, connection: Any, stream_id: int, state: Any) -> None:
-        """
-        :param state: h2's stream.
-        """
-        super().__init__(stream_id, state, connection.output, connection.windows)
+    def __init__(self, connection: Any, stream_id: int) -> None:
+        super().__init__(stream_id, connection.output, connection.windows)
         self.connection = connection
         self._watch: IdleWatch | None = None
         self._key = b""  # of the handshake that the edge makes in the visitor's place
@@ -75,24 +72,13 @@ class HTTP2Stream(StreamBody, ConnectionFacts):
         """
         site = self.connection.site
         host, port = self.connection.peer
-        flow = Flow(host, port, site.proto, site.clock.seconds(), site.observers)
-        flow.method, flow.target, flow.host = head.method, head.target, head.host
+        now = site.clock.seconds()
+        flow = Flow(host, port, site.proto, now, site.observers, head.method, head.target, head.host, VERSION)
         self.ended = ended
         self._left = None if head.upgrade else head.length
         if head.upgrade:
             self._key = add_key(head, site.random)
-        request = EdgeRequest(
-            self,
-            flow,
-            method=head.method,
-            uri=head.target,
-            clientproto=VERSION,
-            headers=head.fields,
-            authority=head.authority,
-            body_length=head.length,
-            upgrade_to=head.upgrade,
-            expects_continue=head.expects_continue,
-        )
+        request = EdgeRequest(self, flow, head, head.told, head.own_fields)
         self.request = request
         if not ended:
             self.waits()
@@ -120,7 +106,7 @@ class HTTP2Stream(StreamBody, ConnectionFacts):
     def done(self, request: Any) -> None:
         """IRequestChannel."""
         self.request = None
-        self._pieces.clear()
+        self._pieces = None
         if self.sent_all:
             self._leave()
 
@@ -213,12 +199,7 @@ class HTTP2Stream(StreamBody, ConnectionFacts):
     def reset(self, code: int) -> None:
         """StreamWriter."""
         if self.connection.streams.get(self.id) is self:
-            engine = self.connection.engine
-            if self.state.closed:
-                self._output.write((h2.reset(self.id, code),))  # its last frame was wrong
-            else:
-                engine.reset_stream(self.id, code)
-                self._output.flush()
+            self._output.write((self.connection.engine.reset(self.id, code),))
             self.lost(Failure(ConnectionAborted(f"reset with {h2.code_name(code)}")))
 
     def lost(self, reason: Failure) -> None:

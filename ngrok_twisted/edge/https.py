@@ -145,14 +145,22 @@ class SecureSite(Site):
             asks for another entry than the connection had.
         :raises Restricted: the owner's account turns the visitor's address away.
         """
-        host = request.flow.host
-        secure = self._plane.router.secure
-        owner = secure.get(host)
-        if not isinstance(owner, HTTPSEdge) or self._is_elsewhere(host, owner) or owner.entry != self._entry:
-            owner = self._other(request, owner)
-        request.flow.edge = owner
-        self._plane.restrictions.require(owner.account_id, request.flow.peer_host)
+        flow = request.flow
+        host = flow.host
+        plane = self._plane
+        owner = plane.router.secure.get(host)
+        if owner.__class__ is not HTTPSEdge or owner.entry is not self._entry or host != self.server_name:
+            owner = self._checked(request, owner)
+        flow.edge = owner
+        plane.restrictions.require(owner.account_id, flow.peer_host)
         return owner.resource
+
+    def _checked(self, request: Any, owner: Any) -> HTTPSEdge:
+        """The edge for a request for which it is not plain from its host."""
+        if isinstance(owner, HTTPSEdge) and not self._is_elsewhere(request.flow.host, owner):
+            if owner.entry == self._entry:
+                return owner
+        return self._other(request, owner)
 
     def _other(self, request: Any, owner: Any) -> HTTPSEdge:
         """The edge of the same name for connections like this one, if there is any."""

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Collection, Iterator, Mapping
+from typing import Any, Callable, Collection, Iterable, Iterator, Mapping
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from ngrok_twisted.edge.amend import Changes, endpoint_changes
 from ngrok_twisted.edge.compile import compile_router
 from ngrok_twisted.edge.context import EdgeContext
 from ngrok_twisted.edge.door import AgentDoor, AgentFront
@@ -18,7 +19,7 @@ from ngrok_twisted.edge.front import PlainFront, TLSFront
 from ngrok_twisted.edge.https import Entry, HTTPSEdge, PlainSite
 from ngrok_twisted.edge.ports import Ports
 from ngrok_twisted.edge.restrictions import EndpointRestrictions
-from ngrok_twisted.edge.returning import Returning, online
+from ngrok_twisted.edge.returning import Returning, leaving, online
 from ngrok_twisted.edge.router import NameTable, Router
 from ngrok_twisted.edge.services import Services, ServiceSite
 from ngrok_twisted.edge.visitors import Visitors
@@ -113,6 +114,18 @@ class EdgePlane(Service):
         else:
             self.returning.begin(seconds, self._nobody_returns)
 
+    def expect(self, tunnels: Iterable[Any], seconds: float) -> None:
+        """
+        The agents of these tunnels, which are online still, are about to go and to come back: until they have, and for so long
+        at most, their visitors wait.
+        """
+        if self.returning is not None:
+            self.returning.end()
+        before = leaving(tunnels)
+        self.returning = Returning(before, self._context.tunnels, self._context.runtime.reactor)
+        self._ports.rest(place for place in before["urls"] if isinstance(place, int))
+        self.returning.begin(seconds, self._nobody_returns)
+
     def _nobody_returns(self) -> None:
         self.returning = None
         self._ports.close_inherited()
@@ -167,13 +180,16 @@ class EdgePlane(Service):
         Ports that the snapshot needs are opened here, since only opening a port proves that it can be had. The next
         `apply` closes those that it does not need after all.
         """
+        changes = endpoint_changes(self.router.source, snapshot)
+        # What was there before has its port, or does without.
+        wanted = _tcp_ports(snapshot) if changes is None else _endpoint_ports(changes.come)
         problems = [
             Problem(record_id, trouble)
-            for record_id, port in _tcp_ports(snapshot)
+            for record_id, port in wanted
             if (trouble := self._ports.prepare(port)) is not None
         ]
         try:
-            self._checked = (snapshot, self._compile(snapshot))
+            self._checked = (snapshot, self._compile(snapshot, changes))
         except LookupError as error:
             problems.append(Problem(getattr(error, "record_id", ""), str(error)))
         return problems
@@ -183,7 +199,7 @@ class EdgePlane(Service):
         checked, router = self._checked
         self._checked = (None, None)
         if checked is not snapshot or router is None:
-            router = self._compile(snapshot)
+            router = self._compile(snapshot, endpoint_changes(self.router.source, snapshot))
         self._context.certificates.update(snapshot)
         self._update_reserved(snapshot)
         self.restrictions.update(snapshot)
@@ -202,8 +218,8 @@ class EdgePlane(Service):
             self._domains = domains
             self._reserved = NameTable({record.domain: record for record in snapshot.all(ReservedDomain)})
 
-    def _compile(self, snapshot: Snapshot) -> Router:
-        return compile_router(snapshot, self.router, self, self._context, self._services)
+    def _compile(self, snapshot: Snapshot, changes: Changes | None) -> Router:
+        return compile_router(snapshot, self.router, self, self._context, self._services, changes)
 
     def stopService(self) -> Deferred[Any]:
         """
@@ -218,11 +234,15 @@ class EdgePlane(Service):
         return self._ports.close()
 
 
-def _tcp_ports(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
-    """The public ports that the snapshot needs, each with the id of the record that needs it."""
-    for endpoint in snapshot.all(Endpoint):
+def _endpoint_ports(endpoints: Iterable[Endpoint]) -> Iterator[tuple[str, int]]:
+    for endpoint in endpoints:
         if endpoint.proto == "tcp" and endpoint.binding == "public":
             yield endpoint.id, endpoint.port
+
+
+def _tcp_ports(snapshot: Snapshot) -> Iterator[tuple[str, int]]:
+    """The public ports that the snapshot needs, each with the id of the record that needs it."""
+    yield from _endpoint_ports(snapshot.all(Endpoint))
     for edge in snapshot.all(TCPEdge):
         for hostport in edge.hostports:
             yield edge.id, int(hostport.rpartition(":")[2])

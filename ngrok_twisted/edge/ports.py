@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Callable, Collection
+from typing import Any, Callable, Collection, Iterable
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.error import CannotListenError
@@ -53,6 +53,7 @@ class Ports:
         self._inherited = inherited or InheritedSockets()
         self._hold = hold
         self._resting: set[int] = set()
+        self._expected: set[int] = set()  # of those that rest, the ones that stay though nobody owns them
         self._open: dict[int, Any] = {}
         self._handed_over: list[Any] = []
         self._missing: set[int] = set()
@@ -70,7 +71,7 @@ class Ports:
         if port in self._open or port in self._missing:
             return None
         try:
-            self._open[port] = self._listen(port, self._around(_PortFactory(port, self._owner)))
+            self._open[port] = self._listen(port, self._around(PortFactory(port, self._owner)))
         except CannotListenError as error:
             reason = getattr(error.socketError, "strerror", None) or error.socketError
             return f"port {port} cannot be opened on {self.interface or 'any address'}: {reason}"
@@ -88,23 +89,41 @@ class Ports:
 
     def keep(self, wanted: Collection[int]) -> None:
         """
-        Close every port that is not among the wanted ones, which have owners now. Connections that were accepted go on.
+        Close every port that is not among the wanted ones, which have owners now, unless it rests for an agent that comes back.
+        Connections that were accepted go on.
         """
         self._missing.intersection_update(wanted)
-        for port in [port for port in self._open if port not in wanted]:
+        for port in [port for port in self._open if port not in wanted and port not in self._expected]:
             self._close(port)
         for port in tuple(self._resting):
-            if not self._hold(port, self._owner(port), partial(self._accept, port)):
-                self._accept(port)
+            self._go_on_resting(port)
+
+    def rest(self, ports: Iterable[int]) -> None:
+        """
+        The agents of these are about to go and to come back: whoever connects meanwhile waits in the kernel.
+        """
+        for port in ports:
+            if port in self._open and port not in self._resting:
+                self._open[port].stopReading()
+                self._expected.add(port)
+                self._resting.add(port)
+                self._go_on_resting(port)
+
+    def _go_on_resting(self, port: int) -> None:
+        if not self._hold(port, self._owner(port), partial(self._accept, port)):
+            self._accept(port)
 
     def _accept(self, port: int) -> None:
         if port in self._resting and port in self._open:
             self._resting.discard(port)
+            self._expected.discard(port)
             self._open[port].startReading()
 
     def close_inherited(self) -> None:
         """Nobody will want what is still open from before."""
         self._inherited.close()
+        for port in [port for port in self._open if self._owner(port) is None and port not in self._resting]:
+            self._close(port)
 
     def do_without(self, port: int) -> None:
         """A port that cannot be opened is no trouble any more: it is tried again and again while it is wanted."""
@@ -150,20 +169,30 @@ class Ports:
     def _close(self, port: int) -> Deferred[Any]:
         self._log.info("closing TCP port {port}", port=port)
         self._resting.discard(port)
+        self._expected.discard(port)
         closed = maybeDeferred(self._open.pop(port).stopListening)
         return closed.addErrback(lambda failure: self._log.failure("closing port {port}", failure, port=port))
 
 
-class _PortFactory(Factory):
-    """Hands each connection to whoever owns the port at that moment."""
+class PortFactory(Factory):
+    """
+    Hands each connection to whoever owns the port at that moment.
+
+    :ivar port: its number.
+    """
 
     noisy = False
 
     def __init__(self, port: int, owner: Callable[[int], Any]) -> None:
-        self._port = port
+        self.port = port
         self._owner = owner
+
+    @property
+    def owner(self) -> Any:
+        """The edge that has the port now, or ``None``."""
+        return self._owner(self.port)
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """IProtocolFactory."""
-        edge = self._owner(self._port)
+        edge = self.owner
         return None if edge is None else edge.buildProtocol(addr)

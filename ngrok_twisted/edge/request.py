@@ -14,6 +14,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
+from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from ngrok_twisted.edge.grpc import last_words
@@ -22,6 +23,9 @@ from ngrok_twisted.edge.pull import PullPump
 from ngrok_twisted.edge.respond import respond_with_error
 from ngrok_twisted.errors import EdgeError
 from ngrok_twisted.flow import Flow
+from ngrok_twisted.upstream.headers import Told
+from ngrok_twisted.upstream.response import Said, response_to
+from ngrok_twisted.upstream.syntax import Fields
 from ngrok_twisted.wrapper import ResponseHead
 
 _log = Logger()
@@ -36,7 +40,6 @@ class EdgeRequest(IncomingBody):
     :ivar method: as sent.
     :ivar uri: the request target in origin-form, or ``*``, undecoded.
     :ivar clientproto: the visitor's version, such as ``b"HTTP/1.1"``.
-    :ivar headers: a list of ``(name, value)`` as sent; modules may change it, and the upstream gets it as it is then.
     :ivar authority: ``Host`` as sent, with its port.
     :ivar body_length: in bytes; 0 without a body, ``None`` when chunked.
     :ivar upgrade_to: the protocol of an ``Upgrade``, or empty.
@@ -65,36 +68,30 @@ class EdgeRequest(IncomingBody):
         "_choked",
     )
 
-    def __init__(
-        self,
-        channel: Any,
-        flow: Flow,
-        *,
-        method: bytes,
-        uri: bytes,
-        clientproto: bytes,
-        headers: list[tuple[bytes, bytes]],
-        authority: bytes,
-        body_length: int | None = 0,
-        upgrade_to: bytes = b"",
-        expects_continue: bool = False,
-    ) -> None:
+    def __init__(self, channel: Any, flow: Flow, head: Any, told: Told | None, fields: Fields | None = None) -> None:
+        """
+        :param flow: it has the method, the target, and the visitor's version.
+        :param head: a `ngrok_twisted.edge.head.RequestHead`, or what else has the same to say of the rest.
+        :param told: what is known of the fields.
+        :param fields: the fields, which are the request's from now on, where they are not those in ``told``.
+        """
         self.channel = channel
         self.flow = flow
-        self.method = method
-        self.uri = uri
-        self.clientproto = flow.version = clientproto
-        self.headers = headers
-        self.authority = authority
-        self.body_length = body_length
-        self.upgrade_to = upgrade_to
-        self.expects_continue = expects_continue
+        self.method = flow.method
+        self.uri = flow.target
+        self.clientproto = flow.version
+        self.told = told
+        self._headers = fields
+        self.authority = head.authority
+        self.body_length = head.length
+        self.upgrade_to = head.upgrade
+        self.expects_continue = head.expects_continue
         self.receiver: Any = None
         self.edits: tuple[Callable[[Any], Any], ...] = ()
         self.started = False
         self.finished = 0
         self.gone = False
-        self._bodiless = method == b"HEAD"
+        self._bodiless = flow.method == b"HEAD"
         self._filters: list[Any] | None = None
         self._producer: Any = None
         self._choked = False
@@ -112,7 +109,9 @@ class EdgeRequest(IncomingBody):
         if self.gone or self.finished:
             return  # a module made up its mind after the visitor had left, or had been sent away
         try:
-            self.complete(self.rendered(resource))
+            result = self.rendered(resource)
+            if result is not NOT_DONE_YET:
+                self.complete(result)
         except Exception:
             self.fail(Failure())
 
@@ -123,7 +122,7 @@ class EdgeRequest(IncomingBody):
         :param result: ``bytes`` of a whole body, or ``NOT_DONE_YET``.
         :raises TypeError: it is something else.
         """
-        if result == 1 and type(result) is int:  # NOT_DONE_YET
+        if result == NOT_DONE_YET and type(result) is int:
             return
         if not isinstance(result, bytes):
             raise TypeError(f"render returned {type(result).__name__}")
@@ -210,6 +209,23 @@ class EdgeRequest(IncomingBody):
         self.channel.write_head(self, head, buffers, last, trailers)
         if last:
             self._ended()
+
+    def respond_as_told(self, told: Said, body: bytes) -> None:
+        """
+        `respond` with all of a response that is as its service has told it before. Where nobody wants to look at it, it is
+        written without being taken apart.
+
+        :param told: what it said, with the length of the body.
+        :raises RuntimeError: there was a response already.
+        """
+        special = self._filters is not None or self._bodiless or self.started or self.gone or self.expects_continue
+        if special or not self.channel.write_as_told(self, told, body):
+            self.respond(response_to(self.method, told), (body,) if body else (), last=True)
+            return
+        self.started = True
+        self.flow.status = told.status
+        self.flow.bytes_out += len(body)
+        self._ended()
 
     def write(self, data: Any) -> None:
         """
@@ -321,7 +337,8 @@ class EdgeRequest(IncomingBody):
 
     def _ended(self) -> None:
         self.finished = 1
-        self.unregisterProducer()
+        if self._producer is not None:
+            self.unregisterProducer()
         self.receiver = self._stored_body = None
         if self._notifications is not None:
             self._notify(lambda deferred: deferred.callback(None))

@@ -33,7 +33,7 @@ class EndpointRestrictions(Restrictions):
         :param host: the visitor's IP address.
         :raises Restricted: it may not visit the account's endpoints.
         """
-        if self.turn_away(account_id, host):
+        if account_id in self._gates and self.turn_away(account_id, host):
             raise Restricted()
 
     def closes(self, account_id: str, host: str) -> bool:

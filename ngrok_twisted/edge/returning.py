@@ -35,6 +35,15 @@ def online(tunnels: Iterable[Any]) -> Mapping[str, Any]:
     return {"urls": sorted(urls, key=str), "accounts": accounts}
 
 
+def leaving(tunnels: Iterable[Any]) -> Mapping[str, Any]:
+    """
+    The same for some tunnels that are online and are about to go: none of those with labels is missing yet.
+    """
+    found = tuple(tunnels)
+    urls = {place for tunnel in found for place in _place(tunnel)}
+    return {"urls": sorted(urls, key=str), "accounts": {tunnel.account_id: 0 for tunnel in found if tunnel.labels}}
+
+
 def _place(tunnel: Any) -> list[_Key]:
     """The name or port of a tunnel's URL; nothing if it has none, since it serves edges by its labels."""
     parts = urlsplit(tunnel.url or "")

@@ -42,6 +42,26 @@ class NameTable:
             dot = name.find(".", dot + 1)
         return None
 
+    def exactly(self, name: str) -> Any:
+        """The owner of a name or wildcard as it was given, or ``None``."""
+        return self._wild.get(name[2:]) if name.startswith("*.") else self._exact.get(name)
+
+    def amended(self, owners: Mapping[str, Any]) -> NameTable:
+        """
+        :param owners: new owners of some names; ``None`` for a name that nobody has any more.
+        """
+        if not owners:
+            return self
+        table = NameTable()
+        table._exact, table._wild = dict(self._exact), dict(self._wild)
+        for name, owner in owners.items():
+            names, key = (table._wild, name[2:]) if name.startswith("*.") else (table._exact, name)
+            if owner is None:
+                names.pop(key, None)
+            else:
+                names[key] = owner
+        return table
+
 
 class Router:
     """
@@ -51,9 +71,12 @@ class Router:
     :ivar edges: every live edge by its key, so that the next compilation can keep the unchanged ones.
     :ivar built: the configured ones among them, with their keys, by the record's id.
     :ivar internal: the `ngrok_twisted.edge.internal.InternalEndpoints`; ``None`` where nothing was compiled yet.
+    :ivar source: the `ngrok_twisted.records.base.Snapshot` that it was compiled from; ``None`` likewise.
+    :ivar configured: the keys of configured edges, whoever has them now.
+    :ivar services: what it has of `ngrok_twisted.edge.services.Services`.
     """
 
-    __slots__ = ("secure", "plain", "ports", "edges", "built", "internal")
+    __slots__ = ("secure", "plain", "ports", "edges", "built", "internal", "source", "services", "configured")
 
     def __init__(
         self,
@@ -63,6 +86,9 @@ class Router:
         edges: Mapping[Any, Any] = _EMPTY,
         built: Mapping[str, Any] = _EMPTY,
         internal: Any = None,
+        source: Any = None,
+        services: tuple[Any, ...] = (),
+        configured: frozenset[Any] = frozenset(),
     ) -> None:
         self.secure = NameTable(secure)
         self.plain = NameTable(plain)
@@ -70,3 +96,6 @@ class Router:
         self.edges = edges
         self.built = built
         self.internal = internal
+        self.source = source
+        self.services = services
+        self.configured = configured

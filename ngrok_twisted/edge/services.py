@@ -44,6 +44,11 @@ class Services:
         ingresses = (f"{CONNECT_LABEL}.{ingress.domain}" for ingress in snapshot.all(AgentIngress))
         return dict.fromkeys((*ingresses, self.agents.name), self.agents)
 
+    @property
+    def state(self) -> tuple[Any, ...]:
+        """Another value once there is more here."""
+        return len(self.secure), self.agents
+
     def add(self, name: str, resource: Any) -> None:
         """
         :param name: lower case.

@@ -21,6 +21,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.resource import getChildForRequest
 
 from ngrok_twisted.edge.cookies import cookie_line, parse_authorization, parse_cookies
+from ngrok_twisted.edge.fields import RequestFields
 from ngrok_twisted.edge.pull import PullPump
 from ngrok_twisted.wrapper import ResponseHead
 
@@ -66,7 +67,7 @@ def _delegated(name: str) -> property:
     )
 
 
-class StockRequest:
+class StockRequest(RequestFields):
     """
     See the module. The rest is in `ngrok_twisted.edge.request.EdgeRequest`.
 
@@ -79,14 +80,12 @@ class StockRequest:
     :ivar cookies: ``Set-Cookie`` values to send.
     """
 
-    __slots__ = ("_stock", "headers", "authority", "_notifications")
+    __slots__ = ("_stock", "_notifications")
 
     channel: Any
     flow: Any
     method: bytes
     uri: bytes
-    headers: list[tuple[bytes, bytes]]
-    authority: bytes
     started: bool
     gone: bool
     finished: int
@@ -102,6 +101,9 @@ class StockRequest:
     code = _delegated("code")
     code_message = _delegated("message")
     cookies = _delegated("cookies")
+
+    def _changed(self) -> None:
+        self._stock_state().request_headers = None
 
     def _stock_state(self) -> _Stock:
         try:
@@ -136,7 +138,7 @@ class StockRequest:
         state = self._stock_state()
         if state.request_headers is None:
             made = state.request_headers = Headers()
-            for name, value in self.headers:
+            for name, value in self.fields:
                 made.addRawHeader(name, value)
         return state.request_headers
 
@@ -158,43 +160,9 @@ class StockRequest:
         """IRequest. The collected body, from its start."""
         return BytesIO(self.stored_body or b"")
 
-    def getHeader(self, key: Any) -> Any:
-        """IRequest. The last value, or ``None``; ``str`` for a ``str``."""
-        if isinstance(key, str):
-            found = self.getHeader(key.encode("ascii"))
-            return None if found is None else found.decode("utf-8", "replace")
-        wanted = key.lower()
-        found = None
-        for name, value in self.headers:
-            if name.lower() == wanted:
-                found = value
-        return found
-
-    def header_values(self, key: bytes) -> list[bytes]:
-        """Every value of a field, in order."""
-        wanted = key.lower()
-        return [value for name, value in self.headers if name.lower() == wanted]
-
-    def set_request_header(self, key: bytes, value: bytes | None) -> None:
-        """
-        Change what the upstream gets.
-
-        :param value: replaces every value of the field; ``None`` removes it.
-        """
-        wanted = key.lower()
-        self.headers = [field for field in self.headers if field[0].lower() != wanted]
-        if value is not None:
-            self.headers.append((key, value))
-        self._stock_state().request_headers = None
-
-    def add_request_header(self, key: bytes, value: bytes) -> None:
-        """Add one more value for the upstream."""
-        self.headers.append((key, value))
-        self._stock_state().request_headers = None
-
     def getAllHeaders(self) -> dict[bytes, bytes]:
         """IRequest."""
-        return {name.lower(): value for name, value in self.headers}
+        return {name.lower(): value for name, value in self.fields}
 
     @property
     def received_cookies(self) -> dict[bytes, bytes]:

@@ -8,7 +8,8 @@ from typing import Any, Sequence
 
 from ngrok_twisted.edge.head import RequestHead
 from ngrok_twisted.upstream.chunked import encode_trailers
-from ngrok_twisted.upstream.headers import FIELD_LINES, joined
+from ngrok_twisted.upstream.headers import FIELD_LINES, joined, lines_of
+from ngrok_twisted.upstream.response import Said
 from ngrok_twisted.upstream.syntax import KILOBYTE, MalformedMessage
 
 # Below this, copying buffers together is cheaper than handing the kernel several.
@@ -56,21 +57,63 @@ class ResponseWriter:
 
     def write_head(self, request: Any, head: Any, buffers: Sequence[Any], last: bool, trailers: Any) -> None:
         """IRequestChannel."""
-        size = sum(map(len, buffers)) if buffers else 0
+        size = 0
+        for buffer in buffers:
+            size += len(buffer)
         if last and head.length is None and not head.bodiless and not trailers:
             head.length = size
+        told = head.as_told()
+        if told is not None and self._goes_as_told(head, told):
+            self._framing = _COUNTED
+            self._owed = head.length - size
+            self._send((told.counted, *buffers), size)
+        else:
+            parts: list[Any] = [self._text(head, told)]
+            if size:
+                self._add_body(parts, buffers, size)
+            if last and self._framing == _CHUNKED:
+                parts.append(encode_trailers(trailers))
+            self._send(parts, size)
+        if last:
+            self._check_complete()
+
+    def write_as_told(self, request: Any, told: Said, body: bytes) -> bool:
+        """IRequestChannel."""
+        if not (self.persistent and self._minor) or self.body_unread():
+            return False
+        self._framing = _COUNTED
+        self._owed = 0
+        self.touched()
+        if self._batch and len(body) > JOINED_BYTES:
+            self.transport.writeBatch((told.counted, body))
+        else:
+            self.transport.write(told.counted + body)
+        return True
+
+    def _goes_as_told(self, head: Any, told: Any) -> bool:
+        """Whether the bytes that are kept for all such responses are what this visitor gets: so it is with most of them."""
+        if not (told.counted and self.persistent and self._minor) or head.bodiless or head.length != told.length:
+            return False
+        return not self.body_unread()
+
+    def _text(self, head: Any, told: Any) -> bytes:
+        """
+        The head as it is sent. How the body ends is chosen by this.
+
+        :param told: what its ``as_told`` says.
+        :raises MalformedMessage: a part of it would be read as something else.
+        """
+        if told is not None:
+            return b"%b%b\r\n\r\n" % (told.line_and_fields, self._frame(head))
+        amended = head.as_amended()
+        if amended is not None:
+            said, edit = amended
+            return b"".join((said.lines_without(edit.removed), lines_of(edit.added), self._frame(head), b"\r\n\r\n"))
         reason = head.reason
         if b"\n" in reason or b"\r" in reason:
             raise MalformedMessage("line end in a reason phrase")
-        fields = FIELD_LINES[tuple(head.headers)]
-        parts: list[Any] = [b"HTTP/1.1 %d %b%b%b\r\n\r\n" % (head.status, reason, fields, self._frame(head))]
-        if size:
-            self._add_body(parts, buffers, size)
-        if last and self._framing == _CHUNKED:
-            parts.append(encode_trailers(trailers))
-        self._send(parts, size)
-        if last:
-            self._check_complete()
+        fields = FIELD_LINES[tuple(head.fields)]
+        return b"HTTP/1.1 %d %b%b%b\r\n\r\n" % (head.status, reason, fields, self._frame(head))
 
     def _frame(self, head: Any) -> bytes:
         """Choose how the body ends. :return: the lines that say so, each with a line end before it."""
@@ -110,7 +153,7 @@ class ResponseWriter:
             if self._framing == _COUNTED:
                 self._owed -= size
 
-    def _send(self, parts: list[Any], size: int) -> None:
+    def _send(self, parts: Sequence[Any], size: int) -> None:
         self.touched()
         if self._batch and size > JOINED_BYTES:
             self.transport.writeBatch(parts)

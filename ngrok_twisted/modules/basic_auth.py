@@ -145,7 +145,7 @@ class BasicAuth:
         return Guard(inner, self._admit)
 
     def _admit(self, request: Any) -> Answer | None:
-        presented = _presented(request.headers)
+        presented = _presented(request.fields)
         known = presented is not None and self._is_known(presented)
         request.flow.remember(DECISION, "allow" if known else "block")
         if presented is not None:

@@ -123,7 +123,7 @@ class Introduced(Wrapper):
     def render(self, request: Any) -> Any:
         """IResource."""
         # Some services take an underscore for a hyphen (RFC 3875 section 4.1.18).
-        for name in {name for name, _ in request.headers if name.lower().replace(b"_", b"-") in FIELDS}:
+        for name in {name for name, _ in request.fields if name.lower().replace(b"_", b"-") in FIELDS}:
             request.set_request_header(name, None)
         certificate = request.channel.get_peer_certificate()
         for name, value in () if certificate is None else identity_fields(certificate):

@@ -94,14 +94,9 @@ class _Edit:
     def begin(self, head: ResponseHead) -> None:
         """IResponseFilter."""
         edits, variables = self._edits, self._request.flow.variables
-        if variables is not None and SIGNING_IN in variables:
-            return
-        added = edits.fixed
-        if added is None:
-            added = tuple(edits.fields(Facts(self._request, head)))
-        if edits.removed:
-            head.headers = [item for item in head.headers if item[0].lower() not in edits.removed]
-        head.headers.extend(added)
+        if variables is None or SIGNING_IN not in variables:
+            added = edits.fixed
+            head.amend(edits.removed, edits.fields(Facts(self._request, head)) if added is None else added)
 
     def feed(self, data: bytes) -> bytes:
         """IResponseFilter: a passive filter is not asked."""

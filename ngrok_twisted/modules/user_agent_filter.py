@@ -139,7 +139,7 @@ class UserAgentFilter:
         return Guard(inner, self._admit) if self._allow or self._deny else inner
 
     def _admit(self, request: Any) -> None:
-        for name, value in request.headers:
+        for name, value in request.fields:
             if len(name) == 10 and name.lower() == b"user-agent":
                 allowed = self._verdict(value) if len(value) <= REMEMBERED_BYTES else self._judge(value)
                 break

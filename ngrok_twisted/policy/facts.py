@@ -8,10 +8,14 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, Iterable
 from urllib.parse import parse_qs, unquote_to_bytes
 
 from ngrok_twisted.paths import normalised
+
+#: Paths that are known by heart, since visitors ask for the same again and again; and bytes of the longest of them.
+PATHS_KEPT, PATH_KEPT_BYTES = 256, 1024
 
 #: Arguments of one query; with more there are none at all.
 ARGUMENTS_MAX = 1000
@@ -97,7 +101,15 @@ def raw_path(request: Any) -> str:
 
 def path(request: Any) -> str:
     """The path, normalised and percent-decoded."""
-    return decoded(unquote_to_bytes(normalised(request.uri.partition(b"?")[0])))
+    sent = request.uri.partition(b"?")[0]
+    return _known_path(sent) if len(sent) <= PATH_KEPT_BYTES else _path(sent)
+
+
+def _path(sent: bytes) -> str:
+    return decoded(unquote_to_bytes(normalised(sent)))
+
+
+_known_path = lru_cache(maxsize=PATHS_KEPT)(_path)
 
 
 def query(request: Any) -> str:

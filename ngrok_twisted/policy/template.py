@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping as AbstractMapping
 from dataclasses import dataclass
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Callable, Iterator, Mapping, Sequence
 
 from ngrok_twisted.policy.facts import Facts
 from ngrok_twisted.policy.texts import to_text
@@ -21,6 +21,9 @@ from ngrok_twisted.policy.variables import VARIABLES, Variable
 
 #: Characters of one rendered text: what is longer is cut off there. Most servers take no head that is longer than half of it.
 RENDERED_MAX = 16 * 1024
+
+#: References of one template whose values may be long all at once: a head's size each, at most.
+FEW = 8
 
 _MARK = re.compile(r"\$\$\{|\$\{")
 _STEP = r"\.[A-Za-z_][A-Za-z0-9_-]*|\[[ ]*(?:-?[0-9]{1,9}|'[^']*'|\"[^\"]*\")[ ]*\]"
@@ -68,13 +71,24 @@ def _step_into(value: Any, step: str | int) -> Any:
     return None
 
 
-@dataclass(frozen=True, slots=True)
 class Template:
     """
     :ivar parts: literal texts, and references.
     """
 
-    parts: tuple[str | Reference, ...]
+    __slots__ = ("parts", "_reads", "_pattern")
+
+    def __init__(self, parts: tuple[str | Reference, ...]) -> None:
+        self.parts = parts
+        # Most templates hold a few plain variables: they are read in one go, and put where they belong in another.
+        self._reads = tuple(map(_reader, self.references))
+        self._pattern = "".join(part.replace("%", "%%") if isinstance(part, str) else "%s" for part in parts)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Template) and other.parts == self.parts
+
+    def __hash__(self) -> int:
+        return hash(self.parts)
 
     @property
     def references(self) -> tuple[Reference, ...]:
@@ -85,6 +99,18 @@ class Template:
         """
         The text, at most `RENDERED_MAX` characters of it. It never raises.
         """
+        reads = self._reads
+        if len(reads) > FEW:
+            return self._bounded(facts)
+        try:
+            values = [read(facts) for read in reads]
+        except Exception:
+            return self._bounded(facts)
+        text = self._pattern % tuple([value if type(value) is str else to_text(value) for value in values])
+        return text if len(text) <= RENDERED_MAX else text[:RENDERED_MAX]
+
+    def _bounded(self, facts: Facts) -> str:
+        """The same part by part: nothing is made that would be cut off, and what cannot be had is left out."""
         texts: list[str] = []
         left = RENDERED_MAX
         for part in self.parts:
@@ -94,6 +120,11 @@ class Template:
             if left <= 0:
                 break
         return "".join(texts)[:RENDERED_MAX]
+
+
+def _reader(reference: Reference) -> Callable[[Facts], Any]:
+    """What gives the value of a reference."""
+    return reference.value if reference.variable is None or reference.steps else reference.variable.read
 
 
 def _value_of(reference: Reference, facts: Facts) -> Any:

@@ -56,15 +56,16 @@ def _connection_id(facts: Facts) -> str:
 
 def _request_id(facts: Facts) -> str:
     """It ends with the number that the access log and the error pages show."""
-    return f"rq_{int(facts.flow.started * 1_000_000):x}_{facts.flow.number}"
+    flow = facts.request.flow
+    return f"rq_{int(flow.started * 1_000_000):x}_{flow.number}"
 
 
 def _reused(facts: Facts) -> bool:
-    return facts.flow.dialled == 0.0
+    return facts.request.flow.dialled == 0.0
 
 
 def _dialled(facts: Facts) -> timedelta | None:
-    seconds = facts.flow.dialled
+    seconds = facts.request.flow.dialled
     return None if seconds is None else timedelta(seconds=seconds)
 
 
@@ -139,15 +140,15 @@ def _unknown(facts: Facts) -> None:
     """There is no database of places."""
 
 
-_client_ip = Variable(lambda facts: facts.flow.peer_host)
+_client_ip = Variable(lambda facts: facts.request.flow.peer_host)
 _request_number = Variable(_request_id)
 _method = Variable(lambda facts: of.decoded(facts.request.method))
-_url_host = Variable(lambda facts: facts.flow.host)
+_url_host = Variable(lambda facts: facts.request.flow.host)
 _path = Variable(lambda facts: of.path(facts.request))
 _query = Variable(lambda facts: of.query(facts.request))
 _raw_url = Variable(lambda facts: of.raw_url(facts.request))
-_scheme = Variable(lambda facts: facts.flow.proto)
-_user_agent = Variable(lambda facts: of.first(facts.request.headers, b"user-agent"))
+_scheme = Variable(lambda facts: facts.request.flow.proto)
+_user_agent = Variable(lambda facts: of.first(facts.request.fields, b"user-agent"))
 _version = Variable(lambda facts: of.decoded(facts.request.clientproto))
 _status = _of_response(lambda head: head.status)
 _empty = Variable(lambda facts: "")
@@ -155,11 +156,11 @@ _empty = Variable(lambda facts: "")
 _CONNECTION: Mapping[str, Variable] = {
     "backend.connection_reused": Variable(_reused),
     "backend.dial_duration": Variable(_dialled),
-    "backend.id": Variable(lambda facts: facts.flow.backend_id),
-    "conn.bytes_in": Variable(lambda facts: facts.flow.bytes_in),
-    "conn.bytes_out": Variable(lambda facts: facts.flow.bytes_out),
+    "backend.id": Variable(lambda facts: facts.request.flow.backend_id),
+    "conn.bytes_in": Variable(lambda facts: facts.request.flow.bytes_in),
+    "conn.bytes_out": Variable(lambda facts: facts.request.flow.bytes_out),
     "conn.client_ip": _client_ip,
-    "conn.client_port": Variable(lambda facts: facts.flow.peer_port),
+    "conn.client_port": Variable(lambda facts: facts.request.flow.peer_port),
     "conn.duration": Variable(_duration),
     "conn.end_ts": Variable(lambda facts: None),
     "conn.id": Variable(_connection_id),
@@ -205,15 +206,15 @@ _REQUEST: Mapping[str, Variable] = {
     "req.host": Variable(lambda facts: of.decoded(facts.request.authority)),
     "req.version": _version,
     "req.user_agent": _user_agent,
-    "req.location": Variable(lambda facts: of.first(facts.request.headers, b"location")),
-    "req.headers": Variable(lambda facts: of.multimap(facts.request.headers), deep=True, folded=True),
+    "req.location": Variable(lambda facts: of.first(facts.request.fields, b"location")),
+    "req.headers": Variable(lambda facts: of.multimap(facts.request.fields), deep=True, folded=True),
     "req.trailers": Variable(lambda facts: {}, deep=True, folded=True),
-    "req.cookies": Variable(lambda facts: of.cookies(facts.request.headers), deep=True),
-    "req.content_length": Variable(lambda facts: of.length(facts.request.headers)),
-    "req.content_type": Variable(lambda facts: of.media_type(facts.request.headers)),
-    "req.content_type.raw": Variable(lambda facts: of.first(facts.request.headers, b"content-type")),
+    "req.cookies": Variable(lambda facts: of.cookies(facts.request.fields), deep=True),
+    "req.content_length": Variable(lambda facts: of.length(facts.request.fields)),
+    "req.content_type": Variable(lambda facts: of.media_type(facts.request.fields)),
+    "req.content_type.raw": Variable(lambda facts: of.first(facts.request.fields, b"content-type")),
     "req.content_type.parameters": Variable(
-        lambda facts: of.media_parameters(facts.request.headers), deep=True, folded=True
+        lambda facts: of.media_parameters(facts.request.fields), deep=True, folded=True
     ),
     "req.url": Variable(lambda facts: of.url(facts.request)),
     "req.url.raw": _raw_url,
@@ -233,14 +234,14 @@ _REQUEST: Mapping[str, Variable] = {
 _RESPONSE: Mapping[str, Variable] = {
     "http.response.status_code": _status,
     "res.status_code": _status,
-    "res.headers": _of_response(lambda head: of.multimap(head.headers), deep=True, folded=True),
+    "res.headers": _of_response(lambda head: of.multimap(head.fields), deep=True, folded=True),
     "res.trailers": _of_response(lambda head: {}, deep=True, folded=True),
-    "res.cookies": _of_response(lambda head: of.set_cookies(head.headers), deep=True),
+    "res.cookies": _of_response(lambda head: of.set_cookies(head.fields), deep=True),
     "res.content_length": _of_response(lambda head: head.length),
-    "res.content_type": _of_response(lambda head: of.media_type(head.headers)),
-    "res.content_type.raw": _of_response(lambda head: of.first(head.headers, b"content-type")),
-    "res.content_type.parameters": _of_response(lambda head: of.media_parameters(head.headers), deep=True, folded=True),
-    "res.location": _of_response(lambda head: of.first(head.headers, b"location")),
+    "res.content_type": _of_response(lambda head: of.media_type(head.fields)),
+    "res.content_type.raw": _of_response(lambda head: of.first(head.fields, b"content-type")),
+    "res.content_type.parameters": _of_response(lambda head: of.media_parameters(head.fields), deep=True, folded=True),
+    "res.location": _of_response(lambda head: of.first(head.fields, b"location")),
     "compression.algorithm": Variable(lambda facts: facts.noted("compression.algorithm"), response=True),
     "compression.bytes_saved": Variable(lambda facts: facts.noted("compression.bytes_saved"), response=True),
 }

@@ -21,7 +21,15 @@ from ngrok_twisted.net.timeouts import IdleWatch
 from ngrok_twisted.upstream.chunked import ChunkedDecoder
 from ngrok_twisted.upstream.headers import restore_locations
 from ngrok_twisted.upstream.http2_frames import begins
-from ngrok_twisted.upstream.response import BY_LENGTH, CHUNKED, NO_BODY, UpstreamResponse, parse_response
+from ngrok_twisted.upstream.response import (
+    BY_LENGTH,
+    CHUNKED,
+    NO_BODY,
+    Said,
+    UpstreamResponse,
+    parse_response,
+    response_to,
+)
 from ngrok_twisted.upstream.sending import CHUNKS, CLOSE, GONE, HEAD, IDLE, LENGTH, RAW, RequestSender, Upload
 from ngrok_twisted.upstream.syntax import KILOBYTE, MalformedMessage
 from ngrok_twisted.upstream.upgraded import Upgraded
@@ -34,6 +42,9 @@ MINUTES = 60 * SECONDS
 # ngrok's documented limits: a header of 1 MB, five minutes without data.
 MAX_HEAD = 1024 * KILOBYTE
 IDLE_TIMEOUT = 5 * MINUTES
+
+# Heads that a connection remembers, in case the next one is the same; larger ones are few.
+MAX_REPEATED = 2 * KILOBYTE
 
 # Interim responses before the final one; more is a peer that has gone wrong.
 MAX_INFORMATIONAL = 32
@@ -57,6 +68,7 @@ class UpstreamConnection(RequestSender):
             "_decoder",
             "_persistent",
             "_informed",
+            "_said",
             "_raw",
         ),
         "__weakref__",  # a tunnel that closes remembers its streams by it
@@ -78,6 +90,7 @@ class UpstreamConnection(RequestSender):
         self._decoder: Any = None
         self._persistent = False
         self._informed = 0
+        self._said: Said | None = None
         self._raw: Any = None
 
     # -- the connection
@@ -94,13 +107,14 @@ class UpstreamConnection(RequestSender):
 
     def batchReceived(self, buffers: list[Any]) -> None:
         """IBatchReceiver."""
-        size = sum(map(len, buffers))
-        if self._state == LENGTH and size < self._left:
-            self._watch.touch()
-            self._left -= size
-            self.request.write_batch(buffers)
-        else:
-            self.dataReceived(b"".join(buffers))
+        if self._state == LENGTH:
+            size = sum(map(len, buffers))
+            if size < self._left:
+                self._watch.touch()
+                self._left -= size
+                self.request.write_batch(buffers)
+                return
+        self.dataReceived(bytes(buffers[0]) if len(buffers) == 1 else b"".join(buffers))
 
     def dataReceived(self, data: bytes) -> None:
         """IProtocol."""
@@ -141,6 +155,20 @@ class UpstreamConnection(RequestSender):
 
     def _head_data(self, data: bytes) -> None:
         self._answered = True
+        said = self._said
+        if said is None or self._buffer or not data.startswith(said.head):
+            self._new_head(data)
+            return
+        # Most services repeat themselves: the same bytes end where they ended before.
+        request, body = self.request, data[len(said.head) :]
+        if said.framing == BY_LENGTH and said.length == len(body) and not self._rewritten_host:
+            self._persistent = said.persistent
+            self._complete()
+            request.respond_as_told(said, body)
+        else:
+            self._final(response_to(request.method, said), body)
+
+    def _new_head(self, data: bytes) -> None:
         while True:
             if self._buffer:
                 self._buffer += data
@@ -157,47 +185,45 @@ class UpstreamConnection(RequestSender):
             self._buffer = b""
             response = parse_response(bytes(data[: end + 4]), self.request.method)
             data = bytes(data[end + 4 :]) if len(data) > end + 4 else b""
-            if response.head.status >= 200:
+            if response.status >= 200:
+                self._said = response.said if end <= MAX_REPEATED else None
                 self._final(response, data)
                 return
-            if response.head.status == 101:
+            if response.status == 101:
                 self._switch(response, data)
                 return
             self._informed += 1
             if self._informed > MAX_INFORMATIONAL:
                 raise MalformedMessage("too many informational responses")
-            self.request.inform(response.head.status, response.head.reason, response.head.headers)
+            self.request.inform(response.status, response.reason, response.headers)
             if not data or self._state != HEAD:
                 return
 
-    def _final(self, response: UpstreamResponse, data: bytes) -> None:
-        head = response.head
+    def _final(self, head: UpstreamResponse, data: bytes) -> None:
         request = self.request
-        self._persistent = response.persistent
-        upstream = getattr(self.target, "upstream", None)
-        if upstream is not None and upstream.host_header:
-            restore_locations(
-                head, upstream.host_header.encode("ascii"), request.authority, request.flow.proto.encode("ascii")
-            )
-        framing = response.framing
-        if framing == NO_BODY or (framing == BY_LENGTH and len(data) >= (head.length or 0)):
-            length = 0 if framing == NO_BODY else head.length or 0
+        self._persistent = head.persistent
+        if self._rewritten_host:
+            rewritten, proto = self._rewritten_host.encode("ascii"), request.flow.proto.encode("ascii")
+            restore_locations(head, rewritten, request.authority, proto)
+        framing = head.framing
+        length = 0 if framing == NO_BODY else head.length or 0
+        if framing == NO_BODY or (framing == BY_LENGTH and len(data) >= length):
             if len(data) > length:
                 self._persistent = False  # it sends what nobody asked for
                 data = data[:length]
             self._complete()
-            request.respond(head, [data] if data else (), last=True)
+            request.respond(head, (data,) if data else (), last=True)
         elif framing == BY_LENGTH:
             self._state = LENGTH
-            self._left = (head.length or 0) - len(data)
-            request.respond(head, [data] if data else ())
+            self._left = length - len(data)
+            request.respond(head, (data,) if data else ())
         elif framing == CHUNKED:
             self._decoder = ChunkedDecoder()
             self._chunk_data(data, head)
         else:
             self._state = CLOSE
             self._persistent = False
-            request.respond(head, [data] if data else ())
+            request.respond(head, (data,) if data else ())
 
     def _length_data(self, data: bytes) -> None:
         request = self.request
@@ -238,11 +264,12 @@ class UpstreamConnection(RequestSender):
         request.unregisterProducer()
         self._state = RAW
         self._failed = None
+        self._what = ()
         self._watch.stop()
         self.request = None
         self.transport.unregisterProducer()
         self._raw = Upgraded(request, self._clock, self._idle_timeout)
-        self._raw.join(response.head, self.transport, data)
+        self._raw.join(response, self.transport, data)
 
     # -- ends
 
@@ -254,6 +281,7 @@ class UpstreamConnection(RequestSender):
         self.request.unregisterProducer()
         self.request = None
         self._failed = None
+        self._what = ()
         self._decoder = None
         self._informed = 0
         self._state = IDLE
@@ -317,14 +345,15 @@ class UpstreamConnection(RequestSender):
             if self._pool is not None:
                 self._pool.discard(self)
             return
-        failed = self._failed
+        failed, what = self._failed, self._what
         request = self._detach()
         if request is None:
             return
         if state == CLOSE and reason.check(ConnectionDone):
             request.finish()
         elif state == HEAD and not self._answered:
-            failed(self, TunnelLost("The local service closed the connection without an answer."), not self._consumed)
+            error = TunnelLost("The local service closed the connection without an answer.")
+            failed(self, error, not self._consumed, *what)
         else:
             request.fail(UpstreamInvalid("The local service closed the connection in the middle of its answer."))
 

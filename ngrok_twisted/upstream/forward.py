@@ -114,11 +114,11 @@ class Forward:
         """
         flow = request.flow
         for target in candidates:
-            if IResource.providedBy(target):
+            connection = self._pool.take(target, flow.started, request.method not in _IDEMPOTENT)
+            if connection is None and IResource.providedBy(target):
                 request.answer_with(target)
                 return
             flow.tunnel = target if hasattr(target, "observe") else None
-            connection = self._pool.take(target, flow.started, request.method not in _IDEMPOTENT)
             if connection is not None:
                 self._start(connection, request, target, candidates)
             else:
@@ -131,13 +131,11 @@ class Forward:
         raise error
 
     def _start(self, connection: Any, request: Any, target: Any, candidates: Iterator[Any], before: Any = None) -> None:
-        def failed(connection: Any, error: EdgeError, replayable: bool) -> None:
-            self._failed(connection, error, replayable, request, target, candidates)
-
         try:
             if before is not None:
                 connection.repeats(before)
-            connection.start(request, getattr(target, "upstream", _PLAIN), failed)
+            upstream = getattr(target, "upstream", _PLAIN)
+            connection.start(request, upstream, self._failed, (request, target, candidates))
         except Exception:
             connection.close()
             raise

@@ -7,7 +7,7 @@ What changes in a head on its way through the edge (RFC 9110 section 7.6): pure 
 from __future__ import annotations
 
 import re
-from typing import AbstractSet, Any, Callable, Iterable
+from typing import AbstractSet, Any, Callable, Iterable, Sequence
 
 from ngrok_twisted.upstream.memo import Memo, size_of
 from ngrok_twisted.upstream.syntax import TOKEN, Fields, MalformedMessage, tokens
@@ -127,6 +127,65 @@ _PASSED = Memo(_pass_on)
 # The same without the fields that a module takes away, by a pair of those and of the visitor's fields.
 _PASSED_WITHOUT = Memo(_pass_on_without)
 
+
+class Told:
+    """
+    The fields of a request as the visitor sent them, with what was worked out of them. It is shared by all requests that came
+    with the same bytes, and never changed.
+
+    :ivar fields: ``(name, value)`` pairs, in order.
+    :ivar authority: what they say of the host, with its port.
+    """
+
+    __slots__ = ("fields", "authority", "_named", "_rest", "_peer", "_proto", "_rewritten")
+
+    fields: tuple[tuple[bytes, bytes], ...]
+    authority: bytes
+
+    def __init__(self) -> None:
+        self._named: dict[bytes, bytes] | None = None
+        self._rest = b""
+        self._peer = self._proto = self._rewritten = ""
+
+    def last(self, name: bytes) -> bytes | None:
+        """
+        The last value of a field, or ``None``.
+
+        :param name: in lower case.
+        """
+        if self._named is None:
+            self._named = {field[0].lower(): field[1] for field in self.fields}
+        return self._named.get(name)
+
+    def request_head(self, method: bytes, target: bytes, peer: str, proto: str, rewritten_host: str) -> bytes:
+        """
+        What `request_head` says for a request without a body that no module has changed.
+
+        :param method: as it was read, and found to be one.
+        :param target: likewise.
+
+        What stands behind the target is kept for the visitor who came last: most have a cookie, and so a header, of their own.
+        """
+        if peer != self._peer or proto != self._proto or rewritten_host != self._rewritten:
+            self._rest = self._whole(peer, proto, rewritten_host)[len(b"GET /") :]
+            self._peer, self._proto, self._rewritten = peer, proto, rewritten_host
+        return b"".join((method, b" ", target, self._rest))
+
+    def _whole(self, peer: str, proto: str, rewritten_host: str) -> bytes:
+        return request_head(
+            b"GET",
+            b"/",
+            self.fields,
+            host=self.authority,
+            rewritten_host=rewritten_host.encode("ascii"),
+            peer=peer.encode("ascii"),
+            proto=proto.encode("ascii"),
+            length=0,
+            upgrade=b"",
+            expects_continue=False,
+        )
+
+
 # What the edge adds, in the order in which it stands behind the visitor's fields.
 FORWARDED = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
 
@@ -134,7 +193,7 @@ FORWARDED = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
 def request_head(
     method: bytes,
     target: bytes,
-    fields: Fields,
+    fields: Sequence[tuple[bytes, bytes]],
     *,
     host: bytes,
     rewritten_host: bytes,
@@ -222,17 +281,26 @@ def joined(lines: list[bytes], more: int = 0) -> bytes:
     return head
 
 
-def _lines(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[bytes, int]:
-    block = b"".join([b"\r\n" + name + b": " + value for name, value in fields])
+def lines_of(fields: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """
+    The lines of fields, each with a line end *before* it.
+
+    :raises MalformedMessage: one would be read as more than one line.
+    """
+    block = b"".join([b"\r\n%b: %b" % field for field in fields])
     if block.count(b"\n") != len(fields) or block.count(b"\r") != len(fields):
         raise MalformedMessage("line end in a field")
+    return block
+
+
+def _lines(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[bytes, int]:
+    block = lines_of(fields)
     return block, size_of(fields) + len(block)
 
 
 FIELD_LINES = Memo(_lines)
 """
-The lines of fields, by a tuple of ``(name, value)``: each with a line end *before* it. Asking for fields that would be read
-as more than one line each raises `MalformedMessage`.
+`lines_of` fields that come again and again, by a tuple of ``(name, value)``.
 """
 
 
@@ -258,6 +326,8 @@ def restore_locations(head: Any, rewritten_host: bytes, host: bytes, proto: byte
 
     :param head: a `ngrok_twisted.wrapper.ResponseHead`, changed in place.
     """
+    if not any(name.lower() == b"location" for name, _ in head.fields):
+        return  # an untouched head goes the short way
     head.headers = [
         (name, restored_location(value, rewritten_host, host, proto) if name.lower() == b"location" else value)
         for name, value in head.headers

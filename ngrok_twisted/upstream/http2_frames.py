@@ -233,8 +233,9 @@ def read_number(kind: int, payload: Any) -> int:
     return number & _NUMBER if kind == WINDOW_UPDATE else number
 
 
-def read_settings(payload: Any) -> dict[int, int]:
+def read_settings(payload: Any, pushes: int = 0) -> dict[int, int]:
     """
+    :param pushes: the most that ``ENABLE_PUSH`` may be: 1 from a client.
     :return: identifiers to values, unknown ones too; of one that is there twice, the later value.
     :raises ConnectionBroken: it is cut, too long, or holds a value that there cannot be (section 6.5.2).
     """
@@ -247,8 +248,8 @@ def read_settings(payload: Any) -> dict[int, int]:
         raise ConnectionBroken(FLOW_CONTROL_ERROR, "the initial window is too large")
     if not FRAME <= settings.get(MAX_FRAME_SIZE, FRAME) < 2**24:
         raise ConnectionBroken(PROTOCOL_ERROR, "the size of frames is out of range")
-    if settings.get(ENABLE_PUSH):
-        raise ConnectionBroken(PROTOCOL_ERROR, "a server cannot ask for pushes")
+    if settings.get(ENABLE_PUSH, 0) > pushes:
+        raise ConnectionBroken(PROTOCOL_ERROR, "pushes that cannot be asked for")
     if settings.get(ENABLE_CONNECT_PROTOCOL, 0) > 1:
         raise ConnectionBroken(PROTOCOL_ERROR, "ENABLE_CONNECT_PROTOCOL is neither 0 nor 1")
     return settings

@@ -28,9 +28,10 @@ NO_TABLE = b"\x20"
 # What section 4.1 adds for each field.
 _OVERHEAD = 32
 
-_STATIC: tuple[tuple[bytes, bytes], ...] = tuple((name, value) for name, value in HeaderTable.STATIC_TABLE)
-_INDEX_OF = {field: index for index, field in reversed(tuple(enumerate(_STATIC, 1)))}
-_INDEX_OF_NAME = {name: index for index, (name, _) in reversed(tuple(enumerate(_STATIC, 1)))}
+#: The fields that everybody knows (appendix A); the first one has the number 1.
+STATIC: tuple[tuple[bytes, bytes], ...] = tuple((name, value) for name, value in HeaderTable.STATIC_TABLE)
+_INDEX_OF = {field: index for index, field in reversed(tuple(enumerate(STATIC, 1)))}
+_INDEX_OF_NAME = {name: index for index, (name, _) in reversed(tuple(enumerate(STATIC, 1)))}
 
 # Fields that nobody on the way may put into a table either (section 7.1.3).
 _SECRET = frozenset([b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"])
@@ -107,7 +108,7 @@ def _decode(block: bytes) -> Fields:
         first = block[position]
         if first & 0x80:
             index, position = read_integer(block, position, 0x7F)
-            field = _STATIC[index - 1] if index else _STATIC[len(_STATIC)]
+            field = STATIC[index - 1] if index else STATIC[len(STATIC)]
         elif first & 0xE0 == 0x20:
             size, position = read_integer(block, position, 0x1F)
             if size or fields:
@@ -116,7 +117,7 @@ def _decode(block: bytes) -> Fields:
         else:
             index, position = read_integer(block, position, 0x3F if first & 0x40 else 0x0F)
             if index:
-                name = _STATIC[index - 1][0]
+                name = STATIC[index - 1][0]
             else:
                 name, position = read_text(block, position)
             value, position = read_text(block, position)

@@ -57,20 +57,20 @@ class RequestStream(StreamSender):
         self._trailers = b""
         self._websocket: WebSocketStream | None = None
 
-    def start(self, request: Any, upstream: Any, failed: Any) -> None:
+    def start(self, request: Any, upstream: Any, failed: Any, what: tuple[Any, ...] = ()) -> None:
         """
         Send a request, and pass its response on.
 
         :param request: an `ngrok_twisted.edge.request.EdgeRequest`.
         :param upstream: the target's `ngrok_twisted.records.endpoint.Upstream`.
-        :param failed: ``failed(exchange, error, replayable)`` is called instead of a response if there was not one byte of
-            it. ``replayable``: all of the body that was consumed can be sent again, see `repeats`.
+        :param failed: ``failed(exchange, error, replayable, *what)`` is called instead of a response if there was not one
+            byte of it. ``replayable``: all of the body that was consumed can be sent again, see `repeats`.
         :raises EdgeError: it cannot be sent.
         :raises MalformedMessage: a module has spoilt it.
         """
         request.flow.dialled = self.dialled
         self.request = request
-        self._failed = failed
+        self._failed = lambda exchange, error, replayable: failed(exchange, error, replayable, *what)
         self._watch = IdleWatch(self.connection._clock, self.connection.idle_timeout, self._idle)
         request.registerProducer(self, True)
         if wants_websocket(request) and not self.connection.settled:
@@ -123,7 +123,7 @@ class RequestStream(StreamSender):
         return request_block(
             request.method,
             request.uri,
-            request.headers,
+            request.fields,
             scheme=b"https" if is_tls else b"http",
             host=request.authority,
             rewritten_host=upstream.host_header.encode("ascii"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ngrok_twisted.upstream import http2_frames as h2
+from ngrok_twisted.upstream.http2_blocks import Block, HeaderBlocks
 from ngrok_twisted.upstream.http2_frames import ConnectionBroken, FrameReader, StreamBroken
 from ngrok_twisted.upstream.http2_hpack import MAX_LIST, NO_TABLE
 from ngrok_twisted.upstream.syntax import KILOBYTE
@@ -25,8 +26,9 @@ CONNECTION_WINDOW = 16 * MEGABYTE
 #: Streams that a service is given before it has said how many it takes. Nearly all take more, and say so at once.
 STREAMS_AT_FIRST = 10
 
-#: Frames of a header block, beyond the first, that are waited for: as many as the largest block has.
-MAX_CONTINUATIONS = MAX_LIST // h2.FRAME
+#: Frames of a header block: one more than the largest block has. And its bytes, with what stands before each of them.
+MAX_BLOCK_FRAMES = MAX_LIST // h2.FRAME + 1
+MAX_BLOCK = MAX_BLOCK_FRAMES * (h2.FRAME + h2.FRAME_HEAD)
 
 #: Frames in a row, or in a second, that move no message on: settings, pings, empty ones, those for streams that are over.
 #: A window is opened twice for each frame of a body, which is counted against them.
@@ -72,8 +74,7 @@ class Session:
         self._stream_window = h2.DEFAULT_WINDOW
         self._peer_streams = STREAMS_AT_FIRST
         self._room = CONNECTION_WINDOW
-        self._block: list[bytes] = []
-        self._block_of: tuple[int, int] | None = None
+        self._blocks = HeaderBlocks(MAX_BLOCK, MAX_BLOCK_FRAMES)
         self._allowance = MAX_OTHER_FRAMES
         self._allowed_at = clock.seconds()
 
@@ -121,7 +122,7 @@ class Session:
         if self._first:
             self._look_at_first(data)
         for kind, flags, number, payload in self._reader.feed(data):
-            if self._block_of is not None and kind != h2.CONTINUATION:
+            if self._blocks.open and kind != h2.CONTINUATION:
                 raise ConnectionBroken(h2.PROTOCOL_ERROR, "a header block is interrupted")
             if kind > h2.CONTINUATION:
                 self._spend()
@@ -187,31 +188,17 @@ class Session:
             self.put(h2.window_update(0, used))
 
     def _headers(self, flags: int, number: int, payload: Any) -> None:
-        payload = h2.without_padding(flags, payload)
-        if flags & h2.PRIORITIZED:
-            if len(payload) < 5:
-                raise ConnectionBroken(h2.FRAME_SIZE_ERROR, "HEADERS of the wrong size")
-            payload = payload[5:]
         self._stream(number)
-        self._block_of = (number, flags)
-        self._add_to_block(flags, payload)
+        self._said(self._blocks.begun(flags, number, payload))
 
     def _continuation(self, flags: int, number: int, payload: Any) -> None:
-        if self._block_of is None or number != self._block_of[0]:
-            raise ConnectionBroken(h2.PROTOCOL_ERROR, "CONTINUATION of nothing")
-        if len(self._block) > MAX_CONTINUATIONS:
-            raise ConnectionBroken(h2.ENHANCE_YOUR_CALM, "a header is too large")
-        self._add_to_block(flags, payload)
+        self._said(self._blocks.continued(flags, number, payload))
 
-    def _add_to_block(self, flags: int, payload: Any) -> None:
-        assert self._block_of is not None
-        if not flags & h2.END_HEADERS:
-            self._block.append(bytes(payload))
+    def _said(self, whole: Block | None) -> None:
+        """A head, or the fields behind a body, as soon as they are whole."""
+        if whole is None:
             return
-        number, flags = self._block_of
-        block = b"".join((*self._block, payload))
-        self._block = []
-        self._block_of = None
+        number, flags, block = whole
         exchange = self.streams.get(number)
         if exchange is not None:
             self.answer_moved()

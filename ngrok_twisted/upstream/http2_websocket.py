@@ -38,7 +38,7 @@ class WebSocketStream:
         """
         self._exchange = exchange
         self._request = request
-        self._key = next((value for name, value in request.headers if name.lower() == b"sec-websocket-key"), b"")
+        self._key = next((value for name, value in request.fields if name.lower() == b"sec-websocket-key"), b"")
         self._upgraded: Upgraded | None = None
         self._producer: Any = None
         self._closing = False

@@ -5,8 +5,9 @@ Reading the head of an upstream's response: strict, free of I/O.
 from __future__ import annotations
 
 import re
+from typing import Any, Callable, Sequence, TypeVar
 
-from ngrok_twisted.upstream.headers import without_named
+from ngrok_twisted.upstream.headers import FIELD_LINES, lines_of, without_named
 from ngrok_twisted.upstream.memo import Memo, size_of
 from ngrok_twisted.upstream.syntax import (
     Fields,
@@ -16,7 +17,9 @@ from ngrok_twisted.upstream.syntax import (
     parse_response_fields,
     tokens,
 )
-from ngrok_twisted.wrapper import ResponseHead
+from ngrok_twisted.wrapper import HeadEdit, ResponseHead
+
+T = TypeVar("T")
 
 # How the body ends (RFC 9112 section 6.3).
 NO_BODY, BY_LENGTH, CHUNKED, UNTIL_CLOSE = range(4)
@@ -40,37 +43,125 @@ _RESPONSE_FIELDS: dict[bytes, int] = {
     b"ngrok-error-code": _DROP,
 }
 
+#: Ways to take fields out of the same head that are kept: one for each route that does so.
+_WITHOUT_MAX = 4
+
 _NEVER_NAMED = frozenset([b"close", b"keep-alive", b"upgrade", b"set-cookie", b"location", b"content-type"])
 
 
-class UpstreamResponse:
-    """
-    :ivar head: the `ResponseHead` for the visitor: fields that speak of the connection are gone.
-    :ivar framing: one of ``NO_BODY``, ``BY_LENGTH``, ``CHUNKED``, ``UNTIL_CLOSE``.
-    :ivar persistent: the upstream keeps the connection open.
-    """
-
-    __slots__ = ("head", "framing", "persistent")
-
-    def __init__(self, head: ResponseHead, framing: int, persistent: bool) -> None:
-        self.head = head
-        self.framing = framing
-        self.persistent = persistent
-
-
-class _Said:
+class Said:
     """
     What the head of a response says, whatever it answers. It is shared by all responses with the same bytes.
+
+    :ivar head: these bytes, up to and including the empty line.
+    :ivar framing: of the body, where there is one.
+    :ivar line_and_fields: the bytes of the head for a visitor who speaks HTTP/1.1, but for those that speak of the connection.
+    :ivar counted: the same with the length of the body and the empty line; empty if it is not known.
+    :ivar block: the same for one who speaks HTTP/2, as soon as one was there; empty until then.
+    :ivar worked_out: what functions have made of the fields; see `ResponseHead.work_out`.
     """
 
-    __slots__ = ("status", "reason", "fields", "length", "persistent", "chunked")
+    __slots__ = (
+        "head",
+        "status",
+        "reason",
+        "fields",
+        "length",
+        "persistent",
+        "framing",
+        "line_and_fields",
+        "counted",
+        "block",
+        "worked_out",
+        "_without",
+    )
 
+    head: bytes
     status: int
     reason: bytes
     fields: tuple[tuple[bytes, bytes], ...]
     length: int | None
     persistent: bool
-    chunked: bool
+    framing: int
+    line_and_fields: bytes
+    counted: bytes
+    block: bytes
+    worked_out: dict[Any, Any]
+    _without: dict[frozenset[bytes], bytes]
+
+    def lines_without(self, removed: frozenset[bytes]) -> bytes:
+        """
+        ``line_and_fields`` without some fields.
+
+        :param removed: their names in lower case.
+        """
+        known = self._without.get(removed)
+        if known is None:
+            if len(self._without) >= _WITHOUT_MAX:
+                self._without.clear()
+            kept = tuple(field for field in self.fields if field[0].lower() not in removed)
+            known = self._without[removed] = b"HTTP/1.1 %d %b%b" % (self.status, self.reason, lines_of(kept))
+        return known
+
+
+class UpstreamResponse(ResponseHead):
+    """
+    The head for the visitor: fields that speak of the connection are gone.
+
+    :ivar said: what the service said.
+    :ivar framing: one of ``NO_BODY``, ``BY_LENGTH``, ``CHUNKED``, ``UNTIL_CLOSE``.
+    :ivar persistent: the upstream keeps the connection open.
+    """
+
+    __slots__ = ("framing", "persistent", "said", "_edit")
+
+    def __init__(self, said: Said) -> None:
+        self.said = said
+        self._headers = None
+        self._edit: HeadEdit | None = None
+        self.status = said.status
+        self.reason = said.reason
+        self.length = said.length
+        self.bodiless = False
+        self.framing = said.framing
+        self.persistent = said.persistent
+
+    @property
+    def fields(self) -> Sequence[tuple[bytes, bytes]]:
+        """See `ResponseHead`."""
+        if self._headers is not None:
+            return self._headers
+        return self.said.fields if self._edit is None else self._edit.applied(self.said.fields)
+
+    def amend(self, removed: frozenset[bytes], added: Sequence[tuple[bytes, bytes]]) -> None:
+        """See `ResponseHead`."""
+        if self._headers is not None:
+            super().amend(removed, added)
+        else:
+            edit = HeadEdit(removed, added)
+            self._edit = edit if self._edit is None else self._edit.then(edit)
+
+    def work_out(self, function: Callable[[Sequence[tuple[bytes, bytes]]], T]) -> T:
+        """See `ResponseHead`."""
+        if self._headers is not None or self._edit is not None:
+            return function(self.fields)
+        known = self.said.worked_out
+        if function not in known:
+            known[function] = function(self.said.fields)
+        made: T = known[function]
+        return made
+
+    def as_told(self) -> Said | None:
+        """See `ResponseHead`."""
+        return self.said if self._edit is None and self._is_said() else None
+
+    def as_amended(self) -> tuple[Said, HeadEdit] | None:
+        """See `ResponseHead`."""
+        return None if self._edit is None or not self._is_said() else (self.said, self._edit)
+
+    def _is_said(self) -> bool:
+        said = self.said
+        return self._headers is None and self.status == said.status and self.reason is said.reason
 
 
 def parse_response(head: bytes, method: bytes) -> UpstreamResponse:
@@ -79,22 +170,21 @@ def parse_response(head: bytes, method: bytes) -> UpstreamResponse:
     :param method: of the request: a response to HEAD has no body.
     :raises MalformedMessage: it is not HTTP/1.x, or its framing can be read in two ways.
     """
-    said = _HEADS[head]
-    status, length = said.status, said.length
-    bodiless = method == b"HEAD" or status < 200 or status == 204 or status == 304
-    if bodiless:
-        framing = NO_BODY
-        if status == 204 or status < 200:
-            length = None
-    elif said.chunked:
-        framing = CHUNKED
-    else:
-        framing = UNTIL_CLOSE if length is None else BY_LENGTH
-    shown = ResponseHead(status, said.reason, list(said.fields), length, bodiless)
-    return UpstreamResponse(shown, framing, said.persistent)
+    return response_to(method, _HEADS[head])
 
 
-def _read(head: bytes) -> _Said:
+def response_to(method: bytes, said: Said) -> UpstreamResponse:
+    """
+    :param method: of the request: a response to HEAD has no body.
+    """
+    response = UpstreamResponse(said)
+    if method == b"HEAD" or response.framing == NO_BODY:
+        response.bodiless = True
+        response.framing = NO_BODY
+    return response
+
+
+def _read(head: bytes) -> Said:
     check_bytes(head)
     line_end = head.index(b"\r\n")
     match = _STATUS_LINE.fullmatch(head, 0, line_end)
@@ -119,27 +209,41 @@ def _read(head: bytes) -> _Said:
             coding = field[1] if coding is None else coding + b"," + field[1]
         elif kind == _UPGRADE and status == 101:
             kept.append(field)
-    said = _Said()
+    said = Said()
+    said.head = head
     said.status = status
     said.reason = match[3] or b""
-    said.length = length
-    said.chunked = _is_chunked(length, coding, minor)
+    said.framing = _framing(status, length, _is_chunked(length, coding, minor))
+    said.length = None if status == 204 or status < 200 else length
     said.persistent = minor != b"0"
     if connection == b"keep-alive":
         said.persistent = True
     elif connection is not None:
         said.persistent, kept = _connection(connection, said.persistent, kept)
     said.fields = tuple(kept)
+    said.line_and_fields = b"HTTP/1.1 %d %b%b" % (status, said.reason, FIELD_LINES[said.fields])
+    said.block = b""
+    said.worked_out = {}
+    said._without = {}
+    said.counted = b"" if length is None else b"%b\r\nContent-Length: %d\r\n\r\n" % (said.line_and_fields, length)
     return said
 
 
-def _remember(head: bytes) -> tuple[_Said, int]:
+def _remember(head: bytes) -> tuple[Said, int]:
     said = _read(head)
-    return said, len(head) + size_of(said.fields)
+    return said, 4 * len(head) + size_of(said.fields)  # visitors get much the same, and it is kept in three forms
 
 
 # Services answer many requests with the same head: what it says is worked out once.
 _HEADS = Memo(_remember)
+
+
+def _framing(status: int, length: int | None, chunked: bool) -> int:
+    if status < 200 or status == 204 or status == 304:
+        return NO_BODY
+    if chunked:
+        return CHUNKED
+    return UNTIL_CLOSE if length is None else BY_LENGTH
 
 
 def _connection(value: bytes, persistent: bool, fields: Fields) -> tuple[bool, Fields]:

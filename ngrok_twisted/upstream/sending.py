@@ -43,11 +43,13 @@ class RequestSender:
         "dialled",
         "_clock",
         "_failed",
+        "_what",
         "_state",
         "_watch",
         "_batch",
         "_pending",
         "_waiting",
+        "_rewritten_host",
         "_chunked_upload",
         "_uploaded",
         "_consumed",
@@ -63,11 +65,13 @@ class RequestSender:
         self.dialled = 0.0
         self._clock = clock
         self._failed: Any = None
+        self._what: tuple[Any, ...] = ()
         self._state = IDLE
         self._watch: Any = None
         self._batch = False
         self._pending: list[Any] | None = None
         self._waiting: IDelayedCall | None = None
+        self._rewritten_host = ""
         self._chunked_upload = False
         self._uploaded = True
         self._consumed = False
@@ -82,34 +86,29 @@ class RequestSender:
         :param before: the connection that failed; nothing of the body was consumed.
         """
 
-    def start(self, request: Any, upstream: Any, failed: Any) -> None:
+    def start(self, request: Any, upstream: Any, failed: Any, what: tuple[Any, ...] = ()) -> None:
         """
         Send a request, and pass its response on.
 
         :param request: an `ngrok_twisted.edge.request.EdgeRequest`.
         :param upstream: the target's `ngrok_twisted.records.endpoint.Upstream`.
-        :param failed: ``failed(connection, error, replayable)`` is called instead of a response if there was not one byte
-            of it. ``replayable``: nothing of the body was consumed.
+        :param failed: ``failed(connection, error, replayable, *what)`` is called instead of a response if there was not one
+            byte of it. ``replayable``: nothing of the body was consumed.
+        :param what: for ``failed``: it costs a request less than a function that remembers.
         :raises MalformedMessage: the request's head cannot be sent.
         """
         flow = request.flow
         flow.dialled = self.dialled
         length = request.body_length
-        head = request_head(
-            request.method,
-            request.uri,
-            request.headers,
-            host=request.authority,
-            rewritten_host=upstream.host_header.encode("ascii") if upstream.host_header else b"",
-            peer=flow.peer_host.encode("ascii"),
-            proto=flow.proto.encode("ascii"),
-            length=length,
-            upgrade=request.upgrade_to,
-            expects_continue=request.expects_continue,
-            edit=edit_of(request) if request.edits else None,
-        )
+        self._rewritten_host = rewritten_host = upstream.host_header
+        told = request.as_told() if length == 0 else None
+        if told is None:
+            head = _head(request, rewritten_host)
+        else:
+            head = told.request_head(flow.method, flow.target, flow.peer_host, flow.proto, rewritten_host)
         self.request = request
         self._failed = failed
+        self._what = what
         self._state = HEAD
         self._answered = self._consumed = False
         self._watch.touch()
@@ -202,6 +201,7 @@ class RequestSender:
         """Let go of the request."""
         request, self.request = self.request, None
         self._failed = None
+        self._what = ()
         if request is not None:
             request.unregisterProducer()
             if request.receiver is self:
@@ -216,6 +216,28 @@ class RequestSender:
             self._write_pending()
             self.transport.unregisterProducer()
             (getattr(self.transport, "abortConnection", None) or self.transport.loseConnection)()
+
+
+def _head(request: Any, rewritten_host: str) -> bytes:
+    """
+    The head of a request, whatever it is.
+
+    :param rewritten_host: as its `Upstream` has it.
+    """
+    flow = request.flow
+    return request_head(
+        request.method,
+        request.uri,
+        request.fields,
+        host=request.authority,
+        rewritten_host=rewritten_host.encode("ascii"),
+        peer=flow.peer_host.encode("ascii"),
+        proto=flow.proto.encode("ascii"),
+        length=request.body_length,
+        upgrade=request.upgrade_to,
+        expects_continue=request.expects_continue,
+        edit=edit_of(request) if request.edits else None,
+    )
 
 
 def body_wait(target: Any, request: Any) -> float:

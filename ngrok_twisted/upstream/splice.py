@@ -69,10 +69,11 @@ class Spliced:
         for side, inbound, outbound in ((first, there, back), (second, back, there)):
             side.transport.doRead = inbound.read
             side.transport.doWrite = outbound.write
+            side.transport.shared = True
 
     def lost(self, side: Any) -> None:
         """A side's connection is gone: nothing is read from it and nothing can be written to it."""
-        for name in ("doRead", "doWrite"):
+        for name in ("doRead", "doWrite", "shared"):
             side.transport.__dict__.pop(name, None)
         for direction in self._directions:
             if direction.sink is side:

@@ -67,8 +67,15 @@ class Bare:
             self.frames()
 
     def send(self, *pieces: bytes) -> None:
-        """Bytes, in one read."""
+        """Bytes, in one read; the edge may take several turns for them."""
         self.connection.dataReceived(b"".join(pieces))
+        while self.connection._waiting is not None:
+            self.clock.advance(0)
+
+    def take(self) -> bytes:
+        """The bytes that came since the last call; those that wait for the end of the turn as well."""
+        self.connection.output.flush()
+        return self.wire.take()
 
     def headers(self, stream: int, fields: Sequence[tuple[bytes, bytes]], end: bool = True) -> bytes:
         """A HEADERS frame."""
@@ -85,7 +92,7 @@ class Bare:
 
     def frames(self) -> list[tuple[int, int, int, bytes]]:
         """What came since the last call."""
-        found = self._reader.feed(self.wire.take())
+        found = self._reader.feed(self.take())
         return [(kind, flags, stream, bytes(payload)) for kind, flags, stream, payload in found]
 
     def kinds(self) -> list[int]:
@@ -178,8 +185,8 @@ class Visitor(Bare):
         while True:
             out = self.client.data_to_send()
             if out:
-                self.connection.dataReceived(out)
-            came = self.wire.take()
+                self.send(out)
+            came = self.take()
             for event in self.client.receive_data(came) if came else ():
                 self._note(event)
             if not came and not out:

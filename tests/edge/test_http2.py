@@ -11,6 +11,7 @@ from hpack import Decoder
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import NOT_DONE_YET
 
+from ngrok_twisted.edge.http2_engine import REMEMBERED
 from ngrok_twisted.edge.site import HTTPLimits
 from ngrok_twisted.modules.mutual_tls import MutualTLSConfig
 from ngrok_twisted.net.tls import TLSConnection
@@ -114,8 +115,19 @@ class RequestTests(SynchronousTestCase):
         for stream in range(1, 4001, 2):
             visitor.send(visitor.headers(stream, GET), h2.window_update(0, 2))
         self.assertEqual(len(visitor.flows), 2000)
-        self.assertLess(len(visitor.connection.engine.streams), 10)
-        self.assertLess(len(visitor.connection.engine._closed_streams), 600)
+        self.assertEqual(len(visitor.connection.streams), 0)
+        self.assertEqual(len(visitor.connection.engine._resets), 0)
+
+    def test_memory_of_resets(self) -> None:
+        """What is remembered of streams that were reset is bounded."""
+        visitor = Bare(Render(lambda request: b"ok"), HTTPLimits(streams=2))
+        for stream in range(1, 8 * REMEMBERED, 8):
+            for number in range(stream, stream + 8, 2):
+                visitor.send(visitor.headers(number, POST, end=number == stream + 4))
+            visitor.send(h2.reset(stream, h2.CANCEL))
+            visitor.clock.advance(3)
+        self.assertFalse(visitor.wire.ended)
+        self.assertEqual(len(visitor.connection.engine._resets), REMEMBERED)
 
 
 class SecureVisitor:

@@ -1,22 +1,25 @@
 """
-Tests for ``ngrok_twisted.edge.http2_engine``: what is written around h2, and the names inside h2 that this stands on. An h2
-that moves one of them fails here.
+Tests for ``ngrok_twisted.edge.http2_engine``.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from h2.connection import H2Connection
-from h2.stream import H2Stream, StreamInputs
-from hpack import Encoder
-from hpack.table import HeaderTable
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.edge.http2_engine import CONNECTION_WINDOW, DATA_BYTES, Engine
+from ngrok_twisted.edge.http2_engine import CONNECTION_WINDOW, DATA_BYTES, REMEMBERED, STREAM_WINDOW, Engine
 from ngrok_twisted.edge.http2_hpack import block_of
 from ngrok_twisted.upstream import http2_frames as h2
-from tests.edge.http2_visitor import GET, HELLO
+from ngrok_twisted.upstream.http2_frames import ConnectionBroken
+
+
+class Stream:
+    """A stream, as far as the engine knows it."""
+
+    def __init__(self, engine: Engine, number: int = 1) -> None:
+        self.id = number
+        self.send_window = engine.stream_window
 
 
 class EngineTests(SynchronousTestCase):
@@ -24,66 +27,97 @@ class EngineTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.engine = Engine(100, 1000, 100_000)
-        self.engine.greeting()
-        self.engine.receive_data(HELLO[len(h2.PREFACE) :])
-        self.engine.data_to_send()
-
-    def stream(self, number: int = 1, end: bool = True) -> Any:
-        """A new stream of the visitor's."""
-        block = Encoder().encode(GET)
-        flags = h2.END_HEADERS | (h2.END_STREAM if end else 0)
-        self.events = self.engine.receive_data(h2.frame_head(h2.HEADERS, flags, number, len(block)) + block)
-        return self.engine.streams[number]
 
     def frames(self, parts: Any) -> list[Any]:
         """The frames in what was to be written."""
         return [(*frame[:3], bytes(frame[3])) for frame in h2.FrameReader().feed(b"".join(map(bytes, parts)))]
 
-    def test_fields_stay_here(self) -> None:
-        """h2 tells of a request, and knows nothing of its fields."""
-        self.stream()
-        self.assertEqual((self.events[0].headers, list(self.engine.blocks.fields)), ([], GET))
+    def code(self, call: Any, *arguments: Any) -> int:
+        """The code that ends the connection."""
+        return self.assertRaises(ConnectionBroken, call, *arguments).code
+
+    def test_greeting(self) -> None:
+        """The settings, and a connection's window that is as wide as was said."""
+        settings, window = self.frames([self.engine.greeting()])
+        self.assertEqual(h2.read_settings(settings[3])[h2.MAX_CONCURRENT_STREAMS], 100)
+        self.assertEqual(STREAM_WINDOW + h2.read_number(window[0], window[3]), CONNECTION_WINDOW)
 
     def test_window(self) -> None:
         """What is sent is taken off both windows, of which the smaller one counts."""
-        stream = self.stream()
-        self.assertEqual(self.engine.window(stream), h2.DEFAULT_WINDOW)
-        self.engine.data_frames(stream, (bytes(1000),), 1000)
-        self.assertEqual(self.engine.window(stream), h2.DEFAULT_WINDOW - 1000)
-        self.assertEqual(self.engine.local_flow_control_window(1), h2.DEFAULT_WINDOW - 1000)
-        other = self.stream(3)
-        self.assertEqual(self.engine.window(other), h2.DEFAULT_WINDOW - 1000)
-        self.engine.receive_data(h2.window_update(0, 5000))
-        self.assertEqual(self.engine.window(other), h2.DEFAULT_WINDOW)
+        engine, stream = self.engine, Stream(self.engine)
+        self.assertEqual(engine.window(stream), h2.DEFAULT_WINDOW)
+        engine.data_frames(stream, (bytes(1000),), 1000)
+        self.assertEqual((engine.window(stream), stream.send_window), (h2.DEFAULT_WINDOW - 1000,) * 2)
+        other = Stream(engine, 3)
+        self.assertEqual(engine.window(other), h2.DEFAULT_WINDOW - 1000)
+        self.assertTrue(engine.window_came(None, 5000))
+        self.assertEqual(engine.window(other), h2.DEFAULT_WINDOW)
 
-    def test_greeting(self) -> None:
-        """The connection's window is as wide as was said."""
-        self.assertEqual(self.engine.inbound_flow_control_window, CONNECTION_WINDOW)
+    def test_wide_windows(self) -> None:
+        """No window opens by nothing, or beyond what there may be."""
+        for stream in (None, Stream(self.engine)):
+            self.assertFalse(self.engine.window_came(stream, 0))
+            self.assertTrue(self.engine.window_came(stream, h2.MAX_WINDOW - h2.DEFAULT_WINDOW))
+            self.assertFalse(self.engine.window_came(stream, 1))
+
+    def test_settings(self) -> None:
+        """The window of streams that are open, and of those to come, is what the visitor says."""
+        engine, stream = self.engine, Stream(self.engine)
+        engine.data_frames(stream, (bytes(100),), 100)
+        for window in (50, 200, 0):
+            settings = h2.settings_frame({h2.INITIAL_WINDOW_SIZE: window, h2.ENABLE_PUSH: 1})[h2.FRAME_HEAD :]
+            engine.settings_came(settings, [stream])
+            self.assertEqual((stream.send_window, engine.stream_window), (window - 100, window))
+        engine.settings_came(h2.settings_frame({h2.MAX_FRAME_SIZE: 2**20})[h2.FRAME_HEAD :], [stream])
+        self.assertEqual(stream.send_window, -100)
+
+    def test_bad_settings(self) -> None:
+        """Settings that cannot be end the connection."""
+        stream = Stream(self.engine)
+        stream.send_window = h2.MAX_WINDOW
+        for name, value, code in (
+            (h2.INITIAL_WINDOW_SIZE, h2.DEFAULT_WINDOW + 1, h2.FLOW_CONTROL_ERROR),
+            (h2.INITIAL_WINDOW_SIZE, h2.MAX_WINDOW + 1, h2.FLOW_CONTROL_ERROR),
+            (h2.ENABLE_PUSH, 2, h2.PROTOCOL_ERROR),
+            (h2.MAX_FRAME_SIZE, 2**14 - 1, h2.PROTOCOL_ERROR),
+        ):
+            payload = h2.settings_frame({name: value})[h2.FRAME_HEAD :]
+            self.assertEqual(self.code(self.engine.settings_came, payload, [stream]), code)
+
+    def test_numbers(self) -> None:
+        """Visitors begin streams with odd numbers, in order."""
+        self.engine.highest = 5
+        self.assertEqual([self.engine.never_was(number) for number in range(8)], [True, False] * 3 + [True, True])
+
+    def test_late_frames(self) -> None:
+        """What comes late is ignored where it was on its way, refused after a reset, and no longer borne after an end."""
+        self.assertEqual(self.engine.reset(1, h2.CANCEL), h2.reset(1, h2.CANCEL))
+        self.engine.was_reset(3)
+        self.assertEqual(self.engine.late(1), b"")
+        self.assertEqual(self.engine.late(3), h2.reset(3, h2.STREAM_CLOSED))
+        self.assertEqual(self.code(self.engine.late, 5), h2.STREAM_CLOSED)
+
+    def test_remembers_the_last(self) -> None:
+        """The resets that are longest ago are forgotten."""
+        for number in range(1, 2 * REMEMBERED + 3, 2):
+            self.engine.was_reset(number)
+        self.assertEqual(self.code(self.engine.late, 1), h2.STREAM_CLOSED)
+        self.assertTrue(self.engine.late(3))
 
     def test_ends(self) -> None:
-        """h2 hears of the end of a stream, by a head or by data."""
-        for number, write in (
-            (1, lambda stream: self.engine.header_frames(stream, b"\x88", True)),
-            (3, lambda stream: self.engine.data_frames(stream, (), 0, True)),
-        ):
-            stream = self.stream(number)
-            parts = write(stream)
-            self.assertTrue(stream.closed)
-            self.assertEqual([frame[1] & h2.END_STREAM for frame in self.frames(parts)], [h2.END_STREAM])
-
-    def test_half(self) -> None:
-        """A stream whose visitor has not ended stays half open."""
-        stream = self.stream(end=False)
-        self.engine.data_frames(stream, (), 0, True)
-        self.assertTrue(stream.open)
-        self.engine.receive_data(h2.frame_head(h2.DATA, h2.END_STREAM, 1, 0))
-        self.assertTrue(stream.closed)
+        """A head or data may be the last of a stream."""
+        stream = Stream(self.engine)
+        for end, flag in ((True, h2.END_STREAM), (False, 0)):
+            for parts in (
+                self.engine.header_frames(stream, b"\x88", end),
+                self.engine.data_frames(stream, (b"x",), 1, end),
+                self.engine.data_frames(stream, (), 0, end),
+            ):
+                self.assertEqual([frame[1] & h2.END_STREAM for frame in self.frames(parts)], [flag])
 
     def test_long_data(self) -> None:
         """Much data is cut into frames, the last of which ends the stream."""
-        self.engine.receive_data(h2.window_update(0, 10**6) + h2.settings_frame({h2.INITIAL_WINDOW_SIZE: 10**6}))
-        stream = self.stream()
-        parts = self.engine.data_frames(stream, [b"a" * 20_000, b"b" * 20_000], 40_000, True)
+        parts = self.engine.data_frames(Stream(self.engine), [b"a" * 20_000, b"b" * 20_000], 40_000, True)
         frames = self.frames(parts)
         self.assertEqual([len(frame[3]) for frame in frames], [DATA_BYTES, DATA_BYTES, 40_000 - 2 * DATA_BYTES])
         self.assertEqual([frame[1] for frame in frames], [0, 0, h2.END_STREAM])
@@ -91,61 +125,20 @@ class EngineTests(SynchronousTestCase):
 
     def test_no_copy(self) -> None:
         """A single large buffer is handed on as it is."""
-        self.engine.receive_data(h2.window_update(0, 10**6) + h2.settings_frame({h2.INITIAL_WINDOW_SIZE: 10**6}))
-        data = bytes(100_000)
-        parts = self.engine.data_frames(self.stream(), [data], len(data))
+        data = bytes(60_000)
+        parts = self.engine.data_frames(Stream(self.engine), [data], len(data))
         self.assertTrue(all(part.obj is data for part in parts if isinstance(part, memoryview)))
         self.assertEqual(sum(len(part) for part in parts[1::2]), len(data))
 
     def test_first_block(self) -> None:
         """The first block says that there is no table, and no other does."""
-        stream = self.stream()
+        stream = Stream(self.engine)
         block = block_of([(b":status", b"200")])
         self.assertEqual(self.frames(self.engine.header_frames(stream, block))[0][3], b"\x20" + block)
         self.assertEqual(self.frames(self.engine.header_frames(stream, block))[0][3], block)
 
     def test_goaway(self) -> None:
-        """A farewell holds the last stream, the code and the reason, and h2 goes on."""
+        """A farewell holds the last stream, the code and the reason."""
         ((kind, _, stream, payload),) = self.frames([self.engine.goaway(7, h2.ENHANCE_YOUR_CALM, "too much")])
         self.assertEqual((kind, stream, h2.read_goaway(payload)), (h2.GOAWAY, 0, (7, h2.ENHANCE_YOUR_CALM)))
         self.assertEqual(payload[8:], b"too much")
-        self.stream()
-
-    def test_rest(self) -> None:
-        """Streams that are over are let go of, and late frames for them are no mistake."""
-        for number in range(1, 61, 2):
-            self.engine.data_frames(self.stream(number), (), 0, True)
-        self.engine.rest()
-        self.assertEqual(len(self.engine.streams), 0)
-        self.engine.receive_data(h2.window_update(5, 100) + h2.reset(7, h2.CANCEL))
-
-    def test_counts_seldom(self) -> None:
-        """h2's own count of open streams is spared."""
-        self.stream()
-        self.assertEqual(self.engine.open_inbound_streams, 0)
-        for number in range(3, 401, 2):
-            self.engine.data_frames(self.stream(number), (), 0, True)
-        self.assertLess(len(self.engine.streams), 200)
-
-
-class SeamTests(SynchronousTestCase):
-    """What is used of h2 and hpack that is not in their manuals."""
-
-    def test_h2(self) -> None:
-        """A connection has its decoder, its streams and its window; a stream its window and its machine."""
-        engine = Engine(100, 1000, 100_000)
-        self.assertIs(engine.decoder, engine.blocks)
-        self.assertEqual((engine.streams, engine.outbound_flow_control_window), ({}, 65_535))
-        self.assertIn("outbound_flow_control_window", H2Stream(1, engine.config, 1, 1).__dict__)
-        self.assertTrue(hasattr(StreamInputs, "SEND_END_STREAM"))
-        self.assertIsInstance(H2Connection.open_inbound_streams, property)
-        self.assertIsInstance(H2Connection.MAX_CLOSED_STREAMS, int)
-
-    def test_hpack(self) -> None:
-        """A table is asked by index, grows by pairs, and has a size."""
-        table = HeaderTable()
-        table.add(b"a", b"b")
-        self.assertEqual((table.get_by_index(2), table.get_by_index(62)), ((b":method", b"GET"), (b"a", b"b")))
-        self.assertEqual(table.maxsize, 4096)
-        table.maxsize = 0
-        self.assertRaises(Exception, table.get_by_index, 62)

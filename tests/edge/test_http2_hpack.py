@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.edge.http2_hpack import BlockDecoder, CompressionError, TooMuch, block_of
+from ngrok_twisted.edge.http2_hpack import TABLE_BYTES, BlockDecoder, block_of
+from ngrok_twisted.upstream import http2_frames as h2
+from ngrok_twisted.upstream.http2_frames import ConnectionBroken
 from ngrok_twisted.upstream.http2_hpack import NO_TABLE
 
 FIELD = st.tuples(st.binary(min_size=1, max_size=30), st.binary(max_size=300))
@@ -27,8 +29,11 @@ class BlockDecoderTests(SynchronousTestCase):
         return BlockDecoder(max_fields, max_bytes)
 
     def read(self, decoder: BlockDecoder, block: bytes) -> list[Any]:
-        self.assertEqual(decoder.decode(block), ())
-        return list(decoder.fields)
+        return list(decoder.decode(block).fields)
+
+    def code(self, decoder: BlockDecoder, block: bytes) -> int:
+        """The code that a block is refused with."""
+        return self.assertRaises(ConnectionBroken, decoder.decode, block).code
 
     @settings(deadline=None)
     @given(st.lists(st.lists(st.one_of(FIELD, COMMON), max_size=12), max_size=12), st.booleans())
@@ -36,8 +41,8 @@ class BlockDecoderTests(SynchronousTestCase):
         """Whatever another's encoder writes is read, block after block, tables and all."""
         encoder, decoder = Encoder(), self.decoder()
         for fields in lists:
-            self.assertEqual(self.read(decoder, encoder.encode(fields, huffman)), fields)
-            self.assertFalse(decoder.excess)
+            block = decoder.decode(encoder.encode(fields, huffman))
+            self.assertEqual((list(block.fields), block.excess), (fields, False))
 
     @settings(deadline=None)
     @given(st.binary(max_size=60))
@@ -49,35 +54,68 @@ class BlockDecoderTests(SynchronousTestCase):
             expected = None
         try:
             found: Any = self.read(self.decoder(), block)
-        except CompressionError:
+        except ConnectionBroken as error:
+            self.assertEqual(error.code, h2.COMPRESSION_ERROR)
             found = None
         self.assertEqual(found, expected)
 
     def test_same_block(self) -> None:
-        """A block that only names fields means what it meant, until the table changes."""
+        """A block that leaves the table as it is means what it meant, until the table changes."""
         encoder, decoder = Encoder(), self.decoder()
         fields = [(b":method", b"GET"), (b"x-a", b"1")]
         self.read(decoder, encoder.encode(fields))
-        block = encoder.encode(fields)
-        self.assertEqual(self.read(decoder, block), fields)
-        self.assertEqual(self.read(decoder, block), fields)
+        block = encoder.encode(fields) + b"\x04\x02/x"  # a path that no table remembers
+        fields.append((b":path", b"/x"))
+        known = decoder.decode(block)
+        self.assertEqual(list(known.fields), fields)
+        self.assertIs(decoder.decode(block), known)
         self.read(decoder, encoder.encode([(b"x-b", b"2")]))
-        self.assertEqual(self.read(decoder, block), [(b":method", b"GET"), (b"x-b", b"2")])
+        self.assertEqual(self.read(decoder, block), [fields[0], (b"x-b", b"2"), fields[2]])
+        decoder.decode(b"\x20")  # a table of no bytes
+        self.assertEqual(self.code(decoder, block), h2.COMPRESSION_ERROR)
+
+    def test_blocks_that_change_the_table(self) -> None:
+        """They are read each time, since each changes it again."""
+        encoder, decoder = Encoder(), self.decoder()
+        block = encoder.encode([(b"x-a", b"1")])
+        for _ in range(3):
+            self.assertEqual(self.read(decoder, block), [(b"x-a", b"1")])
+        self.assertEqual(self.read(decoder, b"\xbe\xbf\xc0"), 3 * [(b"x-a", b"1")])
 
     def test_known_blocks_are_few(self) -> None:
-        """A visitor cannot have any number of blocks remembered."""
-        decoder = self.decoder()
+        """A visitor cannot have any number of blocks remembered, nor large ones."""
+        decoder = self.decoder(max_bytes=100_000)
         for index in range(1, 62):
             decoder.decode(bytes((0x80 | index,)))
-        self.assertLessEqual(len(decoder._known), 16)
+        self.assertLessEqual(len(decoder._known), 8)
+        large = b"\x00\x01a\x7f\x81\x01" + bytes(256)
+        self.assertEqual(self.read(decoder, large), [(b"a", bytes(256))])
+        self.assertIsNot(decoder.decode(large), decoder.decode(large))
+        decoder.decode(b"\x40\1a\x7f\xa1\x1e" + bytes(4000))
+        self.assertIsNot(decoder.decode(b"\xbe" * 3), decoder.decode(b"\xbe" * 3))
+
+    def test_table(self) -> None:
+        """The table holds what fits into it, the newest fields first; one that does not fit empties it."""
+        decoder = self.decoder(max_bytes=100_000)
+        size = TABLE_BYTES // 4 - 32 - 1
+        for letter in b"abcde":
+            decoder.decode(
+                b"\x40\1"
+                + bytes((letter,))
+                + b"\x7f"
+                + bytes((size - 127 & 0x7F | 0x80, size - 127 >> 7))
+                + bytes(size)
+            )
+        self.assertEqual([name for name, _ in decoder.decode(b"\xbe\xbf\xc0\xc1").fields], [b"e", b"d", b"c", b"b"])
+        self.assertEqual(self.code(decoder, b"\xc2"), h2.COMPRESSION_ERROR)
+        decoder.decode(b"\x40\1x\x7f\xff\x1f" + bytes(127 + 0x7F + (0x1F << 7)))
+        self.assertEqual(self.code(decoder, b"\xbe"), h2.COMPRESSION_ERROR)
 
     def test_unpacked(self) -> None:
         """It tells by how much the fields are longer than what was sent of them."""
         decoder = self.decoder(max_bytes=100_000)
-        decoder.decode(b"\x40\1a\x64" + b"b" * 100)
-        self.assertEqual(decoder.unpacked, -3)
-        decoder.decode(b"\xbe" * 80)
-        self.assertEqual(decoder.unpacked, 80 * 100)
+        self.assertEqual(decoder.decode(b"\x40\1a\x64" + b"b" * 100).unpacked, -3)
+        self.assertEqual(decoder.decode(b"\xbe" * 80).unpacked, 80 * 100)
 
     def test_bad_blocks(self) -> None:
         """What is cut off, points nowhere, or changes the table where it may not, is refused."""
@@ -91,24 +129,21 @@ class BlockDecoderTests(SynchronousTestCase):
             b"\x82\x20",  # the table changed behind a field
             b"\x3f\xe2\x1f",  # a table of 4097 bytes
         ):
-            self.assertRaises(CompressionError, self.decoder().decode, block)
+            self.assertEqual(self.code(self.decoder(), block), h2.COMPRESSION_ERROR, block)
 
     def test_too_many(self) -> None:
         """A block over a limit is read to its end and not kept: the next one is understood."""
         encoder, decoder = Encoder(), self.decoder(max_fields=10)
-        self.assertEqual(self.read(decoder, encoder.encode([(b"x-%d" % i, b"") for i in range(11)])), [])
-        self.assertTrue(decoder.excess)
+        block = decoder.decode(encoder.encode([(b"x-%d" % i, b"") for i in range(11)]))
+        self.assertEqual((list(block.fields), block.excess), ([], True))
         again = [(b"x-10", b""), (b"x-3", b"")]
         self.assertEqual(self.read(decoder, encoder.encode(again)), again)
-        self.assertFalse(decoder.excess)
 
     def test_too_large(self) -> None:
         """The bytes of fields count, with what each takes besides its text."""
         decoder = self.decoder(max_bytes=1000)
-        decoder.decode(Encoder().encode([(b"a", b"x" * 967)]))
-        self.assertFalse(decoder.excess)
-        decoder.decode(Encoder().encode([(b"a", b"x" * 968)]))
-        self.assertTrue(decoder.excess)
+        self.assertFalse(decoder.decode(Encoder().encode([(b"a", b"x" * 967)])).excess)
+        self.assertTrue(decoder.decode(Encoder().encode([(b"a", b"x" * 968)])).excess)
 
     def test_bomb(self) -> None:
         """A few bytes that stand for very many are given up long before that many were looked at."""
@@ -116,8 +151,8 @@ class BlockDecoderTests(SynchronousTestCase):
         self.read(decoder, encoder.encode([(b"a", b"x" * 3000)]))
         reference = encoder.encode([(b"a", b"x" * 3000)])
         self.assertEqual(len(reference), 1)
-        self.assertRaises(TooMuch, decoder.decode, reference * 500_000)
-        self.assertRaises(TooMuch, self.decoder(max_fields=1000).decode, b"\x82" * 500_000)
+        self.assertEqual(self.code(decoder, reference * 500_000), h2.ENHANCE_YOUR_CALM)
+        self.assertEqual(self.code(self.decoder(max_fields=1000), b"\x82" * 500_000), h2.ENHANCE_YOUR_CALM)
 
 
 class BlockTests(SynchronousTestCase):

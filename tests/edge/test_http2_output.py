@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.edge.http2_engine import Engine
-from ngrok_twisted.edge.http2_output import TURN_BYTES, Output
+from ngrok_twisted.edge.http2_output import BATCH_BYTES, JOINED_BYTES, TURN_BYTES, Output
 from ngrok_twisted.edge.http2_patience import MOST, Patience
 from tests.edge.wire import Wire
 
@@ -37,7 +37,6 @@ class OutputTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock, self.wire = Clock(), Wire()
         self.engine = Engine(100, 1000, 100_000)
-        self.engine.data_to_send()
         self.patience = Patience(self.clock)
         self.output = Output(self.engine, self.wire, self.clock, self.patience)
         self.order: list[Any] = []
@@ -70,10 +69,10 @@ class OutputTests(SynchronousTestCase):
         self.output.full = True
         self.output.run()
         self.output.full = False
-        self.engine.outbound_flow_control_window = 0
+        self.engine.send_window = 0
         self.output.run()
         self.assertEqual(self.order, [])
-        self.engine.outbound_flow_control_window = 1
+        self.engine.send_window = 1
         self.output.run()
         self.assertEqual(self.order, ["a"])
 
@@ -81,18 +80,55 @@ class OutputTests(SynchronousTestCase):
         """After the end nothing is sent, and no timer stays."""
         self.stream("a", TURN_BYTES, 1)
         self.output.run()
+        output = Output(self.engine, self.wire, self.clock, self.patience, {1: None, 3: None})
+        output.write((b"late",))
         self.output.stop()
+        output.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.output.run()
         self.assertEqual(self.order, ["a"])
 
     def test_order(self) -> None:
-        """What h2 had to say before goes before."""
-        self.engine.ping(b"12345678")
+        """What was to be said before goes before."""
+        self.output.soon(b"12345678")
         self.output.write((b"one", b"two"))
-        self.assertEqual((self.wire.value()[9:], len(self.wire.writes)), (b"12345678onetwo", 1))
+        self.assertEqual((self.wire.value(), len(self.wire.writes)), (b"12345678onetwo", 1))
         self.output.flush()
         self.assertEqual(len(self.wire.writes), 1)
+
+    def test_shared(self) -> None:
+        """Where several streams are open, what they write in one turn of the reactor is one write; much is written at once."""
+        streams = {1: None, 3: None}
+        output = Output(self.engine, self.wire, self.clock, self.patience, streams)
+        reused = bytearray(b"one")
+        output.write((reused,), 3)
+        reused[:] = b"---"
+        output.write((b"two",), 3)
+        self.assertEqual(self.wire.writes, [])
+        self.clock.advance(0)
+        self.assertEqual(self.wire.writes, [b"onetwo"])
+        output.write((b"three",), 5)
+        output.write((bytes(JOINED_BYTES + 1),), JOINED_BYTES + 1)
+        self.assertEqual(self.wire.writes[1:], [b"three" + bytes(JOINED_BYTES + 1)])
+        del streams[3]
+        output.write((b"four",), 4)
+        self.assertEqual(self.wire.writes[2:], [b"four"])
+
+    def test_held(self) -> None:
+        """What is said while frames are read leaves together, in one write of a bounded size."""
+        self.output.hold()
+        self.output.write((b"a",))
+        self.output.flush()
+        self.output.write((b"b",))
+        self.assertEqual(self.wire.writes, [])
+        self.output.release()
+        self.assertEqual(self.wire.writes, [b"ab"])
+        self.output.hold()
+        for _ in range(BATCH_BYTES // 1000):
+            self.output.write((bytes(1000),), 1000)
+        self.assertEqual(len(self.wire.writes), 1)
+        self.output.write((bytes(1000),), 1000)
+        self.assertEqual(len(self.wire.writes), 2)
 
     def test_batches(self) -> None:
         """Large buffers are handed on, small ones joined."""

@@ -290,7 +290,7 @@ class EndTests(SynchronousTestCase):
         visitor.send(visitor.headers(1, POST, end=False))
         stream = visitor.connection.streams[1]
         visitor.send(*[visitor.data(1, bytes(16_000))] * 4)
-        self.assertEqual(len(stream._pieces), 0)
+        self.assertIsNone(stream._pieces)
         self.assertNotIn(h2.WINDOW_UPDATE, visitor.kinds())
 
     def test_no_response_in_time(self) -> None:

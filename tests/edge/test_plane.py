@@ -75,7 +75,7 @@ class PlaneTests(SynchronousTestCase):
         """What the check has built is not built again, but only if it is the same snapshot that is applied."""
         built: list[Snapshot] = []
         compile = self.plane._compile
-        self.patch(self.plane, "_compile", lambda snapshot: built.append(snapshot) or compile(snapshot))
+        self.patch(self.plane, "_compile", lambda snapshot, *more: built.append(snapshot) or compile(snapshot, *more))
         first, second = snapshot(endpoint("ep_1")), snapshot(endpoint("ep_2", host="b.example.com"))
         self.plane.check(first)
         self.plane.apply(first)

@@ -93,15 +93,15 @@ class SharingTests(SynchronousTestCase):
 
     def test_response_fields(self) -> None:
         """What a filter does to one response does not reach the next one with the same bytes."""
-        first = parse_response(self.RESPONSE, b"GET").head
+        first = parse_response(self.RESPONSE, b"GET")
         first.headers.append((b"Set-Cookie", b"secret"))
         first.length = None
-        second = parse_response(self.RESPONSE, b"GET").head
+        second = parse_response(self.RESPONSE, b"GET")
         self.assertEqual((second.headers, second.length), ([(b"X-Name", b"value")], 3))
 
     def test_response_to_head(self) -> None:
         """The same head has a body or not, depending on what it answers."""
-        bodiless = [parse_response(self.RESPONSE, method).head.bodiless for method in (b"GET", b"HEAD", b"GET")]
+        bodiless = [parse_response(self.RESPONSE, method).bodiless for method in (b"GET", b"HEAD", b"GET")]
         self.assertEqual(bodiless, [False, True, False])
 
     def test_line_end_in_a_field(self) -> None:

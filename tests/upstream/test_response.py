@@ -31,7 +31,7 @@ class ResponseTests(SynchronousTestCase):
         ):
             response = parse_response(head + b"\r\n\r\n", method)
             self.assertEqual(
-                (response.framing, response.head.length, response.persistent), (framing, length, persistent), head
+                (response.framing, response.length, response.persistent), (framing, length, persistent), head
             )
 
     def test_fields(self) -> None:
@@ -40,9 +40,9 @@ class ResponseTests(SynchronousTestCase):
             b"HTTP/1.1 200 \r\nb: 1\r\nA: 2\r\nConnection: close, b\r\nNGROK-Error-Code: x\r\nA: 3\r\nUpgrade: h2c\r\n\r\n",
             b"GET",
         )
-        self.assertEqual(response.head.headers, [(b"A", b"2"), (b"A", b"3")])
+        self.assertEqual(response.headers, [(b"A", b"2"), (b"A", b"3")])
 
     def test_never_taken_away(self) -> None:
         """A service cannot lose what makes its answer safe by naming it in ``Connection``."""
         response = parse_response(b"HTTP/1.1 302 F\r\nConnection: location\r\nLocation: /x\r\n\r\n", b"GET")
-        self.assertEqual(response.head.headers, [(b"Location", b"/x")])
+        self.assertEqual(response.headers, [(b"Location", b"/x")])

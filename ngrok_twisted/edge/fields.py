@@ -1,0 +1,101 @@
+"""
+`RequestFields`: the header fields of a request, for those who only look and for those who change them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from ngrok_twisted.upstream.headers import Told
+
+
+class RequestFields:
+    """
+    A part of `ngrok_twisted.edge.request.EdgeRequest`.
+
+    :ivar told: the fields as they came, with all that is known of them; ``None`` where nothing is.
+    """
+
+    __slots__ = ("told", "_headers", "authority")
+
+    told: Told | None
+    _headers: list[tuple[bytes, bytes]] | None
+    authority: bytes
+    flow: Any
+    method: bytes
+    uri: bytes
+    edits: Sequence[Any]
+    upgrade_to: bytes
+    expects_continue: bool
+
+    def _changed(self) -> None:
+        """What was made of the fields is made anew."""
+        raise NotImplementedError
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """
+        The fields, a list of the request's own that may be changed: the upstream gets them as they are then. Whoever only looks
+        takes `fields`, so that a request which nobody changes passes without being put together again.
+        """
+        if self._headers is None:
+            self._headers = [] if self.told is None else list(self.told.fields)
+        return self._headers
+
+    @headers.setter
+    def headers(self, fields: list[tuple[bytes, bytes]]) -> None:
+        self._headers = fields
+
+    @property
+    def fields(self) -> Sequence[tuple[bytes, bytes]]:
+        """The same, not to be changed."""
+        if self._headers is None:
+            return () if self.told is None else self.told.fields
+        return self._headers
+
+    def getHeader(self, key: Any) -> Any:
+        """IRequest. The last value, or ``None``; ``str`` for a ``str``."""
+        if isinstance(key, str):
+            found = self.getHeader(key.encode("ascii"))
+            return None if found is None else found.decode("utf-8", "replace")
+        wanted = key.lower()
+        if self._headers is None:
+            return None if self.told is None else self.told.last(wanted)
+        found = None
+        for name, value in self._headers:
+            if name.lower() == wanted:
+                found = value
+        return found
+
+    def header_values(self, key: bytes) -> list[bytes]:
+        """Every value of a field, in order."""
+        wanted = key.lower()
+        return [value for name, value in self.fields if name.lower() == wanted]
+
+    def set_request_header(self, key: bytes, value: bytes | None) -> None:
+        """
+        Change what the upstream gets.
+
+        :param value: replaces every value of the field; ``None`` removes it.
+        """
+        wanted = key.lower()
+        self.headers = [field for field in self.headers if field[0].lower() != wanted]
+        if value is not None:
+            self.headers.append((key, value))
+        self._changed()
+
+    def add_request_header(self, key: bytes, value: bytes) -> None:
+        """Add one more value for the upstream."""
+        self.headers.append((key, value))
+        self._changed()
+
+    def as_told(self) -> Told | None:
+        """
+        What the visitor sent, if nobody has changed any of its head and nothing in the fields is about this request alone; or
+        ``None``.
+        """
+        told, flow = self.told, self.flow
+        if told is None or self._headers is not None or self.edits or self.upgrade_to or self.expects_continue:
+            return None
+        same = self.uri is flow.target and self.method is flow.method and self.authority is told.authority
+        return told if same else None
