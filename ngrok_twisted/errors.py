@@ -42,6 +42,16 @@ class EdgeError(Exception):
         """``ERR_NGROK_<number>``."""
         return f"ERR_NGROK_{self.code}"
 
+    def __reduce__(self) -> Any:
+        """Between processes an error of any class is what it was, whatever its class is made with."""
+        return _made_again, (type(self), self.args, self.__dict__)
+
+
+def _made_again(cls: type[EdgeError], args: tuple[Any, ...], state: dict[str, Any]) -> EdgeError:
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(state)
+    return error
+
 
 class EndpointOffline(EdgeError):
     """No endpoint is online under this name."""

@@ -71,7 +71,16 @@ class Flow:
     )
 
     def __init__(
-        self, peer_host: str, peer_port: int, proto: str, started: float, observers: tuple[Any, ...] = ()
+        self,
+        peer_host: str,
+        peer_port: int,
+        proto: str,
+        started: float,
+        observers: tuple[Any, ...] = (),
+        method: bytes = b"",
+        target: bytes = b"",
+        host: str = "",
+        version: bytes = b"",
     ) -> None:
         self.number = next(_numbers)
         self.peer_host = peer_host
@@ -84,10 +93,10 @@ class Flow:
         self.backend_id = ""
         self.dialled: float | None = None
         self.ended = -1.0
-        self.method = b""
-        self.target = b""
-        self.version = b""
-        self.host = ""
+        self.method = method
+        self.target = target
+        self.version = version
+        self.host = host
         self.status = 0
         self.bytes_in = 0
         self.bytes_out = 0
@@ -105,7 +114,8 @@ class Flow:
     def go_to(self, load: Load) -> None:
         """Be counted with this target, and no longer with the one before."""
         if self.ended < 0:
-            self._leave()
+            if self.load is not None:
+                self._leave()
             self.load = load
             load.flows += 1
 
@@ -140,9 +150,11 @@ class Flow:
         if self.ended >= 0:
             return
         self.ended = now
-        self._leave()
-        observer: Callable[[Flow], None]
-        for observer in self.observers if self.tunnel is None else (self.tunnel.observe, *self.observers):
+        if self.load is not None:
+            self._leave()
+        if self.tunnel is not None:
+            self.tunnel.observe(self)  # which never raises
+        for observer in self.observers:
             try:
                 observer(self)
             except Exception:

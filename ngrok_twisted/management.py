@@ -7,7 +7,7 @@ from __future__ import annotations
 from os import urandom
 from random import Random
 from socket import gethostname
-from typing import Any, Callable, Iterator, Mapping
+from typing import Any, Callable, Iterator, Mapping, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
@@ -32,7 +32,7 @@ from ngrok_twisted.observability.destination import DestinationContext
 from ngrok_twisted.observability.metrics import FlowMetrics
 from ngrok_twisted.observability.posting import Poster, http_client
 from ngrok_twisted.observability.publisher import Publisher
-from ngrok_twisted.observability.scraping import MetricsPage, Watched
+from ngrok_twisted.observability.scraping import Elsewhere, MetricsPage, Watched
 from ngrok_twisted.places import api_url, connect_host, exposed
 from ngrok_twisted.records.api_key import APIKey
 from ngrok_twisted.records.base import Snapshot
@@ -50,16 +50,24 @@ def api_resource(
     publisher: Publisher,
     kept: Mapping[Any, Any],
     reactor: Any,
+    in_force: Callable[[], Deferred[Any]],
 ) -> APIResource:
     """
     The API as a web resource, for any number of listeners.
 
+    :param in_force: its Deferred fires when every process of the server serves what was changed.
     :param kept: what modules keep; see `ngrok_twisted.module.ModuleContext.keep`.
     """
     records = lambda: control.records
+
+    async def change(*arguments: Any) -> Snapshot:
+        after = await control.change(*arguments)
+        await in_force()
+        return after
+
     parts = Parts(
         records=records,
-        change=control.change,
+        change=change,
         live=lambda: control.live,
         tunnels=tunnels,
         sessions=sessions,
@@ -86,11 +94,13 @@ def metrics_page(
     control: Control,
     sessions: Sessions,
     publisher: Publisher,
+    elsewhere: Callable[[], Deferred[Sequence[Elsewhere]]] | None = None,
 ) -> MetricsPage:
     """
     ``/metrics`` as a web resource.
 
     :param flows: one of the observers of ``context``.
+    :param elsewhere: asks the workers, where there are any.
     """
     watched = Watched(
         tunnels=context.tunnels,
@@ -99,8 +109,9 @@ def metrics_page(
         events=publisher.counts,
         records=lambda: control.records,
         kept=context.kept,
+        stalls=getattr(context.runtime.reactor, "stalls", None),
     )
-    return MetricsPage(flows, watched)
+    return MetricsPage(flows, watched, elsewhere)
 
 
 def event_publisher(environment: Mapping[str, str], reactor: Any) -> Publisher:

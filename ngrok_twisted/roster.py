@@ -30,7 +30,7 @@ class Roster:
     def __iter__(self) -> Iterator[Any]:
         return iter(tuple(self._here))
 
-    def of(self, credential_id: str) -> int:
+    def count(self, credential_id: str) -> int:
         """How many of them came with this credential."""
         return self._counts[credential_id]
 

@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from ngrok_twisted.draining import DRAIN_POLL, DRAIN_TIMEOUT, RESTART_DRAIN, RESTART_POLL, Draining
 from ngrok_twisted.errors import InvalidConfig, StoreUnusable
 from ngrok_twisted.handover import Handover
 from ngrok_twisted.net.inherited import InheritedSockets
@@ -25,27 +26,11 @@ from ngrok_twisted.restart import Successor
 
 SECONDS = 1
 
-# Kubernetes and systemd give a process 30 and 90 seconds to end; the shorter is kept.
-DRAIN_TIMEOUT = 30 * SECONDS
-
-# In a restart in place everybody else waits, so that what is in flight gets less time, unless the operator says otherwise.
-RESTART_DRAIN = 3 * SECONDS
-
-# Before that, for those who were let in and have not said yet what they want: they have just come, and do so at once.
-GREETING = 1 * SECONDS
-
 # Agents come back at once, or within a few seconds if a script has to start them again.
 RESTART_RETURN = 5 * SECONDS
 
 # Then agents that do not go, and events that nobody takes, are given up.
 PARTING = 2 * SECONDS
-
-# How often a drain looks whether the last visitor has gone.
-_DRAIN_POLL = 0.05 * SECONDS
-_RESTART_POLL = 0.005 * SECONDS
-
-# Looking for those who were just let in goes through every connection.
-_GREETING_POLL = 0.02 * SECONDS
 
 
 class Server(MultiService):
@@ -67,6 +52,7 @@ class Server(MultiService):
         listeners: list[Listener],
         ready: Callable[[], None],
         inherited: InheritedSockets | None = None,
+        crew: Any = None,
         successor: Successor | None = None,
         restart_drain: float = RESTART_DRAIN,
         restart_return: float = RESTART_RETURN,
@@ -81,6 +67,7 @@ class Server(MultiService):
         :param listeners: where visitors and agents arrive.
         :param ready: called once everything accepts.
         :param inherited: sockets that are open already.
+        :param crew: the `ngrok_twisted.crew.crew.Crew`, or ``None`` where there are no workers.
         :param successor: the `ngrok_twisted.restart.Successor`; without it there is no restart in place.
         :param restart_drain: seconds for what is in flight when the server is restarted in place.
         :param restart_return: seconds for agents to come back when it was.
@@ -95,6 +82,8 @@ class Server(MultiService):
         self._listeners = listeners
         self._ready = ready
         self._inherited = inherited or InheritedSockets()
+        self._crew = crew
+        self._draining = Draining(reactor, plane)
         self._successor = successor
         self._restart_drain = restart_drain
         self._restart_return = restart_return
@@ -139,7 +128,11 @@ class Server(MultiService):
         Deferred.fromCoroutine(self._start()).addErrback(self._failed)
 
     async def _start(self) -> None:
+        if self._crew is not None:
+            self._crew.start()
         await self._control.open()
+        if self._crew is not None:
+            await self._crew.started()
         if self._stopping is not None:
             return
         for listener in self._listeners:
@@ -190,11 +183,13 @@ class Server(MultiService):
         self._log.info("stopping: {count} visitors are still here", count=len(self._plane.visitors))
         for listener in self._listeners:
             await self._step(listener.close)
-        await self._step(self._greet)
+        await self._step(self._draining.greet)
+        workers = self._drain_workers(DRAIN_TIMEOUT)
         for transport in self._transports:
             await self._step(transport.drain)
         visitors = self._plane.visitors
-        await self._step(lambda: self._drain(lambda: not visitors, DRAIN_TIMEOUT, _DRAIN_POLL))
+        await self._step(lambda: self._draining.drain(lambda: not visitors, DRAIN_TIMEOUT, DRAIN_POLL))
+        await self._step(lambda: self._part_workers(workers))
         await self._step(super().stopService)
         await self._step(self._control.close)
         await self._step(self._state.close)
@@ -208,34 +203,22 @@ class Server(MultiService):
         for waiting in self._stopping or ():
             waiting.callback(None)
 
+    def _drain_workers(self, seconds: float) -> Any:
+        """Have the workers let their visitors go while this process does so, too. Those who were dealt to them come first."""
+        return None if self._crew is None else self._crew.drain(seconds)
+
+    async def _part_workers(self, drained: Any) -> None:
+        """Nobody has visitors any more: no agent is needed."""
+        if self._crew is not None:
+            await drained
+            await self._crew.part()
+
     async def _step(self, work: Callable[[], Any]) -> None:
         """One step on the way down: where it fails, the others are still taken."""
         try:
             await maybeDeferred(work)
         except Exception:
             self._log.failure("a part did not stop as it should")
-
-    async def _greet(self) -> None:
-        """Let those who were let in last say what they want."""
-        visitors = self._plane.visitors
-        visitors.drain(patient=True)
-        await self._until(lambda: not (visitors.arriving or self._arriving()), GREETING, _GREETING_POLL)
-
-    def _arriving(self) -> bool:
-        """Whether a visitor is at the door who is not counted yet."""
-        protocols = (getattr(reader, "protocol", None) for reader in self._reactor.getReaders())
-        return any(getattr(protocol, "arriving", False) for protocol in protocols)
-
-    async def _drain(self, done: Callable[[], bool], seconds: float, poll: float) -> None:
-        """Let visitors finish what is in flight, for so long, and send the rest away."""
-        self._plane.visitors.drain()
-        await self._until(done, seconds, poll)
-        self._plane.visitors.abort()
-
-    async def _until(self, true: Callable[[], bool], seconds: float, poll: float) -> None:
-        deadline = self._reactor.seconds() + seconds
-        while not true() and self._reactor.seconds() < deadline:
-            await deferLater(self._reactor, poll)
 
     # -- in place
 
@@ -268,11 +251,13 @@ class Server(MultiService):
             listener.rest()
         online = self._plane.online()
         sockets = (*self._sockets(), *(("", descriptor) for descriptor in self._plane.hand_over()))
-        await self._step(self._greet)
-        visitors = self._plane.visitors
-        await self._step(lambda: self._drain(lambda: not visitors.busy, self._restart_drain, _RESTART_POLL))
+        await self._step(self._draining.greet)
+        workers = self._drain_workers(self._restart_drain)
+        visitors, seconds = self._plane.visitors, self._restart_drain
+        await self._step(lambda: self._draining.drain(lambda: not visitors.busy, seconds, RESTART_POLL))
         for transport in self._transports:
             await self._step(transport.drain)
+        await self._step(lambda: self._part_workers(workers))
         await self._step(self._part)
         for listener in self._listeners:
             if waiting or listener.hand_over() is None:
@@ -308,7 +293,7 @@ class Server(MultiService):
         maybeDeferred(super().stopService).addErrback(
             lambda failure: self._log.failure("a part did not stop as it should", failure)
         ).addCallback(stopped.append)
-        await self._until(lambda: bool(stopped), PARTING, _RESTART_POLL)
+        await self._draining.until(lambda: bool(stopped), PARTING, RESTART_POLL)
         if not stopped:
             self._log.warn("not everything has stopped in time; it is left behind")
 

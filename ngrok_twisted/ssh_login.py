@@ -1,6 +1,6 @@
 """
-`CertificateLogin`: a user certificate that an SSH client shows at its login; and how OpenSSH calls the signatures of
-certified keys. The transport and the checkers both speak of them.
+What an SSH client shows at its login: `VerifiedKey`, a key whose signature was verified, and `CertificateLogin`, a user
+certificate; and how OpenSSH calls the signatures of certified keys. The transport and the checkers both speak of them.
 
 Source: OpenSSH's PROTOCOL.certkeys.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Mapping
 
-from twisted.cred.credentials import ICredentials
+from twisted.cred.credentials import ICredentials, SSHPrivateKey
 from zope.interface import Attribute, implementer
 
 #: What the names of certificates end in, and those of signatures made with a certified key.
@@ -46,6 +46,13 @@ KEY_TYPES = _certified(*_KEYS, b"ssh-rsa")
 
 #: The algorithm that a client names to the signature that it makes. RSA with SHA-1 is not among them.
 SIGNATURES = _certified(*_KEYS, b"rsa-sha2-512", b"rsa-sha2-256")
+
+
+class VerifiedKey(SSHPrivateKey):
+    """
+    A key that the client has. The transport has verified that its signature covers this session, user name and key, so that a
+    checker, which would spend as much time on it as on all the rest of a login, only has to know the key.
+    """
 
 
 class ISSHCertificateLogin(ICredentials):

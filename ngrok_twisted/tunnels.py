@@ -82,12 +82,15 @@ class Tunnels:
 
     def online(self, tunnel: Any) -> None:
         """
-        A tunnel is ready for traffic.
+        A tunnel is ready for traffic. If another process had one with this id, which has a ``place``, it has moved here.
 
         :raises ValueError: a tunnel with this id is online already.
         """
-        if tunnel.id in self._by_id:
-            raise ValueError(f"tunnel {tunnel.id} is online already")
+        before = self.get(tunnel.id)
+        if before is not None:
+            if _is_here(before):
+                raise ValueError(f"tunnel {tunnel.id} is online already")
+            self.offline(before)
         load = self._by_id[tunnel.id] = Load(tunnel)
         self.revision += 1
         if tunnel.endpoint_id is not None:
@@ -95,12 +98,13 @@ class Tunnels:
         if tunnel.labels:
             self._labelled[tunnel.id] = load
             self._matches.clear()
-        _log.info(
-            "tunnel {tunnel} online for {url}, brought by session {session}",
-            tunnel=tunnel.id,
-            url=tunnel.url or dict(tunnel.labels),
-            session=tunnel.session_id,
-        )
+        if _is_here(tunnel):
+            _log.info(
+                "tunnel {tunnel} online for {url}, brought by session {session}",
+                tunnel=tunnel.id,
+                url=tunnel.url or dict(tunnel.labels),
+                session=tunnel.session_id,
+            )
         self._tell("online", tunnel)
 
     def offline(self, tunnel: Any) -> None:
@@ -114,7 +118,8 @@ class Tunnels:
             del self._by_endpoint[tunnel.endpoint_id]
         if self._labelled.pop(tunnel.id, None) is not None:
             self._matches.clear()
-        _log.info("tunnel {tunnel} offline for {url}", tunnel=tunnel.id, url=tunnel.url or dict(tunnel.labels))
+        if _is_here(tunnel):
+            _log.info("tunnel {tunnel} offline for {url}", tunnel=tunnel.id, url=tunnel.url or dict(tunnel.labels))
         self._tell("offline", tunnel)
 
     def subscribe(self, listener: Callable[[str, Any], None]) -> Callable[[], None]:
@@ -131,3 +136,8 @@ class Tunnels:
                 listener(what, tunnel)
             except Exception:
                 _log.failure("a listener failed when tunnel {tunnel} went {what}", tunnel=tunnel.id, what=what)
+
+
+def _is_here(tunnel: Any) -> bool:
+    """Whether this process has the tunnel itself; one of another process has a ``place``, and is logged there."""
+    return getattr(tunnel, "place", None) is None

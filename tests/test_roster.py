@@ -34,12 +34,12 @@ class RosterTests(SynchronousTestCase):
 
     def test_counts(self) -> None:
         """It counts those of a credential; who leaves twice is missed once, and nothing is kept of those who have left."""
-        self.assertEqual([self.roster.of(credential_id) for credential_id in ("cr_1", "cr_2", "cr_3")], [2, 1, 0])
+        self.assertEqual([self.roster.count(credential_id) for credential_id in ("cr_1", "cr_2", "cr_3")], [2, 1, 0])
         for _ in range(2):
             self.roster.left("a")
-        self.assertEqual(self.roster.of("cr_1"), 1)
+        self.assertEqual(self.roster.count("cr_1"), 1)
         self.roster.left("c")
-        self.assertEqual((self.roster.of("cr_1"), dict(self.roster._counts)), (0, {"cr_2": 1}))
+        self.assertEqual((self.roster.count("cr_1"), dict(self.roster._counts)), (0, {"cr_2": 1}))
 
     def test_emptied(self) -> None:
         """Whoever waits for the last one hears when that has left, and not before; no timed call is left."""

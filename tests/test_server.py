@@ -21,7 +21,8 @@ from ngrok_twisted.handover import Handover
 from ngrok_twisted.net.listening import CannotListen
 from ngrok_twisted.records.base import Problem
 
-from ngrok_twisted.server import DRAIN_TIMEOUT, GREETING, PARTING, Server
+from ngrok_twisted.draining import DRAIN_TIMEOUT, GREETING
+from ngrok_twisted.server import PARTING, Server
 
 
 class Reactor(MemoryReactorClock):

@@ -41,6 +41,17 @@ class TunnelsTests(SynchronousTestCase):
         tunnel = self.online("tn_1", "ep_1")
         self.assertRaises(ValueError, self.tunnels.online, tunnel)
 
+    def test_moved_here(self) -> None:
+        """One that another process had may come here under its id, and the end of the other one changes nothing."""
+        there, here = Tunnel("tn_1", "ep_1"), Tunnel("tn_1", "ep_1")
+        there.place = 2  # type: ignore[attr-defined]
+        self.tunnels.online(there)
+        self.tunnels.online(here)
+        self.assertIs(self.tunnels.serving("ep_1"), here)
+        self.tunnels.offline(there)
+        self.assertIs(self.tunnels.get("tn_1"), here)
+        self.assertRaises(ValueError, self.tunnels.online, there)
+
     def test_impostor(self) -> None:
         """Only the tunnel that is online can go offline."""
         tunnel = self.online("tn_1", "ep_1")

@@ -106,6 +106,7 @@ class Address:
         """
         self.id = config.address
         self._config = config
+        self._hash = hash(config)  # asked for at every request, by the pool of connections
         self._reactor = reactor
         self._is_own_port = is_own_port
         host, _, port = config.address.rpartition(":")
@@ -120,7 +121,7 @@ class Address:
         return isinstance(other, Address) and other._config == self._config
 
     def __hash__(self) -> int:
-        return hash(self._config)
+        return self._hash
 
     def connect(self, factory: Any) -> Deferred[Any]:
         """

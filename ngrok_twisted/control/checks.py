@@ -29,6 +29,9 @@ from ngrok_twisted.schema import suggestion
 #: Seconds: a timeout longer than a day is a mistake of units.
 TIMEOUT_MAX = 24 * 60 * 60
 
+#: Processes of one server: more than the processors of most machines.
+WORKERS_MAX = 64
+
 #: Requests on one HTTP/2 connection: each may hold 64 KB in either direction.
 HTTP2_REQUESTS_MAX = 1000
 
@@ -80,6 +83,8 @@ def _server(config: Config) -> Problems:
         yield Problem("domain", "must be a name without a star: the names under it are made by the server")
     if config.public_port is not None and not 1 <= config.public_port <= 65535:
         yield Problem("public_port", "must be a port from 1 to 65535")
+    if not 1 <= config.workers <= WORKERS_MAX:
+        yield Problem("workers", f"must be from 1 to {WORKERS_MAX}")
     if not refused:  # the TCP host may follow from the domain
         yield from _refusal("tcp.host", normalise, config.tcp.host)
     try:

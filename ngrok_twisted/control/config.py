@@ -224,6 +224,8 @@ class Config:
     :ivar listen: where the server listens.
     :ivar proxy_protocol: load balancers that tell where a connection came from.
     :ivar tcp: public TCP ports.
+    :ivar workers: processes that serve, the main one among them; one for each processor is the most that makes sense. From 1
+        to 64.
     :ivar state: the folder that the server writes to.
     :ivar store: where records live: ``sqlite`` (in the state directory), ``memory``, or a ``postgresql://`` URL.
     :ivar tls: certificates.
@@ -248,6 +250,7 @@ class Config:
     listen: Listen = Listen()
     proxy_protocol: ProxyProtocol = ProxyProtocol()
     tcp: TCP = TCP()
+    workers: int = 1
     state: str = "var"
     store: Annotated[str, EXTERNAL] = field(default="sqlite", repr=False)
     tls: TLS = TLS()

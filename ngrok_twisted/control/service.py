@@ -18,6 +18,7 @@ from ngrok_twisted.control.ordered import shielded
 from ngrok_twisted.control.origins import Origins
 from ngrok_twisted.control.ownership import ReservationSettings
 from ngrok_twisted.errors import InvalidConfig, Refused
+from ngrok_twisted.net.chores import Chores
 from ngrok_twisted.records.base import Delete, Problem, Put, Record, Snapshot
 from ngrok_twisted.records.edge import TCPEdge
 from ngrok_twisted.records.endpoint import Endpoint
@@ -85,6 +86,7 @@ class Control(Service):
         self._live: dict[str, Endpoint] = {}
         self._waiting: list[_Change] = []
         self._turn: IDelayedCall | None = None
+        self._chores = Chores(clock)
         self._rest = self._served_at = 0.0
         self._listeners: list[Callable[[Snapshot], None]] = []
         # Why what was just written is not served; and what is to be written, on top of which revision, to be rid of it.
@@ -329,7 +331,8 @@ class Control(Service):
             self._live = live
         for change in changes:
             why_not = refused.get(change.put.id) if change.put is not None else None
-            change.finish(None if why_not is None else Refused(None, why_not))
+            # Agents go on from here: each tells its user, and writes to its log.
+            self._chores.add(change.finish, None if why_not is None else Refused(None, why_not))
 
     def _serve(
         self, live: dict[str, Endpoint], before: dict[str, Endpoint]

@@ -43,6 +43,9 @@ class CertifiedId(str):
         made.acl, made.owner_id, made.command = acl, owner_id, command
         return made
 
+    def __getnewargs__(self) -> tuple[str, tuple[str, ...], str, str | None]:  # type: ignore[override]
+        return str(self), self.acl, self.owner_id, self.command
+
     def applied(self, principal: Principal) -> Principal:
         """The principal of the credential as the certificate lets it in."""
         owner_id = self.owner_id or principal.owner_id

@@ -10,7 +10,7 @@ from twisted.conch.error import ValidPublicKey
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ISSHPrivateKey
 from twisted.cred.error import UnauthorizedLogin
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -22,6 +22,7 @@ from ngrok_twisted.records.api_key import APIKey
 from ngrok_twisted.records.base import Snapshot
 from ngrok_twisted.records.credential import Credential
 from ngrok_twisted.records.ssh_credential import SSHCredential
+from ngrok_twisted.ssh_login import VerifiedKey
 
 SECONDS = 1.0
 
@@ -66,20 +67,19 @@ class SSHKeyChecker:
         :return: a Deferred that fires with the `SSHCredential`'s id. It fails with `ValidPublicKey` if the key is known
             and nothing was signed yet, and with `UnauthorizedLogin` if it is not known or the signature is wrong.
         """
-        return Deferred.fromCoroutine(self._identify(credentials))
+        if self._lookup(credentials.blob) is None and self._is_acceptable(credentials.blob):
+            return self._refresh_now().addCallback(lambda ignored: self._identify(credentials))
+        return self._identify(credentials)
 
-    async def _identify(self, credentials: Any) -> str:
+    def _identify(self, credentials: Any) -> Deferred[str]:
         id = self._lookup(credentials.blob)
-        if id is None and self._is_acceptable(credentials.blob):
-            await self._refresh_now()
-            id = self._lookup(credentials.blob)
         if id is None:
-            raise UnauthorizedLogin("the key is not known")
+            return fail(UnauthorizedLogin("the key is not known"))
         if not credentials.signature:
-            raise ValidPublicKey()
-        if not verifies(credentials.algName, credentials.blob, credentials.signature, credentials.sigData):
-            raise UnauthorizedLogin("the signature is not the key's")
-        return id
+            return fail(ValidPublicKey())
+        if not isinstance(credentials, VerifiedKey) and not _has_signed(credentials):
+            return fail(UnauthorizedLogin("the signature is not the key's"))
+        return succeed(id)
 
     def _lookup(self, blob: bytes) -> str | None:
         table = self._records().tables.get(SSHCredential.family)
@@ -134,6 +134,10 @@ class SSHKeyChecker:
         for waiter in waiting:
             if not waiter.called:
                 waiter.callback(None)
+
+
+def _has_signed(credentials: Any) -> bool:
+    return verifies(credentials.algName, credentials.blob, credentials.signature, credentials.sigData)
 
 
 @implementer(ICredentialsChecker)

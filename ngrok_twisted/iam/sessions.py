@@ -20,6 +20,9 @@ NARROWED = "The permissions of this session's credential were changed: connect a
 REPLACED = "The token of this session's credential was replaced: connect with the new one."
 MOVED = "The credential of this session belongs to another account now: connect again."
 
+#: What an agent is told where it was, when it has come back.
+CAME_BACK = "The agent has come on another connection."
+
 #: ngrok's number for an agent whose address the account's restriction of agents does not admit.
 TURNED_AWAY = 115
 
@@ -33,6 +36,7 @@ class Sessions:
 
     def __init__(self) -> None:
         self._by_credential: dict[str, dict[str, Any]] = {}
+        self._by_id: dict[str, Any] = {}
         self._listeners: list[Callable[[Any, bool, str], None]] = []
         self._reasons: dict[str, str] = {}
         self._restrictions = Restrictions("agent")
@@ -43,6 +47,10 @@ class Sessions:
     def count(self, credential_id: str) -> int:
         """How many sessions this credential has."""
         return len(self._by_credential.get(credential_id, ()))
+
+    def credential_ids(self) -> tuple[str, ...]:
+        """The credentials that have sessions."""
+        return tuple(self._by_credential)
 
     def of(self, account_id: str) -> Iterator[Any]:
         """The sessions of an account, each an `ngrok_twisted.interfaces.IAgentSession`."""
@@ -70,9 +78,15 @@ class Sessions:
 
     def track(self, session: Any) -> Callable[[], None]:
         """
+        An agent that has come back under its id, before it is known in another process that it had gone, goes there first.
+
         :param session: an `ngrok_twisted.interfaces.IAgentSession` that was let in.
         :return: a callable to be called when it has ended; calling it again does nothing.
         """
+        before = self._by_id.get(session.id)
+        if before is not None:
+            self._close(before, CAME_BACK)
+        self._by_id[session.id] = session
         credential_id: str = session.principal.credential_id
         self._by_credential.setdefault(credential_id, {})[session.id] = session
         self._tell(session, False, "")
@@ -120,6 +134,8 @@ class Sessions:
 
     def _forget(self, credential_id: str, session: Any) -> None:
         id: str = session.id
+        if self._by_id.get(id) is session:
+            del self._by_id[id]
         sessions = self._by_credential.get(credential_id, {})
         if sessions.get(id) is session:
             del sessions[id]

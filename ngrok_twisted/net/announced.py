@@ -104,7 +104,7 @@ class _Waiting(Protocol):
         transport: Any = self.transport
         rest, self._seen = self._seen[header.size :], b""
         if header.source is not None and header.destination is not None:
-            _rename(transport, header.source, header.destination)
+            rename(transport, header.source, header.destination)
         protocol = self._factory.inner.buildProtocol(transport.getPeer())
         if protocol is None:
             transport.abortConnection()
@@ -136,7 +136,7 @@ class _Waiting(Protocol):
             self._timeout = None
 
 
-def _rename(transport: Any, source: Address, destination: Address) -> None:
+def rename(transport: Any, source: Address, destination: Address) -> None:
     """
     Let the transport tell the ends of the connection that was announced. It stays the transport that it is: whoever looks for
     a certain kind of them, such as the one that joins sockets in the kernel, still finds it.
@@ -144,7 +144,14 @@ def _rename(transport: Any, source: Address, destination: Address) -> None:
     peer, host = _address(source), _address(destination)
     transport.getPeer = lambda: peer
     transport.getHost = lambda: host
-    transport.hostname = peer.host  # in the names that logs have for it
+
+
+def announced_ends(transport: Any) -> tuple[Address, Address] | None:
+    """The source and destination that a connection was announced with, or ``None`` where it was not."""
+    if "getPeer" not in transport.__dict__:
+        return None
+    peer, host = transport.getPeer(), transport.getHost()
+    return (peer.host, peer.port), (host.host, host.port)
 
 
 def _address(address: Address) -> IPv4Address | IPv6Address:

@@ -16,10 +16,10 @@ import socket
 from errno import EAGAIN, ECONNABORTED, EPERM, EWOULDBLOCK, errorcode
 from typing import Any, Iterable, Sequence
 
-from twisted.internet import tcp
+from twisted.internet import abstract, tcp
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -44,9 +44,13 @@ _NOTHING_TO_ACCEPT = frozenset({EAGAIN, EWOULDBLOCK})
 _MAPPED = "::ffff:"
 _VISITOR_LEFT = frozenset({ECONNABORTED, EPERM})
 
-# How many more connections a port accepts in one go once it has reached its limit; the limit adapts to the traffic.
-_ACCEPT_STEP = 20
-_ACCEPT_MOST = 256
+# How many more connections a port accepts in one go once it has reached its limit; the limit adapts to the traffic. Each
+# takes some 0.1 ms, in which nobody else is served, and another go costs a hundredth of that.
+_ACCEPT_STEP = 8
+_ACCEPT_MOST = 32
+
+# One for all, as the reactor has it: what a failure tells of where it was made is of no use here.
+_DONE = Failure(CONNECTION_DONE)
 
 
 class EagerTransport:
@@ -60,6 +64,9 @@ class EagerTransport:
     TLS: bool
     connected: Any
     disconnecting: Any
+    #: Somebody else writes to the socket as well, and stands in the place of ``doWrite`` to say when it may be closed.
+    shared = False
+
     _filled_protocol: Any = None
     _fills = False
 
@@ -134,10 +141,42 @@ class EagerTransport:
             protocol.dataReceived(data)
         return None
 
-    def connectionLost(self: Any, reason: Any) -> None:
-        """IReadDescriptor."""
-        super().connectionLost(reason)  # type: ignore[misc]
+    def loseConnection(self: Any) -> None:
+        """
+        ITransport. With nothing to wait for, the end comes with the reactor's next turn, without asking the kernel first
+        whether the socket is writable: three system calls less for each connection.
+        """
+        if self.TLS or self._is_waited_for():
+            super().loseConnection()  # type: ignore[misc]
+        elif self.connected and not self.disconnecting:
+            self.disconnecting = 1
+            self.stopReading()
+            self.reactor.callLater(0, self._close)
+
+    def _close(self: Any) -> None:
+        """The end that was asked for, unless something was written, or is still to be, that has to leave first."""
+        if not self.connected:
+            return
+        if self._is_waited_for():
+            self.startWriting()
+        else:
+            self.connectionLost(_DONE)
+
+    def _is_waited_for(self: Any) -> bool:
+        """Whether something has to leave before the connection may end."""
+        unsent = self._tempDataLen or self.dataBuffer
+        return bool(unsent or self.shared or self.producer is not None or self._writeDisconnecting)
+
+    def _lost(self: Any, reason: Any) -> None:
+        """As ``tcp.Connection.connectionLost``, whose question for the kind of end takes longer than all the rest."""
+        if not hasattr(self, "socket"):
+            return
+        abstract.FileDescriptor.connectionLost(self, reason)
+        self._closeSocket(not isinstance(reason.value, ConnectionAborted))
+        protocol = self.protocol
+        del self.protocol, self.socket, self.fileno
         self._filled_protocol = None
+        protocol.connectionLost(reason)
 
     def give_to(self: Any, protocol: Any) -> None:
         """
@@ -202,16 +241,22 @@ class EagerServer(EagerTransport, tcp.Server):
     """An accepted connection."""
 
     def __init__(self, sock: Any, protocol: Any, client: Any, server: Any, sessionno: int, reactor: Any) -> None:
-        # As tcp.Server, without its three formatted strings, which are only for logs and are made there.
+        # As tcp.Server, without its three formatted strings and the address, which are for logs and are made there.
         tcp.Connection.__init__(self, sock, protocol, reactor)
         self.server = server
         self.client = client
         self.sessionno = sessionno
-        self.hostname = plain_address(client).host
         if server is None:
             self.setTcpNoDelay(True)  # otherwise inherited from the listening socket
         self.startReading()
         self.connected = 1
+
+    connectionLost = EagerTransport._lost
+
+    @property
+    def hostname(self) -> str:
+        """The peer's IP address, for logs."""
+        return self.getPeer().host
 
     def getHost(self) -> IPv4Address | IPv6Address:
         """ITCPTransport."""
@@ -239,6 +284,14 @@ class EagerClient(EagerTransport, tcp.Client):
         self.setTcpNoDelay(True)
         super()._connectDone()
 
+    def connectionLost(self, reason: Any) -> None:
+        """IReadDescriptor."""
+        if self.connected:
+            self._lost(reason)
+            self.connector.connectionLost(reason)
+        else:
+            super().connectionLost(reason)
+
 
 class EagerConnector(tcp.Connector):
     """Makes `EagerClient` transports."""
@@ -265,6 +318,7 @@ class EagerPort(tcp.Port):
     def startListening(self) -> None:
         """IListeningPort."""
         super().startListening()
+        self.numberAccepts = _ACCEPT_MOST
         # Linux hands the option down to accepted sockets: one system call for all of them.
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 from errno import EINTR
 from socket import AF_UNIX
+from time import monotonic
 from typing import Any
 
 from twisted.internet import error
@@ -22,10 +23,34 @@ from twisted.internet.posixbase import _NO_FILEDESC
 from twisted.python import log
 
 from ngrok_twisted.net.eager import EagerConnector, EagerPort, EagerServer
+from ngrok_twisted.net.stalls import BOUNDS, Stalls
+
+#: Seconds of a turn after which the rest of its events has to wait, so that timed calls are made and what was put off
+#: for others' sake gets its share. A crowd that comes or goes in one moment would make a turn of a second.
+TURN = 0.005
+
+_NOTED = BOUNDS[0]
+
+# An event that has one of the two is served by one call; whatever else it tells, such as that the peer has gone, follows.
+_EITHER = EPOLLIN | EPOLLOUT
 
 
 class LeanEPollReactor(EPollReactor):
-    """See the module."""
+    """
+    See the module.
+
+    :ivar stalls: how long its turns take.
+    """
+
+    def __init__(self) -> None:
+        self.stalls = Stalls()
+        self._unserved: list[tuple[int, int]] = []
+        super().__init__()
+
+    def mainLoop(self) -> None:
+        """Run until `stop`."""
+        self.stalls.woken = monotonic()  # what was started before is no turn
+        super().mainLoop()
 
     def stop(self) -> None:
         """IReactorCore. A second stop while the first is under way, such as another Ctrl-C, changes nothing."""
@@ -34,18 +59,31 @@ class LeanEPollReactor(EPollReactor):
 
     def doPoll(self, timeout: float | None) -> None:
         """Wait for events, at most ``timeout`` seconds (``None``: for ever), and serve them."""
+        stalls = self.stalls
+        spent = monotonic() - stalls.woken
+        stalls.turns += 1
+        stalls.seconds += spent
+        if spent > _NOTED:
+            stalls.note(spent)
         try:
-            events = self._poller.poll(-1 if timeout is None else timeout, len(self._selectables))
+            if self._unserved:
+                events = self._still_due()
+            else:
+                events = self._poller.poll(-1 if timeout is None else timeout, len(self._selectables))
         except OSError as failed:
             if failed.errno == EINTR:
                 return
             raise
+        finally:
+            stalls.woken = woken = monotonic()
         selectables = self._selectables
-        for fd, event in events:
+        until = woken + TURN
+        waiting = iter(events)
+        for fd, event in waiting:
             selectable = selectables.get(fd)
             if selectable is None:
                 continue  # gone, by what an earlier event of this round did
-            if event != EPOLLIN and event != EPOLLOUT:
+            if event != EPOLLOUT and event & _EITHER != EPOLLIN:
                 log.callWithLogger(selectable, self._doReadOrWrite, selectable, fd, event)
                 continue
             why: Any
@@ -53,7 +91,7 @@ class LeanEPollReactor(EPollReactor):
             try:
                 if selectable.fileno() == -1:
                     why = _NO_FILEDESC
-                elif event == EPOLLIN:
+                elif event != EPOLLOUT:
                     why = selectable.doRead()
                     reading = True
                 else:
@@ -62,9 +100,24 @@ class LeanEPollReactor(EPollReactor):
                 why = sys.exc_info()[1]
                 log.callWithLogger(selectable, log.err)
             if why:
-                log.callWithLogger(selectable, self._disconnectSelectable, selectable, why, reading)
+                try:
+                    self._disconnectSelectable(selectable, why, reading)
+                except BaseException:
+                    log.callWithLogger(selectable, log.err)
+            if monotonic() > until:
+                self._unserved = list(waiting)
+                return
 
     doIteration = doPoll
+
+    def _still_due(self) -> list[tuple[int, int]]:
+        """
+        What the turn before left, as far as it is still wanted: first come, first served. Errors are left to the next poll,
+        which tells them again: by now the descriptor may be another connection's.
+        """
+        unserved, self._unserved = self._unserved, []
+        wanted = {EPOLLIN: self._reads, EPOLLOUT: self._writes}
+        return [(fd, event) for fd, event in unserved if fd in wanted.get(event, ())]
 
     def listenTCP(self, port: Any, factory: Any, backlog: int = 50, interface: str = "") -> EagerPort:
         """IReactorTCP."""

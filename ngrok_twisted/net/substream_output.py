@@ -95,7 +95,13 @@ class SubstreamOutput:
 
     def write(self, data: bytes) -> None:
         """`ITransport`."""
-        self.writeBatch((data,))
+        size = len(data)
+        if self.mute or not size:
+            return
+        if self._unsent.size or self.carrier.blocked or size > self.send_window:
+            self._hold((data,))
+        else:
+            self._emit((data,), size)
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """`ITransport`."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ssl
 from typing import Any, Callable
+from weakref import WeakSet
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol, IPushProducer
@@ -15,7 +16,8 @@ from zope.interface import implementer
 
 from ngrok_twisted.interfaces import IBatchReceiver, IFillable
 from ngrok_twisted.net.quickack import acknowledger
-from ngrok_twisted.net.tls_output import LARGE_STEP, RECORD, BrokenTLS, TLSOutput, cut, explain
+from ngrok_twisted.net.tls_output import KEPT, LARGE_STEP, RECORD, BrokenTLS, TLSOutput, cut, explain
+from ngrok_twisted.tls.openssl import release
 
 SECONDS = 1.0
 
@@ -28,6 +30,9 @@ READ_SIZE = 256 * 1024
 # The same for a connection that carries many streams, where a longer read brings more for each of them: answers of 100 KB cost
 # a twelfth less. Others wait longer meanwhile, if these are tiny records.
 LARGE_READ_SIZE = 512 * 1024
+
+# Contexts without renegotiation. To ask one for its options takes as long as to parse the ClientHello.
+_known: WeakSet[ssl.SSLContext] = WeakSet()
 
 _received = memoryview(bytearray(READ_SIZE))
 _much_received = memoryview(bytearray(LARGE_READ_SIZE))
@@ -83,8 +88,9 @@ class TLSConnection(TLSOutput):
         :param on_handshake: called once: with ``None`` when the inner protocol is connected, or with the `Failure` that
             ended the handshake: of an `ssl.SSLError`, or of one of this module's errors.
         """
-        if not context.options & ssl.OP_NO_RENEGOTIATION:
+        if context not in _known:
             context.options |= ssl.OP_NO_RENEGOTIATION
+            _known.add(context)
         self._inner = inner
         self._clock = clock
         self._server_side = server_side
@@ -92,9 +98,8 @@ class TLSConnection(TLSOutput):
         self._on_handshake = on_handshake
         self._in = ssl.MemoryBIO()
         outgoing = ssl.MemoryBIO()
-        super().__init__(
-            context.wrap_bio(self._in, outgoing, server_side=server_side, server_hostname=server_hostname), outgoing
-        )
+        wrapped = context.wrap_bio(self._in, outgoing, server_side=server_side, server_hostname=server_hostname)
+        super().__init__(_bare(wrapped), outgoing)
 
     # -- the inner protocol
 
@@ -211,11 +216,16 @@ class TLSConnection(TLSOutput):
         """Decrypt what came, deliver it, and send what was written in answer."""
         self._busy = True
         try:
-            pieces = self._take_held()
-            for part in (data,) if len(data) <= self.step else cut(data, self.step):
-                self._in.write(part)
+            pieces = self._take_held() if self._held else []
+            if len(data) <= self.step:
+                self._in.write(data)
                 if self.connected or self._shake():
                     self._decrypt(pieces)
+            else:
+                for part in cut(data, self.step):
+                    self._in.write(part)
+                    if self.connected or self._shake():
+                        self._decrypt(pieces)
             while self.connected and not self._ended:
                 self._deliver(pieces)
                 if self._paused or self._ended or not self._readable():
@@ -224,7 +234,10 @@ class TLSConnection(TLSOutput):
                 self._decrypt(pieces)
         finally:
             self._busy = False
-            self._flush()
+            if len(data) > KEPT and not self._in.pending:
+                release(self._in)
+            if self._parts or self._out.pending:
+                self._flush()
 
     def _decrypt(self, pieces: list[bytes]) -> None:
         """Append all plaintext there is, unless the inner protocol has paused us or the stream has ended."""
@@ -322,12 +335,13 @@ class TLSConnection(TLSOutput):
         try:
             self._ssl.do_handshake()
         except ssl.SSLWantReadError:
+            release(self._in)  # OpenSSL has taken it all
             return False
         except ssl.SSLError as error:
             self._handshake_failed(Failure(error))
             return False
         inner, self._inner = self._inner, None
-        protocol = inner if IProtocol.providedBy(inner) else inner(self)
+        protocol = inner(self) if callable(inner) else inner
         if protocol is None:
             self._handshake_failed(Failure(HandshakeFailed("nobody serves this connection")))
             return False
@@ -380,4 +394,12 @@ class TLSConnection(TLSOutput):
 
     def getPeerCertificate(self) -> bytes | None:
         """The peer's certificate in DER, or ``None``."""
-        return self._ssl.getpeercert(binary_form=True)
+        return self._ssl.getpeercert(True)
+
+
+def _bare(wrapped: Any) -> Any:
+    """
+    :return: what an `ssl.SSLObject` stands before. All that it adds is a call in Python to each call of OpenSSL, and 150 bytes
+        to each connection; only callbacks of the context, of which we have none, need it.
+    """
+    return wrapped._sslobj

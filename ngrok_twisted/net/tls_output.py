@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ngrok_twisted.interfaces import IBatchTransport
+from ngrok_twisted.tls.openssl import release
 
 # The plaintext of one record, RFC 8446 section 5.1. Both BIOs are filled in steps of this size, because a memory BIO keeps
 # the largest buffer it ever had: an idle connection that was busy once would hold all of it.
@@ -20,6 +21,10 @@ RECORD = 16 * 1024
 
 # Steps for connections that carry those of many visitors: fewer calls for each byte, and few enough to afford the memory.
 LARGE_STEP = 4 * RECORD
+
+# Up to this many bytes a BIO may keep while its connection rests; see `ngrok_twisted.tls.openssl.release`, which takes a
+# microsecond.
+KEPT = 4 * 1024
 
 # How much ciphertext is collected for one outer write.
 WRITE_SIZE = 256 * 1024
@@ -55,7 +60,11 @@ class TLSOutput:
     _ended = False  # input and output do not matter any more
     _reason: Failure | None = None  # why, if nobody asked for the end
 
-    def __init__(self, connection: ssl.SSLObject, outgoing: ssl.MemoryBIO) -> None:
+    def __init__(self, connection: Any, outgoing: ssl.MemoryBIO) -> None:
+        """
+        :param connection: what the standard library's `ssl.SSLObject` stands before.
+        :param outgoing: what it writes to.
+        """
         self._ssl = connection
         self._out = outgoing
         self._parts: list[bytes] = []
@@ -64,7 +73,7 @@ class TLSOutput:
 
     def write(self, data: bytes) -> None:
         """ITransport."""
-        if not isinstance(data, bytes):
+        if data.__class__ is not bytes and not isinstance(data, bytes):
             raise TypeError(f"data must be bytes, not {type(data).__name__}")
         if data and self.connected and not self._write_closed and not self._ended:
             self._encrypt(data)
@@ -187,11 +196,15 @@ class TLSOutput:
         parts = self._parts
         if not parts:
             if self._out.pending:
-                self.transport.write(self._out.read())
+                data = self._out.read()
+                if len(data) > KEPT or not self.connected:
+                    release(self._out)
+                self.transport.write(data)
             return
         if self._out.pending:
             parts.append(self._out.read())
         self._parts = []
+        release(self._out)
         self.transport.writeSequence(parts)
 
     def _close_notify(self) -> None:
@@ -199,7 +212,7 @@ class TLSOutput:
         self._write_closed = True
         self._hold()
         try:
-            self._ssl.unwrap()
+            self._ssl.shutdown()
         except ssl.SSLError:
             pass  # "want read": the peer's close_notify is still to come; all else shows on reading
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 from twisted.application.service import Service
@@ -18,6 +19,7 @@ from twisted.logger import Logger
 from ngrok_twisted.flow import Flow
 
 SECONDS = 1
+MILLISECOND = 0.001 * SECONDS
 KIB = 1024
 
 # An operator who watches the file sees a request within a second.
@@ -32,6 +34,8 @@ MAX_TARGET = 2 * KIB
 # What would end a field or a line, or could steer a terminal. Nearly no request has any of it.
 _UNSAFE = re.compile(r'[\x00-\x20"\\\x7f-\xa0]')
 
+# Beginnings of lines that are remembered: those who visit now, and what they speak.
+_REMEMBERED = 1024
 
 #: The ends of the names of what modules note for logs.
 _TOLD = (".decision", ".reason", ".username", ".algorithm")
@@ -42,25 +46,53 @@ def line(flow: Flow, now: float) -> str:
     :param now: seconds since the epoch.
     :return: the flow's line, with a line feed.
     """
-    what = ""
-    if flow.method:
-        target = _safe(flow.target[:MAX_TARGET].decode("latin-1"))
-        version = f" version={flow.version.decode('ascii')}" if flow.version else ""
-        what = f" method={_safe(flow.method.decode('latin-1'))} target={target}{version} status={flow.status}"
-    host = f" host={_safe(flow.host)}" if flow.host else ""
-    tunnel = f" tunnel={flow.tunnel.id}" if flow.tunnel is not None else ""
-    error = f" error={flow.error.name}" if flow.error is not None else ""
-    return (
-        f"time={now:.3f} flow={flow.number} proto={flow.proto} peer={flow.peer_host}{host}{what} in={flow.bytes_in} "
-        f"out={flow.bytes_out} ms={(flow.ended - flow.started) * 1000:.1f}{tunnel}{error}{_verdicts(flow)}\n"
+    return _line(flow, _moment(now))
+
+
+def _moment(now: float) -> str:
+    return f"{now:.3f}"
+
+
+def _line(flow: Flow, moment: str) -> str:
+    """
+    One ``%`` for all, and two texts out of a cache, take half the time of a piece for each field.
+
+    :param moment: as `_moment` has it.
+    """
+    tunnel, variables = flow.tunnel, flow.variables
+    method = flow.method
+    return "time=%s flow=%d%s%s%s in=%d out=%d ms=%.1f%s%s%s\n" % (
+        moment,
+        flow.number,
+        _who(flow.proto, flow.peer_host, flow.host, method),
+        _safe(flow.target[:MAX_TARGET].decode("latin-1")) if method else "",
+        _outcome(flow.version, flow.status) if method else "",
+        flow.bytes_in,
+        flow.bytes_out,
+        (flow.ended - flow.started) * 1000,
+        " tunnel=" + tunnel.id if tunnel is not None else "",
+        " error=" + flow.error.name if flow.error is not None else "",
+        _verdicts(variables) if variables else "",
     )
 
 
-def _verdicts(flow: Flow) -> str:
+@lru_cache(maxsize=_REMEMBERED)
+def _who(proto: str, peer: str, host: str, method: bytes) -> str:
+    """Who asks, up to the target."""
+    named = f" host={_safe(host)}" if host else ""
+    asking = f" method={_safe(method.decode('latin-1'))} target=" if method else ""
+    return f" proto={proto} peer={peer}{named}{asking}"
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _outcome(version: bytes, status: int) -> str:
+    """What became of a request."""
+    return f" version={version.decode('ascii')} status={status}" if version else f" status={status}"
+
+
+def _verdicts(variables: dict[str, Any]) -> str:
     """What modules decided, such as ``circuit_breaker.decision=block``."""
-    if flow.variables is None:
-        return ""
-    told = ((name, value) for name, value in flow.variables.items() if name.endswith(_TOLD) and isinstance(value, str))
+    told = ((name, value) for name, value in variables.items() if name.endswith(_TOLD) and isinstance(value, str))
     return "".join(f" {name}={_safe(value[:MAX_TARGET])}" for name, value in told)
 
 
@@ -90,10 +122,17 @@ class AccessLog(Service):
         self._lines: list[str] = []
         self._size = 0
         self._flush_call: IDelayedCall | None = None
+        self._moment = ""
+        self._moment_ends = 0.0
 
     def __call__(self, flow: Flow) -> None:
         """Note the end of a flow."""
-        text = line(flow, self._clock.seconds())
+        now = self._clock.seconds()
+        if (
+            not self._moment_ends - MILLISECOND <= now < self._moment_ends
+        ):  # of a busy millisecond, one text for all lines
+            self._moment, self._moment_ends = _moment(now), now + MILLISECOND
+        text = _line(flow, self._moment)
         self._lines.append(text)
         self._size += len(text)
         if self._size >= FLUSH_BYTES:

@@ -9,7 +9,8 @@ would be another time series, for ever.
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import Iterator, Mapping
+from operator import add
+from typing import Iterator, Mapping, Sequence
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
@@ -63,6 +64,15 @@ class _Tally:
         self.spread = [0] * (len(BOUNDS) + 1)
         self.seconds = 0.0
 
+    def add(self, other: _Tally) -> None:
+        """Count what another one has counted."""
+        self.streams += other.streams
+        self.bytes_in += other.bytes_in
+        self.bytes_out += other.bytes_out
+        self.seconds += other.seconds
+        self.statuses = [*map(add, self.statuses, other.statuses)]
+        self.spread = [*map(add, self.spread, other.spread)]
+
 
 class FlowMetrics:
     """
@@ -97,11 +107,22 @@ class FlowMetrics:
         if flow.variables is not None:
             self._count_decisions(flow.variables)
 
-    def _count_error(self, name: str) -> None:
+    def add(self, other: FlowMetrics) -> None:
+        """Count what another one has counted, as that of another process."""
+        for proto, tally in other._tallies.items():
+            self._tallies.setdefault(proto, _Tally()).add(tally)
+        for key, number in other._decisions.items():
+            self._decisions[key] = self._decisions.get(key, 0) + number
+        for name, number in other._errors.items():
+            self._count_error(name, number)
+        for version, number in other._versions.items():
+            self._versions[version] = self._versions.get(version, 0) + number
+
+    def _count_error(self, name: str, number: int = 1) -> None:
         errors = self._errors
         if name not in errors and len(errors) >= CODES_MAX:
             name = OTHER
-        errors[name] = errors.get(name, 0) + 1
+        errors[name] = errors.get(name, 0) + number
 
     def _count_decisions(self, variables: Mapping[str, object]) -> None:
         decisions = self._decisions
@@ -161,7 +182,7 @@ class FlowMetrics:
         )
         for proto, tally in self._tallies.items():
             if any(tally.spread):
-                family.add_metric([proto], buckets=list(_cumulated(tally.spread)), sum_value=tally.seconds)
+                family.add_metric([proto], buckets=list(cumulated(BOUNDS, tally.spread)), sum_value=tally.seconds)
         return family
 
     def _modules(self) -> Metric:
@@ -181,9 +202,13 @@ class FlowMetrics:
         return family
 
 
-def _cumulated(spread: list[int]) -> Iterator[tuple[str, float]]:
-    """The parts of a histogram as Prometheus has them: each holds the smaller ones, too."""
+def cumulated(bounds: Sequence[float], spread: Sequence[int]) -> Iterator[tuple[str, float]]:
+    """
+    The parts of a histogram as Prometheus has them: each holds the smaller ones, too.
+
+    :param bounds: their upper bounds; the last part has none.
+    """
     total = 0
-    for bound, count in zip((*map(str, BOUNDS), "+Inf"), spread):
+    for bound, count in zip((*map(str, bounds), "+Inf"), spread):
         total += count
         yield bound, total

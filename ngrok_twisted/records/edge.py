@@ -56,6 +56,14 @@ class Module:
     enabled: bool = True
     config: Any = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The classes that `module_type` makes have no name by which another process could find them.
+        return _again, (type(self) is Module, self.enabled, self.config)
+
+
+def _again(plain: bool, enabled: bool, config: Any) -> Module:
+    return Module(enabled=enabled, config=config) if plain else module(config, enabled)
+
 
 @lru_cache(maxsize=None)
 def module_type(config: type) -> type[Module]:

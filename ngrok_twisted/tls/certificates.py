@@ -7,6 +7,7 @@ wildcard certificate from the issuer; any other name that the edge serves gets o
 
 from __future__ import annotations
 
+import hmac
 import ssl
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -60,12 +61,14 @@ class Certificates:
 
     _log = Logger()
 
-    def __init__(self, issuer: Any, base_domain: str, clock: Any) -> None:
+    def __init__(self, issuer: Any, base_domain: str, clock: Any, tickets: bytes = b"") -> None:
         """
         :param issuer: an `ngrok_twisted.interfaces.ICertificateIssuer`.
         :param base_domain: normalised.
         :param clock: an `IReactorTime` whose seconds are those since the epoch, as a reactor's are.
+        :param tickets: a secret that all processes of the server have: with it each resumes the sessions of the others.
         """
+        self._tickets = tickets
         self.base_domain = base_domain
         self._issuer = issuer
         self._clock = clock
@@ -109,10 +112,18 @@ class Certificates:
         made = self._contexts.get((pair, options))
         now = self._clock.seconds()
         if made is None or now >= made.stale_at:
-            context = make_context(pair.certificate_pem, pair.private_key_pem, options)
-            made = self._contexts[pair, options] = _Made(context, now + TICKET_KEY_LIFE)
+            made = self._contexts[pair, options] = self._make(pair, options, now)
         _keep(self._contexts, (pair, options), CONTEXTS_MAX)
         return made.context
+
+    def _make(self, pair: KeyPair, options: TLSOptions, now: float) -> _Made:
+        if not self._tickets:
+            context = make_context(pair.certificate_pem, pair.private_key_pem, options)
+            return _Made(context, now + TICKET_KEY_LIFE)
+        period = int(now // TICKET_KEY_LIFE)  # the key is another one everywhere at the same moment
+        secret = hmac.digest(self._tickets, b"%d" % period, "sha256")
+        context = make_context(pair.certificate_pem, pair.private_key_pem, options, secret)
+        return _Made(context, (period + 1) * TICKET_KEY_LIFE)
 
     def pair_for(self, name: str | None) -> KeyPair:
         """

@@ -2,23 +2,25 @@
 `ssl.SSLContext` objects from a key pair and `TLSOptions`, after Mozilla's *intermediate* configuration.
 
 Compression and renegotiation are off, ciphers are authenticated and forward secret, and the visitor picks among them,
-since phones without AES in hardware know best. Session tickets are on. OpenSSL keeps one ticket key a context and `ssl`
-cannot replace it, therefore the key is rotated by making a new context: see `TICKET_KEY_LIFE` and
-`ngrok_twisted.tls.certificates`. Contexts with different options never share a key, so a session that was opened
-without a client certificate cannot be resumed where one is required.
+since phones without AES in hardware know best. Session tickets are on. OpenSSL keeps one ticket key a context, which is
+rotated by making a new context: see `TICKET_KEY_LIFE` and `ngrok_twisted.tls.certificates`. Contexts with different options
+never share a key, so a session that was opened without a client certificate cannot be resumed where one is required; with
+the same options several processes do, where they are told a secret to derive it from.
 
 Source: https://wiki.mozilla.org/Security/Server_Side_TLS, version 5.8.
 """
 
 from __future__ import annotations
 
+import hmac
 import os
 import ssl
 from contextlib import contextmanager
+from dataclasses import replace
 from tempfile import NamedTemporaryFile
 from typing import Iterator
 
-from ngrok_twisted.tls.openssl import forget_sessions, tune
+from ngrok_twisted.tls.openssl import TICKET_KEY_BYTES, forget_sessions, set_ticket_key, tune
 from ngrok_twisted.tls.options import TLSOptions
 from ngrok_twisted.tls.pem import Finding, split_pairs
 
@@ -53,11 +55,14 @@ _VERSIONS = {
 }
 
 
-def make_context(certificate_pem: str, private_key_pem: str, options: TLSOptions) -> ssl.SSLContext:
+def make_context(
+    certificate_pem: str, private_key_pem: str, options: TLSOptions, tickets: bytes = b""
+) -> ssl.SSLContext:
     """
     :param certificate_pem: the leaf first, then each issuer in order. With such a chain for each type of key, each
         visitor is shown the one that the signature algorithms and ciphers of its ClientHello call for.
     :param private_key_pem: the key of each leaf, not encrypted.
+    :param tickets: a secret that the ticket key is derived from; empty for a key that nobody else has.
     :raises ssl.SSLError: the pair cannot be used; `ngrok_twisted.tls.pem.check_pair` tells why.
     :raises ValueError: the options are not possible.
     """
@@ -69,8 +74,19 @@ def make_context(certificate_pem: str, private_key_pem: str, options: TLSOptions
         context.set_alpn_protocols([name.decode("ascii") for name in options.alpn])
     tune(context)
     _load(context, certificate_pem, private_key_pem)
+    if tickets:
+        set_ticket_key(context, _ticket_key(tickets, options))
     _ask_for_certificates(context, options)
     return context
+
+
+def _ticket_key(secret: bytes, options: TLSOptions) -> bytes:
+    """The key for one set of options (HKDF-Expand, RFC 5869 section 2.3, with SHA-256)."""
+    about = repr(replace(options, pair=None)).encode()
+    blocks = [b""]
+    while sum(map(len, blocks)) < TICKET_KEY_BYTES:
+        blocks.append(hmac.digest(secret, blocks[-1] + about + bytes([len(blocks)]), "sha256"))
+    return b"".join(blocks)[:TICKET_KEY_BYTES]
 
 
 def check_loads(certificate_pem: str, private_key_pem: str) -> list[Finding]:

@@ -1,9 +1,9 @@
 """
 What Python's `ssl` module does not hand through, set on the OpenSSL context underneath it.
 
-Three settings are worth the reach: the list of key exchange groups (`ssl` can only name one), buffers that idle
-connections give back (some 30 KiB each), and the cache of sessions. Everything here is optional: where the context cannot be
-reached with certainty, such as in a Python that carries its own copy of OpenSSL, `tune` leaves it as it is.
+Four settings are worth the reach: the list of key exchange groups (`ssl` can only name one), buffers that idle
+connections give back (some 30 KiB each), the cache of sessions, and the key of tickets. Everything here is optional: where
+the context cannot be reached with certainty, such as in a Python that carries its own copy of OpenSSL, `tune` leaves it as it is.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from __future__ import annotations
 import _ssl
 import ssl
 import sys
-from ctypes import CDLL, c_int, c_long, c_ulong, c_void_p, cast, create_string_buffer
-from typing import Any
+from ctypes import CDLL, PyDLL, c_int, c_long, c_ulong, c_void_p, cast, create_string_buffer
+from typing import Any, Callable
 
 from twisted.logger import Logger
 
 #: SSL_CTX_ctrl commands, fixed by the ABI of OpenSSL 1.1.1 and 3: ``include/openssl/ssl.h``.
 _SSL_CTRL_MODE = 33
 _SSL_CTRL_SET_SESS_CACHE_MODE = 44
+_SSL_CTRL_SET_TLSEXT_TICKET_KEYS = 59
 _SSL_CTRL_SET_GROUPS_LIST = 92
 
 #: Give the read and write buffers of a connection back while it is idle.
@@ -26,6 +27,14 @@ _SSL_MODE_RELEASE_BUFFERS = 0x10
 
 #: Remember no sessions.
 _SSL_SESS_CACHE_OFF = 0
+
+#: BIO_ctrl commands, ``include/openssl/bio.h``: how much waits; another buffer, which goes with the BIO.
+_BIO_CTRL_PENDING = 10
+_BIO_C_SET_BUF_MEM = 114
+_BIO_CLOSE = 1
+
+#: A ticket key of OpenSSL: its name, a key for HMAC-SHA-256 and one for AES-256.
+TICKET_KEY_BYTES = 16 + 32 + 32
 
 #: Best first; Mozilla's intermediate configuration 5.8. The hybrid group needs OpenSSL 3.5, so there is one list without.
 _GROUPS = (b"X25519MLKEM768:X25519:P-256:P-384", b"X25519:P-256:P-384")
@@ -63,6 +72,21 @@ def forget_sessions(context: ssl.SSLContext) -> None:
         _libssl.SSL_CTX_ctrl(address, _SSL_CTRL_SET_SESS_CACHE_MODE, _SSL_SESS_CACHE_OFF, None)
 
 
+def set_ticket_key(context: ssl.SSLContext, key: bytes) -> bool:
+    """
+    Seal tickets with this key instead of one that nobody else has: sessions can be resumed wherever it is known.
+
+    :param key: `TICKET_KEY_BYTES` bytes.
+    :return: whether it could be done.
+    """
+    if _libssl is None or len(key) != TICKET_KEY_BYTES:
+        return False
+    address = c_void_p.from_address(id(context) + object.__basicsize__)
+    text = create_string_buffer(key, len(key))
+    done = _libssl.SSL_CTX_ctrl(address, _SSL_CTRL_SET_TLSEXT_TICKET_KEYS, len(key), cast(text, c_void_p))
+    return bool(done == 1)
+
+
 def _load() -> Any:
     """
     The very library that Python's `ssl` is linked to, or ``None``.
@@ -95,4 +119,37 @@ def _is_reached(library: Any) -> bool:
     return all(readings)
 
 
+def _make_release(library: Any) -> Callable[[ssl.MemoryBIO], None]:
+    """
+    :param library: see `_load`.
+    :return: `release`, which does nothing where a BIO cannot be reached with certainty. A MemoryBIO begins with the ``BIO *``,
+        as a context does with the ``SSL_CTX *``.
+    """
+    if library is None:
+        return lambda bio: None
+    quick = PyDLL(library._name)  # without letting go of the interpreter, which would cost as much again
+    control, make, at, header = quick.BIO_ctrl, quick.BUF_MEM_new, c_void_p.from_address, object.__basicsize__
+    control.argtypes = (c_void_p, c_int, c_long, c_void_p)
+    control.restype = c_long
+    make.restype = c_void_p
+    probe = ssl.MemoryBIO()
+    probe.write(b"probe")
+    if control(at(id(probe) + header), _BIO_CTRL_PENDING, 0, None) != 5:
+        return lambda bio: None
+
+    def release(bio: ssl.MemoryBIO) -> None:
+        """See `release`."""
+        buffer = make()
+        if buffer is not None:
+            control(at(id(bio) + header), _BIO_C_SET_BUF_MEM, _BIO_CLOSE, buffer)
+
+    return release
+
+
 _libssl = _load()
+
+release: Callable[[ssl.MemoryBIO], None] = _make_release(_libssl)
+"""
+Give the buffer of an empty memory BIO back: it keeps the largest that it ever had, 22 KiB after a record of 16. It must be
+empty: what it holds is lost.
+"""

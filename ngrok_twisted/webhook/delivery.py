@@ -62,7 +62,7 @@ class Delivery:
             target=request.uri,
             authority=request.authority,
             scheme=request.flow.proto.encode("ascii"),
-            fields=tuple(request.headers),
+            fields=tuple(request.fields),
         )
 
     def whole(self, body: bytes, now: float) -> Delivery:

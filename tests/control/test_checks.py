@@ -26,6 +26,12 @@ class ServerTests(ConfigCase):
         )
         self.assertProblem("tcp: {ports: many}\n", "1: tcp.ports: must be a range of ports, such as 20000-29999")
 
+    def test_workers(self) -> None:
+        """There is at least one process, and not more than makes sense on any machine."""
+        self.assertProblem("workers: 0\n", "1: workers: must be from 1 to 64")
+        self.assertProblem("workers: 65\n", "1: workers: must be from 1 to 64")
+        self.assertEqual(self.problems("workers: 64\n"), [])
+
     def test_tcp(self) -> None:
         """The TCP host is a name, the interface an address."""
         self.assertProblem("tcp: {host: a..b}\n", "1: tcp.host: 'a..b' has an empty part. (ERR_NGROK_327)")

@@ -51,6 +51,9 @@ os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(aside)), LISTE
 os.execv(words[0], words)
 """
 
+# With ``EDGE_WORKERS=2 make test`` everything has to be true of a server of two processes, too.
+WORKERS = os.environ.get("EDGE_WORKERS", "")
+
 DOMAIN = "edge.localhost"
 TCP_HOST = f"tcp.{DOMAIN}"
 TCP_PORTS = 8
@@ -159,6 +162,8 @@ class Edge:
             "reserved_domains": [{"domain": f"*.wild.{DOMAIN}"}],
             "reserved_addrs": [{"name": "db", "addr": f"{TCP_HOST}:{self.tcp[0]}"}],
         }
+        if WORKERS:
+            config["workers"] = int(WORKERS)
         config.update(extra)
         self.config_path.write_text(yaml.safe_dump(config, sort_keys=False))
 

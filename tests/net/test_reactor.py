@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
@@ -58,6 +59,25 @@ class LeanEPollReactorTests(LoopCase):
         """It is a reactor with TCP and adopted sockets."""
         verifyObject(IReactorTCP, self.reactor)
         verifyObject(IReactorSocket, self.reactor)
+
+    def test_turns_are_counted_without_the_wait(self) -> None:
+        """A turn that keeps everybody waiting is noted with its length; waiting for events is no part of it."""
+        stalls = self.reactor.stalls
+        self.reactor.iterate(0.05)
+        stalls.take_longest()
+        turns, seconds = stalls.turns, stalls.seconds
+        busy = self.reading(lambda: time.sleep(0.01))
+        self.turn()
+        self.reactor.removeReader(busy)
+        self.turn()
+        self.assertGreaterEqual(stalls.turns, turns + 2)
+        self.assertGreaterEqual(stalls.seconds - seconds, 0.01)
+        self.assertGreaterEqual(stalls.take_longest(), 0.01)
+        stalls.woken = time.monotonic()
+        before = stalls.seconds
+        self.reactor.doPoll(0.05)
+        self.reactor.doPoll(0)
+        self.assertLess(stalls.seconds - before, 0.05)
 
     def test_exception_is_logged_with_its_context(self) -> None:
         """An exception in doRead is logged under the descriptor's prefix, and ends the connection with it."""

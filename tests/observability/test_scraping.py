@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ngrok_twisted.circuit import HALF_OPEN, OPEN, Circuit, CircuitLimits
 from ngrok_twisted.edge.services import ServiceSite
 from ngrok_twisted.edge.visitors import VisitorChannel
+from ngrok_twisted.net.stalls import Stalls
 from ngrok_twisted.observability import scraping
 from ngrok_twisted.observability.metrics import FlowMetrics
 from ngrok_twisted.observability.scraping import MetricsPage, Watched
@@ -45,6 +46,7 @@ class PageCase(SynchronousTestCase):
         self.records = Snapshot(revision=7)
         self.visitors: Mapping[str, int] = {"tls": 3}
         self.kept: Any = WeakValueDictionary()
+        self.stalls = Stalls()
         watched = Watched(
             tunnels=[1, 2],
             sessions=[1],
@@ -52,6 +54,7 @@ class PageCase(SynchronousTestCase):
             events=lambda: (5, 6),
             records=lambda: self.records,
             kept=self.kept,
+            stalls=self.stalls,
         )
         self.page = MetricsPage(self.flows, watched)
         self.edge = Edge()
@@ -75,6 +78,20 @@ class PageCase(SynchronousTestCase):
 
 class PageTests(PageCase):
     """The page over HTTP."""
+
+    def test_stalls(self) -> None:
+        """It tells the longest turn of the event loop since it was asked before, and how long turns take."""
+        self.stalls.turns, self.stalls.seconds = 5, 0.25
+        self.stalls.note(0.03)
+        samples = self.samples()
+        self.assertEqual(samples["ngrok_loop_stall_seconds", ()], 0.03)
+        buckets = {
+            bound: samples["ngrok_loop_turn_seconds_bucket", (("le", bound),)] for bound in ("0.005", "0.02", "0.05")
+        }
+        self.assertEqual(buckets, {"0.005": 4, "0.02": 4, "0.05": 5})
+        self.assertEqual(samples["ngrok_loop_turn_seconds_count", ()], 5)
+        self.assertEqual(samples["ngrok_loop_turn_seconds_sum", ()], 0.25)
+        self.assertEqual(self.samples()["ngrok_loop_stall_seconds", ()], 0)
 
     def test_state(self) -> None:
         """It shows what the server is now, and the process."""

@@ -157,6 +157,19 @@ class CertificatesTests(SynchronousTestCase):
         self.assertIsNot(self.certificates.context_for("a.base.example"), context)
         self.assertEqual(len(self.issuer.issued), 1)
 
+    def test_shared_ticket_keys(self) -> None:
+        """Processes that share a secret make their contexts anew at the same moment, whenever they were made."""
+        self.clock.advance(TICKET_KEY_LIFE - self.clock.seconds() % TICKET_KEY_LIFE + 100)
+        early = Certificates(self.issuer, "base.example", self.clock, b"secret")
+        late = Certificates(self.issuer, "base.example", self.clock, b"secret")
+        first = early.context_for("a.base.example")
+        self.clock.advance(TICKET_KEY_LIFE - 200)
+        second = late.context_for("a.base.example")
+        self.assertIs(early.context_for("a.base.example"), first)
+        self.clock.advance(100)
+        self.assertIsNot(early.context_for("a.base.example"), first)
+        self.assertIsNot(late.context_for("a.base.example"), second)
+
     def test_renewal(self) -> None:
         """After two thirds of its life a certificate is replaced."""
         first = self.pair("a.example")

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.tls import contexts
+from ngrok_twisted.tls import contexts, openssl
 from ngrok_twisted.tls.contexts import check_loads, make_context
 from ngrok_twisted.tls.options import TLSOptions
 from tests.tls.authority import Made
@@ -87,6 +87,30 @@ class MakeContextTests(SynchronousTestCase):
         self.assertEqual(handshake(server, client, NAME)[0].selected_alpn_protocol(), "h2")
         server = self.server(alpn=())
         self.assertIsNone(handshake(server, client, NAME)[0].selected_alpn_protocol())
+
+    def test_shared_tickets(self) -> None:
+        """With the same secret a session of one process is resumed by another, though not under other options or secrets."""
+        client = self.client()
+        make = lambda secret, **options: make_context(SITE.pem, SITE.key_pem, TLSOptions(**options), secret)
+        _, here = handshake(make(b"secret"), client, NAME)
+        reached = openssl.set_ticket_key(make(b""), bytes(openssl.TICKET_KEY_BYTES))
+        for server, resumed in (
+            (make(b"secret"), reached),
+            (make(b"another"), False),
+            (make(b""), False),
+            (make(b"secret", alpn=()), False),
+        ):
+            self.assertEqual(handshake(server, client, NAME, here.session)[0].session_reused, resumed)
+
+    def test_no_tickets(self) -> None:
+        """A secret changes nothing where each handshake is to be a full one."""
+        visitor = self.visitor(STAFF.issue("visitor.example"))
+        servers = [
+            make_context(SITE.pem, SITE.key_pem, TLSOptions(client_cas=(STAFF.pem,)), b"secret") for _ in range(2)
+        ]
+        _, here = handshake(servers[0], visitor, NAME)
+        if here.session is not None:
+            self.assertFalse(handshake(servers[1], visitor, NAME, here.session)[0].session_reused)
 
     def test_resumption(self) -> None:
         """A visitor resumes with its ticket, but not where the handshake is done in another way."""

@@ -43,6 +43,15 @@ class TuneTests(SynchronousTestCase):
         self.assertFalse(openssl.tune(server))
         handshake(server, client_context(made.pem), "a.example")
 
+    def test_ticket_key(self) -> None:
+        """Only a key of the right length is set, and none where the context cannot be reached."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        reached = openssl.tune(context)
+        self.assertEqual(openssl.set_ticket_key(context, bytes(openssl.TICKET_KEY_BYTES)), reached)
+        self.assertFalse(openssl.set_ticket_key(context, bytes(48)))
+        self.patch(openssl, "_libssl", None)
+        self.assertFalse(openssl.set_ticket_key(context, bytes(openssl.TICKET_KEY_BYTES)))
+
     def test_another_python(self) -> None:
         """A Python whose `ssl` has its OpenSSL built in is not reached into."""
         self.patch(openssl._ssl, "__file__", None)
@@ -52,3 +61,23 @@ class TuneTests(SynchronousTestCase):
         """Nor is a library of another version than the one that `ssl` was started with."""
         self.patch(ssl, "OPENSSL_VERSION_NUMBER", 1)
         self.assertIsNone(openssl._load())
+
+
+class ReleaseTests(SynchronousTestCase):
+    """`release`."""
+
+    def test_usable(self) -> None:
+        """A BIO whose buffer was given back is empty, and works as before."""
+        bio = ssl.MemoryBIO()
+        for size in (20_000, 3):
+            bio.write(b"x" * size)
+            self.assertEqual(bio.read(), b"x" * size)
+            openssl.release(bio)
+            self.assertEqual((bio.pending, bio.read(), bio.eof), (0, b"", False))
+
+    def test_unreachable(self) -> None:
+        """Where the library cannot be reached nothing is done."""
+        bio = ssl.MemoryBIO()
+        bio.write(b"kept")
+        openssl._make_release(None)(bio)
+        self.assertEqual(bio.read(), b"kept")

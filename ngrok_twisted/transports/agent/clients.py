@@ -126,7 +126,8 @@ class Clients:
 
     def _check_room(self, principal: Principal) -> None:
         limit = self._config.max_sessions_per_credential
-        if self._here.of(principal.credential_id) >= limit:
+        here = self._here if self._sessions is None else self._sessions
+        if here.count(principal.credential_id) >= limit:
             raise Refused(
                 TOO_MANY_SESSIONS,
                 f"This authtoken has {limit} agent sessions already, and may not have more. Close one first.",

@@ -49,12 +49,13 @@ class ForwardedChannel(Substream, Channel):
     owe = Channel.owe
 
     def __init__(self, connection: Connection, number: int, factory: IProtocolFactory) -> None:
-        Channel.__init__(self, connection, number)
+        Channel.__init__(self, connection, number, connection.windows.open())
         Substream.__init__(self)
         self.carrier = connection
         self._factory: IProtocolFactory | None = factory
         self._opening: Deferred[Any] | None = None
         self._timeout: Any = None
+        self._credited: float = connection.clock.seconds()
 
     # -- opening -------------------------------------------------------------------------------------------------------
 
@@ -111,6 +112,16 @@ class ForwardedChannel(Substream, Channel):
             opening.errback(OpenRefused(reason, detail))
 
     # -- from the client -----------------------------------------------------------------------------------------------
+
+    def fit(self, taken: int) -> int:
+        """`Channel`: as large as the speed of the protocol asks for."""
+        now = self.connection.clock.seconds()
+        since, self._credited = self._credited, now
+        return self.connection.windows.fit(self.window, taken, now - since)
+
+    def forgotten(self) -> None:
+        """`Channel`."""
+        self.connection.windows.close(self.window)
 
     def eof_received(self) -> None:
         """`Channel`."""

@@ -29,22 +29,29 @@ from ngrok_twisted.transports.ssh.framing import (
     Opener,
     PacketError,
     Sealer,
+    Sealing,
     check_length,
+    noise,
     pad,
     payload_bounds,
 )
 
 
+# The byte that says how much padding there is.
+_PADDING = tuple(bytes((size,)) for size in range(32))
+
+
 class GCMSealer:
     """``aes*-gcm@openssh.com``: the length is authenticated and in the clear, the nonce counts packets."""
 
-    __slots__ = ("sequence", "_salt", "_counter", "_encrypt")
+    __slots__ = ("sequence", "_salt", "_counter", "_encrypt", "_encrypted")
 
     def __init__(self, key: bytes, iv: bytes, mac: Mac | None, sequence: int) -> None:
         self.sequence = sequence
         self._salt = iv[:4]
         self._counter = int.from_bytes(iv[4:12], "big")
-        self._encrypt = AESGCM(key).encrypt_into
+        aead = AESGCM(key)
+        self._encrypt, self._encrypted = aead.encrypt_into, aead.encrypt
 
     def seal(self, scratch: memoryview, size: int, wire: memoryview, at: int) -> int:
         """`Sealer.seal`."""
@@ -57,6 +64,16 @@ class GCMSealer:
         self._encrypt(self._salt + counter.to_bytes(8, "big"), scratch[4:stop], head, wire[at + 4 : end])
         self.sequence = self.sequence + 1 & WRAP
         return end
+
+    def sealed(self, message: bytes) -> bytes:
+        """`Sealer.sealed`."""
+        padding = -(len(message) + 5) % 16 + 4  # so that the padding's length, the message and it fill blocks
+        head = U32.pack(1 + len(message) + padding)
+        counter = self._counter
+        self._counter = counter + 1 & 0xFFFFFFFFFFFFFFFF
+        self.sequence = self.sequence + 1 & WRAP
+        body = _PADDING[padding] + message + noise.take(padding)
+        return head + self._encrypted(self._salt + counter.to_bytes(8, "big"), body, head)
 
 
 class GCMOpener:
@@ -76,7 +93,8 @@ class GCMOpener:
         if end - start < 4:
             return None
         length = U32.unpack_from(wire, start)[0]
-        check_length(length, self.limit, 4, 16)
+        if length & 15 or not 16 <= length <= self.limit:
+            check_length(length, self.limit, 4, 16)
         stop = start + 4 + length + 16
         if stop > end:
             return None
@@ -89,7 +107,11 @@ class GCMOpener:
         except InvalidTag:
             raise PacketError(MAC_ERROR, "message authentication failed") from None
         self.sequence = self.sequence + 1 & WRAP
-        return payload_bounds(plain, at, at + length, stop)
+        padding = plain[at]
+        last = at + length
+        if padding < 4 or padding + 1 >= length:
+            return payload_bounds(plain, at, last, stop)  # which says what is wrong
+        return stop, at + 1, last - padding, last
 
 
 class _ChaCha:
@@ -119,7 +141,7 @@ class _ChaCha:
         return bytes(8) + self.sequence.to_bytes(8, "big")
 
 
-class ChaChaSealer(_ChaCha):
+class ChaChaSealer(_ChaCha, Sealing):
     """``chacha20-poly1305@openssh.com``."""
 
     __slots__ = ()
@@ -188,7 +210,7 @@ class Mac:
         return running
 
 
-class CTRSealer:
+class CTRSealer(Sealing):
     """``aes*-ctr`` with an HMAC, over the plaintext or (etm) over the ciphertext."""
 
     __slots__ = ("sequence", "_update", "_mac", "_loose")

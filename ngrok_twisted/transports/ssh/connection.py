@@ -43,6 +43,7 @@ MAX_PROBES = 16
 
 _U32 = struct.Struct(">I")
 _TWO = struct.Struct(">II")
+_HOST_KEYS = bytes((messages.GLOBAL_REQUEST,)) + NS(b"hostkeys-00@openssh.com") + b"\0"
 _KEEPALIVE = bytes((messages.GLOBAL_REQUEST,)) + NS(b"keepalive@openssh.com") + b"\1"
 
 
@@ -60,6 +61,7 @@ class Connection:
     :ivar blocked: bulk must wait: the socket is full, or keys are being exchanged.
     :ivar no_more_sessions: the client has given up further sessions.
     :ivar waiting: the channels with bytes that wait for that or for their window, in order.
+    :ivar windows: of the channels that visitors have.
     """
 
     _log = Logger()
@@ -79,6 +81,7 @@ class Connection:
         self.channels: dict[int, Channel] = {}
         self.blocked = False
         self.waiting: dict[Channel, None] = {}
+        self.windows = self.limits.windows()
         self.gateway: Any = None
         self.connected = True
         self._next_number = 0
@@ -113,7 +116,7 @@ class Connection:
         self.transport.send(
             bytes((messages.CHANNEL_OPEN,))
             + NS(b"forwarded-tcpip")
-            + struct.pack(">III", channel.number, channel.WINDOW, PACKET_DATA)
+            + struct.pack(">III", channel.number, channel.window, PACKET_DATA)
             + NS(address)
             + struct.pack(">I", port)
             + NS(originator_host.encode("ascii", "replace"))
@@ -151,8 +154,7 @@ class Connection:
     def start(self, gateway: Any) -> None:
         """The login is answered: announce our host keys (spec 8.4)."""
         self.gateway = gateway
-        blobs = b"".join(NS(key.public().blob()) for key in self.transport.factory.host_keys)
-        self.transport.send(bytes((messages.GLOBAL_REQUEST,)) + NS(b"hostkeys-00@openssh.com") + b"\0" + blobs)
+        self.transport.send(_HOST_KEYS + self.transport.factory.host_key_blobs)
 
     def lost(self, reason: Failure) -> None:
         """The connection is gone, and all on it."""
@@ -258,6 +260,7 @@ class Connection:
         """Both sides have closed a channel: its number is free."""
         self.channels.pop(channel.number, None)
         self.waiting.pop(channel, None)
+        channel.forgotten()
         if isinstance(channel, SessionChannel):
             self._sessions -= 1
 
@@ -307,7 +310,7 @@ class Connection:
         self._sessions += 1
         self.transport.send(
             struct.pack(
-                ">BIIII", messages.CHANNEL_OPEN_CONFIRMATION, remote, channel.number, channel.WINDOW, PACKET_DATA
+                ">BIIII", messages.CHANNEL_OPEN_CONFIRMATION, remote, channel.number, channel.window, PACKET_DATA
             )
         )
         channel.confirm(remote, window, limit)

@@ -1,13 +1,14 @@
 """
 The key exchange of a connection: which of its messages may come when, and the moment each direction changes keys.
 
-Conch computes the exchanges. Sources: RFC 4253 section 7; OpenSSH's PROTOCOL section 1.9 (strict key exchange).
+What takes long in it is a chore, so that nobody else waits for a crowd of clients. Conch computes the group exchange.
+Sources: RFC 4253 section 7; RFC 5656 section 4; OpenSSH's PROTOCOL section 1.9 (strict key exchange).
 """
 
 from __future__ import annotations
 
 import struct
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping
 
 from twisted.conch.ssh.common import MP, NS, getMP
 from twisted.conch.ssh.transport import SSHServerTransport
@@ -15,9 +16,10 @@ from twisted.logger import Logger
 
 from ngrok_twisted.transports.ssh import kex
 from ngrok_twisted.transports.ssh.framing import PROTOCOL_ERROR, Opener, PacketError
-from ngrok_twisted.transports.ssh.hostkeys import CertifiedKey
+from ngrok_twisted.transports.ssh.hostkeys import HostKey
 from ngrok_twisted.transports.ssh.limits import SSHLimits
 from ngrok_twisted.transports.ssh.packets import PacketReader, PacketWriter
+from ngrok_twisted.transports.ssh.shared_secret import AGREEMENTS, exchange_hash, only_string
 
 MSG_DISCONNECT = 1
 MSG_EXT_INFO = 7
@@ -25,6 +27,7 @@ MSG_KEXINIT = 20
 MSG_NEWKEYS = 21
 MSG_KEX_INIT = 30
 MSG_KEX_GROUP = 31
+MSG_KEX_REPLY = 31
 MSG_KEX_GROUP_INIT = 32
 MSG_KEX_GROUP_REQUEST = 34
 
@@ -68,7 +71,7 @@ class KeyExchange(SSHServerTransport):
     _extensions = False
     # Those of the first exchange serve for all: a client that trusts nothing but the certificate could not go on with
     # another, or with none.
-    _certified: Mapping[bytes, CertifiedKey] | None = None
+    _certified: Mapping[bytes, HostKey] | None = None
     _closing = False
     _kex_since = 0.0
     _keyed_at = 0.0
@@ -76,6 +79,10 @@ class KeyExchange(SSHServerTransport):
 
     def disconnect(self, code: int, text: str) -> None:
         """Tell the peer why, and end the connection. :param code: RFC 4253 section 11.1."""
+        raise NotImplementedError
+
+    def put_off(self, call: Callable[[Any], None], argument: Any) -> None:
+        """Make a call that takes long when others have been served."""
         raise NotImplementedError
 
     def _gate_closed(self) -> None:
@@ -111,7 +118,7 @@ class KeyExchange(SSHServerTransport):
             self._ciphers = kex.suited(peer.ciphers_in), kex.suited(peer.ciphers_out)
         if self._certified is None:
             self._certified = self.factory.certified_keys()
-        self._ours = kex.offer((*self._certified, *self.factory.host_key_algorithms), *self._ciphers)
+        self._ours = kex.offer((*self._certified, *self.factory.plain_keys), *self._ciphers)
         payload = self._ours.encode()
         self.ourKexInitPayload = bytes((MSG_KEXINIT,)) + payload
         self._kex_since = self.clock.seconds()
@@ -139,8 +146,13 @@ class KeyExchange(SSHServerTransport):
 
     def _getHostKeys(self, keyAlg: bytes) -> Any:
         """Conch's: the public and the private key for a host key algorithm."""
-        certified = (self._certified or {}).get(keyAlg)
-        return super()._getHostKeys(keyAlg) if certified is None else (certified, certified)
+        key = self._host_key(keyAlg)
+        return key, key
+
+    def _host_key(self, algorithm: bytes) -> HostKey:
+        certified = (self._certified or {}).get(algorithm)
+        plain: HostKey = self.factory.plain_keys[algorithm] if certified is None else certified
+        return plain
 
     def _first_proposal(self, theirs: kex.Proposal) -> None:
         self._extensions = kex.EXTENSIONS_CLIENT in theirs.key_exchanges
@@ -155,7 +167,14 @@ class KeyExchange(SSHServerTransport):
             return
         if self._stage is None or kind not in self._stage:
             raise PacketError(PROTOCOL_ERROR, f"message {kind} out of order in the key exchange")
-        self._stage = frozenset()
+        self._stage = frozenset()  # nothing else may come before this is done
+        if kind == MSG_NEWKEYS:
+            self._compute((kind, payload))
+        else:
+            self.put_off(self._compute, (kind, payload))
+
+    def _compute(self, message: tuple[int, bytes]) -> None:
+        kind, payload = message
         try:
             self._EXCHANGE[kind](self, payload)
         except PacketError:
@@ -163,6 +182,26 @@ class KeyExchange(SSHServerTransport):
         except Exception as error:  # Conch and the cryptography library refuse bad values in many ways
             self._log.debug("ssh key exchange failed: {error!r}", error=error)
             raise PacketError(kex.KEY_EXCHANGE_FAILED, "key exchange failed") from None
+
+    def ssh_KEX_INIT(self, packet: bytes) -> None:
+        """RFC 5656 section 4: the client's public value; ours, and the signature over all that was said so far."""
+        theirs = only_string(packet)
+        ours, secret = AGREEMENTS[self.kexAlg](theirs)
+        key = self._host_key(self.keyAlg)
+        blob = key.blob()
+        digest = exchange_hash(
+            self.otherVersionString,
+            self.ourVersionString,
+            self.otherKexInitPayload,
+            self.ourKexInitPayload,
+            blob,
+            theirs,
+            ours,
+            secret=secret,
+        )
+        signature = key.sign(digest, signatureType=self.keyAlg)
+        self._writer.prepare(bytes((MSG_KEX_REPLY,)) + NS(blob) + NS(ours) + NS(signature))
+        self._keySetup(secret, digest)
 
     def ssh_KEX_DH_GEX_REQUEST(self, packet: bytes) -> None:
         """RFC 4419 section 3: the client asks for a group."""
@@ -189,7 +228,7 @@ class KeyExchange(SSHServerTransport):
             self.sessionID = exchangeHash
         derive = kex.key_material(self.kexAlg, sharedSecret, exchangeHash, self.sessionID)
         writer = self._writer
-        self.sendPacket(MSG_NEWKEYS, b"")
+        writer.prepare(bytes((MSG_NEWKEYS,)))
         number = 0 if self.strict else writer.sealer.sequence
         writer.sealer = self._agreement.outgoing.sealer(derive, b"BDF", number)
         writer.sent = 0
@@ -198,7 +237,7 @@ class KeyExchange(SSHServerTransport):
         writer.held = False
         if first and self._extensions:
             algorithms = b",".join(kex.SIGNATURE_ALGORITHMS)
-            writer.send_now(struct.pack(">BI", MSG_EXT_INFO, 1) + NS(b"server-sig-algs") + NS(algorithms))
+            writer.prepare(struct.pack(">BI", MSG_EXT_INFO, 1) + NS(b"server-sig-algs") + NS(algorithms))
         writer.flush()
         self._gate_opened()
 
@@ -221,7 +260,7 @@ class KeyExchange(SSHServerTransport):
 
     _EXCHANGE = {
         MSG_NEWKEYS: ssh_NEWKEYS,
-        MSG_KEX_INIT: SSHServerTransport.ssh_KEX_DH_GEX_REQUEST_OLD,
+        MSG_KEX_INIT: ssh_KEX_INIT,
         MSG_KEX_GROUP_REQUEST: ssh_KEX_DH_GEX_REQUEST,
         MSG_KEX_GROUP_INIT: ssh_KEX_DH_GEX_INIT,
     }

@@ -48,41 +48,52 @@ ALGORITHMS: dict[bytes, tuple[bytes, ...]] = {
 }
 
 
-class CertifiedKey:
+class HostKey:
     """
-    A host key with a certificate, as Conch's key exchange uses keys: in place of both halves.
+    A host key, perhaps with a certificate, as key exchanges use it (Conch's, too): in place of both halves.
 
     Source: OpenSSH's PROTOCOL.certkeys; the certificate goes where the public key goes, and the key signs as ever.
     """
 
-    def __init__(self, key: Key, certificate: bytes) -> None:
+    __slots__ = ("_key", "_blob")
+
+    def __init__(self, key: Key, certificate: bytes = b"") -> None:
         """
         :param key: the private key.
-        :param certificate: its blob.
+        :param certificate: its blob; without one the public key is shown.
         """
         self._key = key
-        self._certificate = certificate
+        # Made once: Conch makes it anew for whoever asks.
+        self._blob = certificate or key.public().blob()
 
     def blob(self) -> bytes:
         """What is shown to the client."""
-        return self._certificate
+        return self._blob
 
     def sign(self, data: bytes, signatureType: bytes) -> bytes:
-        """:param signatureType: the name of a host key algorithm for certificates."""
-        return self._key.sign(data, signatureType=SIGNATURES[signatureType])
+        """:param signatureType: the name of the host key algorithm, be it one for certificates."""
+        return self._key.sign(data, signatureType=SIGNATURES.get(signatureType, signatureType))
 
 
-def certified_keys(keys: Mapping[bytes, Key], certificates: Mapping[bytes, bytes]) -> dict[bytes, CertifiedKey]:
+def host_keys_by_algorithm(keys: Mapping[bytes, Key]) -> dict[bytes, HostKey]:
+    """
+    :param keys: private keys by their type.
+    :return: the host key algorithms to offer for them, best first, each with its key.
+    """
+    return {name: HostKey(key) for kind, key in keys.items() for name in ALGORITHMS[kind]}
+
+
+def certified_keys(keys: Mapping[bytes, Key], certificates: Mapping[bytes, bytes]) -> dict[bytes, HostKey]:
     """
     :param keys: private keys by their type.
     :param certificates: certificates by the blob of the public key.
     :return: the host key algorithms to offer for them, best first, each with its key.
     """
-    found: dict[bytes, CertifiedKey] = {}
+    found: dict[bytes, HostKey] = {}
     for kind, key in keys.items():
         certificate = certificates.get(key.public().blob())
         if certificate is not None:
-            found.update({certified_name(name): CertifiedKey(key, certificate) for name in ALGORITHMS[kind]})
+            found.update({certified_name(name): HostKey(key, certificate) for name in ALGORITHMS[kind]})
     return found
 
 

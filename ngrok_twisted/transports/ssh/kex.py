@@ -17,8 +17,14 @@ from twisted.conch.ssh.common import NS, getNS
 
 from ngrok_twisted.transports.ssh.ciphers import CIPHERS, Suite
 from ngrok_twisted.transports.ssh.framing import PROTOCOL_ERROR, PacketError
+from ngrok_twisted.transports.ssh.shared_secret import AGREEMENTS
 
 KEY_EXCHANGE_FAILED = 3
+
+# Bytes of random numbers at the start of a KEXINIT, and of the rest of one that is remembered: what clients send who are not
+# up to something.
+_COOKIE = 16
+_USUAL = 4096
 
 STRICT_CLIENT = b"kex-strict-c-v00@openssh.com"
 STRICT_SERVER = b"kex-strict-s-v00@openssh.com"
@@ -32,7 +38,7 @@ _WANTED = (
     b"curve25519-sha256@libssh.org",
     b"diffie-hellman-group-exchange-sha256",
 )
-_supported = frozenset(_kex.getSupportedKeyExchanges())
+_supported = {*AGREEMENTS, *_kex.getSupportedKeyExchanges()}
 KEY_EXCHANGES = tuple(name for name in _WANTED if name in _supported)
 
 AES_GCM = (b"aes128-gcm@openssh.com", b"aes256-gcm@openssh.com")
@@ -84,13 +90,12 @@ class Proposal:
         :param payload: behind the message number. *In* is from the client, *out* from the server.
         :raises PacketError: it is cut short.
         """
-        try:
-            *lists, rest = getNS(payload[16:], 10)
-        except Exception:
-            raise PacketError(PROTOCOL_ERROR, "bad KEXINIT") from None
-        if len(rest) != 5:
-            raise PacketError(PROTOCOL_ERROR, "bad KEXINIT")
-        names = [tuple(item.split(b",")) for item in lists[:8]]
+        lists = payload[_COOKIE:]
+        return _parsed(lists) if len(lists) <= _USUAL else _parse(lists)
+
+    @classmethod
+    def of(cls, names: Sequence[tuple[bytes, ...]], follows: bool) -> Proposal:
+        """:param names: the lists in the order of the message, the languages left out."""
         return cls(
             key_exchanges=names[0],
             host_keys=names[1],
@@ -100,25 +105,43 @@ class Proposal:
             macs_out=names[5],
             compressions_in=names[6],
             compressions_out=names[7],
-            follows=rest[0] != 0,
+            follows=follows,
         )
 
     def encode(self) -> bytes:
         """:return: the payload behind the message number, with a fresh cookie."""
-        lists = (
-            self.key_exchanges,
-            self.host_keys,
-            self.ciphers_in,
-            self.ciphers_out,
-            self.macs_in,
-            self.macs_out,
-            self.compressions_in,
-            self.compressions_out,
-            (),
-            (),
-        )
-        names = b"".join(NS(b",".join(names)) for names in lists)
-        return os.urandom(16) + names + bytes((self.follows, 0, 0, 0, 0))
+        return os.urandom(_COOKIE) + _encoded(self)
+
+
+def _parse(lists: bytes) -> Proposal:
+    try:
+        *names, rest = getNS(lists, 10)
+    except Exception:
+        raise PacketError(PROTOCOL_ERROR, "bad KEXINIT") from None
+    if len(rest) != 5:
+        raise PacketError(PROTOCOL_ERROR, "bad KEXINIT")
+    return Proposal.of([tuple(item.split(b",")) for item in names[:8]], rest[0] != 0)
+
+
+# Clients of the same version all say the same, and so do we to them.
+_parsed = lru_cache(maxsize=128)(_parse)
+
+
+@lru_cache(maxsize=128)
+def _encoded(proposal: Proposal) -> bytes:
+    lists = (
+        proposal.key_exchanges,
+        proposal.host_keys,
+        proposal.ciphers_in,
+        proposal.ciphers_out,
+        proposal.macs_in,
+        proposal.macs_out,
+        proposal.compressions_in,
+        proposal.compressions_out,
+        (),
+        (),
+    )
+    return b"".join(NS(b",".join(names)) for names in lists) + bytes((proposal.follows, 0, 0, 0, 0))
 
 
 def suited(theirs: tuple[bytes, ...]) -> tuple[bytes, ...]:
@@ -129,14 +152,15 @@ def suited(theirs: tuple[bytes, ...]) -> tuple[bytes, ...]:
     return AES_GCM if set(AES_GCM) & set(theirs) else OTHER_CIPHERS
 
 
-def offer(host_keys: Sequence[bytes], ciphers_in: tuple[bytes, ...], ciphers_out: tuple[bytes, ...]) -> Proposal:
+@lru_cache(maxsize=128)
+def offer(host_keys: tuple[bytes, ...], ciphers_in: tuple[bytes, ...], ciphers_out: tuple[bytes, ...]) -> Proposal:
     """
     :param host_keys: the signature algorithms of our host keys, best first.
     :return: our proposal.
     """
     return Proposal(
         key_exchanges=(*KEY_EXCHANGES, STRICT_SERVER),
-        host_keys=tuple(host_keys),
+        host_keys=host_keys,
         ciphers_in=ciphers_in,
         ciphers_out=ciphers_out,
         macs_in=MACS_OFFERED,
@@ -159,6 +183,7 @@ class Agreement:
     wrong_guess: bool
 
 
+@lru_cache(maxsize=128)
 def agree(client: Proposal, server: Proposal) -> Agreement:
     """
     :raises PacketError: there is nothing in common.

@@ -236,7 +236,8 @@ class SSHService(Service):
 
     def _too_many(self, credential_id: str) -> Refused | None:
         limit = self._settings.max_sessions_per_credential
-        if self._gateways.of(credential_id) < limit:
+        here = self._gateways if self._sessions is None else self._sessions
+        if here.count(credential_id) < limit:
             return None
         return Refused(
             TOO_MANY_SESSIONS, f"This key has {limit} sessions already, and may not have more. Close one first."

@@ -6,9 +6,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ngrok_twisted.net.windows import Windows
+from ngrok_twisted.transports.ssh.packets import PACKET_DATA
+
 MINUTE = 60.0
 HOUR = 60 * MINUTE
-MEBIBYTE = 1024 * 1024
+KIBIBYTE = 1024
+MEBIBYTE = 1024 * KIBIBYTE
 GIBIBYTE = 1024 * MEBIBYTE
 
 
@@ -30,6 +34,10 @@ class SSHLimits:
     :ivar close_linger: seconds without progress after which a channel that is being closed drops its last bytes.
     :ivar disconnect_linger: seconds for the peer to read our ``SSH_MSG_DISCONNECT``.
     :ivar max_channels: channels on one connection (spec 8.3).
+    :ivar window_start: bytes that a new forwarded channel may bring before its visitor has taken any.
+    :ivar window_most: bytes that one may reach whose visitor takes them fast: a link of 100 Mbit/s over 100 ms needs 1.25 MB.
+    :ivar windows_total: bytes for the forwarded channels of one connection together. Where it has many they get less, down
+        to one packet each.
     :ivar max_sessions: session channels on one connection (spec 8.4).
     :ivar max_pending_requests: the client's global requests whose answer is pending.
     :ivar max_unread: bytes of answers to a client that does not read its socket.
@@ -51,6 +59,9 @@ class SSHLimits:
     close_linger: float = 60.0
     disconnect_linger: float = 5.0
     max_channels: int = 1000
+    window_start: int = 256 * KIBIBYTE
+    window_most: int = 2 * MEBIBYTE
+    windows_total: int = 32 * MEBIBYTE
     max_sessions: int = 10
     max_pending_requests: int = 64
     max_unread: int = 1 * MEBIBYTE
@@ -58,3 +69,7 @@ class SSHLimits:
     rekey_seconds: float = 1 * HOUR
     unauthenticated_total: int = 1000
     unauthenticated_per_network: int = 100
+
+    def windows(self) -> Windows:
+        """:return: those of a new connection."""
+        return Windows(least=PACKET_DATA, start=self.window_start, most=self.window_most, total=self.windows_total)

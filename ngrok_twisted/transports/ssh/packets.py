@@ -133,7 +133,7 @@ class PacketWriter:
     :ivar sent: bytes written since it was last set to zero.
     """
 
-    __slots__ = ("sealer", "held", "queued", "sent", "_queue", "_turn", "_write", "_due")
+    __slots__ = ("sealer", "held", "queued", "sent", "_queue", "_ahead", "_turn", "_write", "_due")
 
     # For sealing, used and done with in one call; shared by all connections.
     _scratch = memoryview(bytearray(MAX_MESSAGE + OVERHEAD))
@@ -146,13 +146,14 @@ class PacketWriter:
         self.queued = 0
         self.sent = 0
         self._queue: list[bytes] = []
+        self._ahead = b""
         self._turn = turn
         self._due = False
-        self._write: Callable[[Sequence[memoryview]], None]
+        self._write: Callable[[Sequence[Any]], None]
         if IBatchTransport.providedBy(transport):
             self._write = transport.writeBatch
         else:
-            self._write = lambda buffers: transport.write(bytes(buffers[0]))
+            self._write = lambda buffers: transport.write(b"".join(buffers))
 
     def send(self, message: bytes) -> None:
         """Send a message at the end of the turn, or when the gate opens."""
@@ -164,8 +165,14 @@ class PacketWriter:
 
     def send_now(self, message: bytes) -> None:
         """Send a message at once, past the gate: those of the key exchange itself."""
-        at = 0 if self.held else self._seal_queue()
-        self._put(self._seal(message, at))
+        self.prepare(message)
+        self._put(0)
+
+    def prepare(self, message: bytes) -> None:
+        """Seal a message under the present keys, as `send_now`; it leaves with what is written next."""
+        if not self.held:
+            self._seal_queue()
+        self._ahead += self._sealed(message)
 
     def send_data(self, number: int, limit: int, buffers: Sequence[Any]) -> None:
         """
@@ -176,8 +183,8 @@ class PacketWriter:
         :param buffers: bytes-like objects; they are free when this returns.
         """
         scratch = self._scratch
-        at = self._seal_queue()
-        size = 0
+        self._seal_queue()
+        at = size = 0
         for buffer in buffers:
             view = memoryview(buffer)
             while (length := len(view)) > limit - size:
@@ -195,32 +202,31 @@ class PacketWriter:
     def flush(self) -> None:
         """Send what waits, if the gate is open."""
         self._due = False
-        if self._queue and not self.held:
-            self._put(self._seal_queue())
+        if not self.held:
+            self._seal_queue()
+            self._put(0)
 
     def close(self) -> None:
         """Forget what waits, and send nothing more."""
         self._queue.clear()
+        self._ahead = b""
         self.queued = 0
         self.held = True
         self._write = lambda buffers: None
 
-    def _seal_queue(self) -> int:
-        queue, self._queue = self._queue, []
-        self.queued = 0
-        at = 0
-        for message in queue:
-            at = self._seal(message, at)
-        return at
+    def _seal_queue(self) -> None:
+        """What waits is sealed, and leaves with what is written next."""
+        queue = self._queue
+        if queue:
+            self._queue = []
+            self.queued = 0
+            self._ahead += b"".join(map(self._sealed, queue))
 
-    def _seal(self, message: bytes, at: int) -> int:
+    def _sealed(self, message: bytes) -> bytes:
         size = len(message)
         if size > MAX_MESSAGE:
             raise ValueError(f"a message of {size} bytes is too long")
-        if at + size + OVERHEAD > _WIRE_SIZE:
-            at = self._put(at)
-        self._scratch[PAYLOAD : PAYLOAD + size] = message
-        return self.sealer.seal(self._scratch, size, self._wire, at)
+        return self.sealer.sealed(message)
 
     def _seal_data(self, number: int, size: int, at: int) -> int:
         if at + size + _DATA_HEAD.size + OVERHEAD > _WIRE_SIZE:
@@ -233,7 +239,11 @@ class PacketWriter:
         return self.sealer.seal(self._scratch, _DATA_HEAD.size + size, self._wire, at)
 
     def _put(self, end: int) -> int:
-        if end:
+        if self._ahead:
+            ahead, self._ahead = self._ahead, b""
+            self.sent += len(ahead) + end
+            self._write((ahead, self._wire[:end]) if end else (ahead,))
+        elif end:
             self.sent += end
             self._write((self._wire[:end],))
         return 0

@@ -114,8 +114,9 @@ class Screens:
 
     def flow_ended(self, flow: Flow) -> None:
         """A request or stream ended."""
-        for screen in self.watching():
-            screen.flow_ended(flow, self._clock.seconds())
+        for screen in tuple(self._all.values()):
+            if screen.log and screen.watching:  # at every request: most users do not look at each
+                screen.flow_ended(flow, self._clock.seconds())
 
     def dial_failed(self, error: EdgeError) -> None:
         """The local service could not be reached."""

@@ -160,6 +160,10 @@ class SSHTransport(KeyExchange):
             self._log.failure("ssh {peer}: a message could not be served", peer=self._peer())
             self.disconnect(PROTOCOL_ERROR, "internal error")
 
+    def put_off(self, call: Callable[[Any], None], argument: Any) -> None:
+        """`KeyExchange`. What it raises ends the connection, as what a message leads to."""
+        self.factory.chores.add(self._guarded, call, argument)
+
     def _identify(self, data: bytes) -> None:
         line, found, rest = ((self._line or b"") + data).partition(b"\n")
         if len(line) >= MAX_IDENTIFICATION or not (line[:4] == b"SSH-"[: len(line)]):

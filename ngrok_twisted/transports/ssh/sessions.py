@@ -34,6 +34,9 @@ MAX_OUTPUT = 256 * 1024
 MAX_ENV = 32
 MAX_ENV_SIZE = 8 * 1024
 
+# Bytes: typed input, or a document on standard input.
+WINDOW = 128 * 1024
+
 # Seconds for the last output to leave before a session that has ended is closed all the same.
 EXIT_LINGER = 5.0
 
@@ -63,11 +66,8 @@ class SessionChannel(Channel):
 
     _log = Logger()
 
-    # Bytes: typed input, or a document on standard input.
-    WINDOW = 128 * 1024
-
     def __init__(self, connection: Connection, number: int) -> None:
-        super().__init__(connection, number)
+        super().__init__(connection, number, WINDOW)
         self.pty: Pty | None = None
         self.closed = False
         self._opened = False

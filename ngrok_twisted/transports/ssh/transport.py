@@ -9,6 +9,7 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from zope.interface import implementer
 
+from twisted.conch.ssh.common import NS
 from twisted.conch.ssh.keys import Key
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IProtocolFactory
@@ -16,10 +17,11 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from ngrok_twisted import __version__
+from ngrok_twisted.net.chores import Chores
 from ngrok_twisted.net.strangers import Strangers
 from ngrok_twisted.net.turn import Turn
 from ngrok_twisted.transports.ssh.connection import Connection
-from ngrok_twisted.transports.ssh.hostkeys import ALGORITHMS, CertifiedKey, certified_keys
+from ngrok_twisted.transports.ssh.hostkeys import HostKey, certified_keys, host_keys_by_algorithm
 from ngrok_twisted.transports.ssh.limits import SSHLimits
 from ngrok_twisted.transports.ssh.server import SSHTransport
 
@@ -34,7 +36,8 @@ class SSHServerFactory(Factory):
     """
     Accepts SSH clients.
 
-    :ivar publicKeys: Conch's view of the host keys, by key format; so is ``privateKeys``.
+    :ivar host_key_blobs: the public halves of all host keys, each with its length.
+    :ivar plain_keys: the host key algorithms without certificates, best first, each with its key.
     """
 
     protocol = SSHTransport
@@ -72,13 +75,14 @@ class SSHServerFactory(Factory):
         self.user_certificates = user_certificates
         self._host_certificates = host_certificates
         self._certificates: Mapping[bytes, bytes] = {}
-        self._certified: Mapping[bytes, CertifiedKey] = {}
+        self._certified: Mapping[bytes, HostKey] = {}
         self.turn = Turn(clock)
-        self.privateKeys: dict[bytes, Key] = {}
+        self.chores = Chores(clock)
+        self._by_kind: dict[bytes, Key] = {}
         for key in host_keys:
-            self.privateKeys.setdefault(key.sshType(), key)
-        self.publicKeys = {kind: key.public() for kind, key in self.privateKeys.items()}
-        self.host_key_algorithms = tuple(name for kind in self.privateKeys for name in ALGORITHMS[kind])
+            self._by_kind.setdefault(key.sshType(), key)
+        self.plain_keys = host_keys_by_algorithm(self._by_kind)
+        self.host_key_blobs = b"".join(NS(key.public().blob()) for key in host_keys)
         self._strangers = Strangers(settings.unauthenticated_total, settings.unauthenticated_per_network)
 
     def buildProtocol(self, addr: Any) -> SSHTransport | None:
@@ -91,16 +95,16 @@ class SSHServerFactory(Factory):
         self._strangers.add(protocol, addr)
         return protocol
 
-    def certified_keys(self) -> Mapping[bytes, CertifiedKey]:
+    def certified_keys(self) -> Mapping[bytes, HostKey]:
         """The host key algorithms for certificates that a new connection is offered, each with its key."""
         try:
-            certificates = self._host_certificates(key.blob() for key in self.publicKeys.values())
+            certificates = self._host_certificates(key.blob() for key in self.plain_keys.values())
         except Exception:
             self._log.failure("the certificates of host keys could not be found; none is presented")
             certificates = {}
         if certificates != self._certificates:
             self._certificates = certificates
-            self._certified = certified_keys(self.privateKeys, certificates)
+            self._certified = certified_keys(self._by_kind, certificates)
         return self._certified
 
     def logged_in(self, protocol: SSHTransport) -> None:

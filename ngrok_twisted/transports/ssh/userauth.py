@@ -20,7 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ngrok_twisted.iam.principal import Principal
-from ngrok_twisted.ssh_login import SIGNATURES, CertificateLogin
+from ngrok_twisted.ssh_login import SIGNATURES, CertificateLogin, VerifiedKey
 from ngrok_twisted.transports.ssh.framing import PROTOCOL_ERROR, PacketError
 from ngrok_twisted.transports.ssh.publickey import BadKey, PublicKey, Fields, fingerprint, parse
 
@@ -76,6 +76,7 @@ class PublicKeyAuth(SSHService):
         self._offered: dict[str, None] = {}
         self._waiting: deque[bytes] = deque()
         self._login: Deferred[Any] | None = None
+        self._put_off = False
         self._explained = False
         self._over = False
 
@@ -98,10 +99,17 @@ class PublicKeyAuth(SSHService):
             self._next()
 
     def _next(self) -> None:
-        while self._waiting and self._login is None and not self._over:
-            self._request(self._waiting.popleft())
+        if self._waiting and self._login is None and not self._over and not self._put_off:
+            self._put_off = True
+            self.transport.put_off(self._request, self._waiting.popleft())
 
     def _request(self, packet: bytes) -> None:
+        self._put_off = False
+        if not self._over:
+            self._serve(packet)
+            self._next()
+
+    def _serve(self, packet: bytes) -> None:
         fields = Fields(packet)
         try:
             username, service, method = fields.string(), fields.string(), fields.string()
@@ -154,7 +162,9 @@ class PublicKeyAuth(SSHService):
         self, key: PublicKey, username: bytes, algorithm: bytes, blob: bytes, covered: Any, signature: Any
     ) -> Any:
         if not key.certified:
-            return SSHPrivateKey(username, algorithm, blob, covered, signature)
+            # Who signs is verified here, once.
+            known = SSHPrivateKey if signature is None else VerifiedKey
+            return known(username, algorithm, blob, covered, signature)
         return CertificateLogin(
             username=username,
             algorithm=algorithm,

@@ -8,7 +8,7 @@ import struct
 from functools import lru_cache
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 from cryptography.hazmat.primitives.asymmetric import ed25519, x25519
 
@@ -56,17 +56,25 @@ class ScriptedClient:
         cipher: bytes = b"aes128-gcm@openssh.com",
         mac: bytes = b"hmac-sha2-256",
         certificates: Mapping[str, Any] = MappingProxyType({}),
+        host_keys: Sequence[str] = ("host",),
         **limits: Any,
     ) -> None:
         """
         :param certificates: arguments of the factory that have to do with them.
+        :param host_keys: the names of the server's keys.
         """
         self.clock = Clock()
         self.gateways: list[RecordingGateway] = []
         self.explained: list[Any] = []
         self.portal = portal_for(key("user"))
         self.factory = SSHServerFactory(
-            self.portal, [key("host")], self._gateway, SSHLimits(**limits), self.clock, self._explain, **certificates
+            self.portal,
+            list(map(key, host_keys)),
+            self._gateway,
+            SSHLimits(**limits),
+            self.clock,
+            self._explain,
+            **certificates,
         )
         self.host_key = b""
         self.server: Any = self.factory.buildProtocol(IPv4Address("TCP", "192.0.2.7", 50022))

@@ -16,7 +16,8 @@ from ngrok_twisted.net.substream_output import MAX_OUTGOING
 from tests.net.substreams import BatchService, HalfService, Service, Source
 from tests.transports.ssh.client import ScriptedClient, data
 
-WINDOW = 2 * 1024 * 1024
+WINDOW = 256 * 1024
+PACKET = 32 * 1024
 EOF, CLOSE = 96, 97
 
 
@@ -84,20 +85,55 @@ class IncomingTests(ChannelTestCase):
         self.assertEqual(protocol.events, [b"last", ConnectionDone])
 
     def test_credit(self) -> None:
-        """The window is given back by halves as the protocol takes the bytes."""
+        """The window is given back by quarters as the protocol takes the bytes."""
         self.open()
-        for _ in range(31):
-            self.client.send(data(self.number, bytes(32768)))
+        self.client.clock.advance(1)
+        self.client.send(data(self.number, bytes(PACKET)))
         self.assertEqual(self.client.take(), [])
-        self.client.send(data(self.number, bytes(32768)))
-        self.assertEqual(self.client.take(), [struct.pack(">BII", 93, 9, WINDOW // 2)])
+        self.client.send(data(self.number, bytes(PACKET)))
+        self.assertEqual(self.client.take(), [struct.pack(">BII", 93, 9, WINDOW // 4)])
+
+    def test_fast_reader(self) -> None:
+        """The window of a channel whose bytes are taken fast doubles with each credit, up to the most."""
+        self.open(window_most=1024 * 1024)
+        credits = []
+        for _ in range(29):
+            self.client.clock.advance(0.001)
+            self.client.send(data(self.number, bytes(PACKET)))
+            credits += [int.from_bytes(message[5:], "big") for message in self.client.take(93)]
+        self.assertEqual(credits, [WINDOW // 4 + WINDOW, WINDOW // 2 + 2 * WINDOW, WINDOW, WINDOW])
+
+    def test_no_longer_fast(self) -> None:
+        """A window that is too large for its reader shrinks, by not being given back."""
+        self.open(window_start=64 * 1024)
+        for _ in range(32):
+            self.client.send(data(self.number, bytes(PACKET)))
+        grown = self.channel.window
+        for _ in range(64):
+            self.client.clock.advance(1)
+            self.client.send(data(self.number, bytes(PACKET)))
+        self.assertGreater(grown, 512 * 1024)
+        self.assertEqual((self.channel.window, self.channel.receive_window <= 64 * 1024), (64 * 1024, True))
+
+    def test_total(self) -> None:
+        """Channels share a total: with many of them new ones have small windows, and what ended leaves room."""
+        self.open(windows_total=1024 * 1024)
+        connection = self.client.gateway.connection
+        for _ in range(20):
+            connection.open_forwarded(b"", 443, "198.51.100.9", 1, Factory.forProtocol(Service))
+        sizes = [channel.window for channel in connection.channels.values()]
+        self.assertEqual((sizes[0], sizes[-1]), (128 * 1024, PACKET))
+        self.say(CLOSE)
+        self.client.take()
+        self.assertEqual(connection.windows.left, 1024 * 1024 - sum(sizes[1:]))
 
     def test_slow_reader(self) -> None:
         """A protocol that pauses gets nothing, and the client no credit; on resuming, all of it."""
         protocol = self.open()
         protocol.transport.pauseProducing()
-        for _ in range(64):
-            self.client.send(data(self.number, bytes(32768)))
+        self.client.clock.advance(1)
+        for _ in range(8):
+            self.client.send(data(self.number, bytes(PACKET)))
         self.assertEqual((protocol.events, self.client.take()), ([], []))
         protocol.transport.resumeProducing()
         self.client.clock.advance(0)
@@ -108,8 +144,8 @@ class IncomingTests(ChannelTestCase):
         """A client that sends to a paused protocol beyond its window is dropped: the memory is bounded."""
         protocol = self.open()
         protocol.transport.pauseProducing()
-        for _ in range(64):
-            self.client.send(data(self.number, bytes(32768)))
+        for _ in range(8):
+            self.client.send(data(self.number, bytes(PACKET)))
         self.client.send(data(self.number, b"x"))
         self.assertIn("does not allow", self.client.disconnect_text())
 
@@ -117,13 +153,14 @@ class IncomingTests(ChannelTestCase):
         """A protocol that pauses on its data is given credit for them when it goes on."""
         protocol = self.open()
         transport = protocol.transport
+        self.client.clock.advance(1)
         protocol.dataReceived = lambda data: transport.pauseProducing()
-        for _ in range(32):
-            self.client.send(data(self.number, bytes(32768)))
+        for _ in range(2):
+            self.client.send(data(self.number, bytes(PACKET)))
         self.assertEqual(self.client.take(), [])
         del protocol.dataReceived
         transport.resumeProducing()
-        self.assertEqual(self.client.take(93), [struct.pack(">BII", 93, 9, WINDOW // 2)])
+        self.assertEqual(self.client.take(93), [struct.pack(">BII", 93, 9, WINDOW // 4)])
 
     def test_paused_end(self) -> None:
         """The end waits behind data that the protocol has not taken; a gone client changes nothing of that."""

@@ -99,8 +99,7 @@ class GlobalRequestTests(SynchronousTestCase):
 
     def test_host_keys(self) -> None:
         """After the login all host keys are announced; the client may have them proved (spec 8.4)."""
-        client = ScriptedClient()
-        client.factory.host_keys = (key("host"), key("next host"))
+        client = ScriptedClient(host_keys=("host", "next host"))
         client.start_auth().send(client.auth_request(key("user"), key("user")))
         blobs = [key("host").public().blob(), key("next host").public().blob()]
         announced = client.take(80)[0]
@@ -170,7 +169,7 @@ class OpenTests(SynchronousTestCase):
         message = client.take()[0]
         kind, rest = getNS(message[1:])
         number, window, limit = struct.unpack(">III", rest[:12])
-        self.assertEqual((message[0], kind, window, limit), (90, b"forwarded-tcpip", 2 * 1024 * 1024, 32768))
+        self.assertEqual((message[0], kind, window, limit), (90, b"forwarded-tcpip", 256 * 1024, 32768))
         tail = NS(b"App") + struct.pack(">I", 443) + NS(b"198.51.100.9") + struct.pack(">I", 1234)
         self.assertEqual(rest[12:], tail)
         self.assertNoResult(opened)

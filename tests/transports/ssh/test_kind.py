@@ -35,6 +35,9 @@ class Sessions:
         self.live: list[Any] = []
         self.shut_out: dict[tuple[str, str], Refused] = {}
 
+    def count(self, credential_id: str) -> int:
+        return sum(session.principal.credential_id == credential_id for session in self.live)
+
     def refusal(self, account_id: str, peer_host: str) -> Refused | None:
         return self.shut_out.get((account_id, peer_host))
 

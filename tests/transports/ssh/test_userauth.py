@@ -121,6 +121,7 @@ class LoginTests(SynchronousTestCase):
         client.take()
         request = client.auth_request(key("user"), key("user"))
         client.send(request, request)
+        client.clock.advance(0)
         self.assertEqual(len(waiting), 1)
         client.lose()
         self.assertEqual(client.gateways, [])

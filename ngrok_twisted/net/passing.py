@@ -1,0 +1,117 @@
+"""
+Connections that go from one process to another, and what two processes speak through.
+
+`let_go` takes a connection out of the reactor without a word to its peer, `take_up` puts it into that of another process: the
+kernel carries the descriptor (unix(7), SCM_RIGHTS), and what was read already goes with it. Nothing of a TLS handshake may have
+been answered by then: its keys could not go along.
+
+`EagerPipe` is a transport over one end of a socket pair.
+"""
+
+from __future__ import annotations
+
+import socket
+from itertools import count
+from typing import Any, NamedTuple
+
+from twisted.internet import tcp
+from twisted.internet.address import UNIXAddress
+from zope.interface import implementer
+
+from ngrok_twisted.interfaces import IBatchTransport
+from ngrok_twisted.net.announced import announced_ends, rename
+from ngrok_twisted.net.eager import EagerServer
+from ngrok_twisted.net.proxy_header import Address
+
+# The port that a transport was accepted at; it only must not be `None`, since options of the socket are set already.
+_ANOTHER_PROCESS = "another process"
+
+_numbers = count(1)
+
+
+class Ends(NamedTuple):
+    """
+    Whose connection it is.
+
+    :ivar client: the peer's address, as the socket module has it.
+    :ivar announced: the source and destination that a load balancer announced, or ``None``.
+    """
+
+    client: Any
+    announced: tuple[Address, Address] | None
+
+
+def can_let_go(transport: Any) -> bool:
+    """Whether a connection is one that may go to another process: accepted here, still there, and nothing is unsent."""
+    return (
+        isinstance(transport, EagerServer)
+        and not isinstance(transport, EagerPipe)
+        and not transport.TLS
+        and bool(transport.connected)
+        and not transport.disconnecting
+        and not transport.unsent
+    )
+
+
+def let_go(transport: Any) -> tuple[int, Ends]:
+    """
+    Take a connection out of the reactor. Its protocol hears nothing more, and neither does the peer.
+
+    :param transport: one that `can_let_go`.
+    :return: its descriptor, which is the caller's, and whose it is.
+    """
+    # An epoll registration belongs to the open file, not to the descriptor: it would survive in the other process's copy.
+    transport.stopReading()
+    transport.stopWriting()
+    ends = Ends(transport.client, announced_ends(transport))
+    sock = transport.socket
+    transport.connected, transport.disconnected = 0, 1
+    transport.producer = None
+    del transport.protocol, transport.socket, transport.fileno
+    return sock.detach(), ends
+
+
+def take_up(reactor: Any, descriptor: int, ends: Ends, protocol: Any, data: bytes = b"") -> None:
+    """
+    Serve a connection that another process has let go.
+
+    :param descriptor: it is this function's from now on.
+    :param protocol: an `IProtocol` that has no transport yet; ``None`` closes the connection.
+    :param data: what was read of it already.
+    """
+    family = socket.AF_INET if len(ends.client) == 2 else socket.AF_INET6
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=descriptor)
+    if protocol is None:
+        sock.close()
+        return
+    transport: Any = EagerServer(sock, protocol, ends.client, _ANOTHER_PROCESS, next(_numbers), reactor)
+    if ends.announced is not None:
+        rename(transport, *ends.announced)
+    try:
+        protocol.makeConnection(transport)
+        if data and transport.connected:
+            transport.protocol.dataReceived(data)
+    except Exception:
+        transport.abortConnection()
+        raise
+
+
+@implementer(IBatchTransport)
+class EagerPipe(EagerServer):
+    """One end of a pair of stream sockets of the family ``AF_UNIX``, whose other end another process has."""
+
+    hostname = "another process"
+
+    def __init__(self, end: socket.socket, protocol: Any, reactor: Any) -> None:
+        tcp.Connection.__init__(self, end, protocol, reactor)
+        self.sessionno = next(_numbers)
+        self.startReading()
+        self.connected = 1
+
+    def getHost(self) -> UNIXAddress:  # type: ignore[override]
+        """ITransport."""
+        return UNIXAddress(None)
+
+    def getPeer(self) -> UNIXAddress:  # type: ignore[override]
+        """ITransport."""
+        return UNIXAddress(None)
