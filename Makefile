@@ -28,7 +28,7 @@ test-unit: $(TEST_READY)
 bench: $(BENCH_READY)
 ifneq ($(SUITE),modules)
 	@scripts/install-bench-peers
-	@$(BENCH)/python -m benchmarks --minutes $(BENCH_MINUTES) $(if $(SUITE),--suite $(SUITE)) $(BENCH_FLAGS)
+	@$(BENCH)/python -m benchmarks --minutes $(BENCH_MINUTES) --seconds 1 $(if $(SUITE),--suite $(SUITE)) $(BENCH_FLAGS)
 endif
 ifeq ($(SUITE),modules)
 	@$(BENCH)/python -m benchmarks.modules

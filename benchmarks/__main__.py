@@ -39,11 +39,12 @@ def main(arguments: Sequence[str]) -> int:
     facts = environment.facts()
     outcomes = []
     suites = [suite for suite in suites if suite.name in options.suites]
+    asked = len(options.arms) < len(arms)
     arms = [arm for arm in arms if arm.label in options.arms]
     end = time.monotonic() + options.minutes * MINUTES
     for suite, share in zip(suites, shares(suites, arms)):
         allowance = (end - time.monotonic()) * share
-        outcomes.append(run_suite(suite, arms, options.rounds, options.seconds, _say, allowance))
+        outcomes.append(run_suite(suite, arms, options.rounds, options.seconds, _say, asked, allowance))
         print(table.render(outcomes[-1]), flush=True)
         # After each suite, so that a run that is broken off leaves what it has.
         made = _write(options, facts, outcomes)

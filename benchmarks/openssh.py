@@ -23,7 +23,7 @@ _URL = re.compile(r"\b(https?|tcp|tls)://([a-z0-9.-]+)(?::(\d+))?", re.IGNORECAS
 def public_keys(workshop: Workshop) -> list[str]:
     """The lines of an ``authorized_keys`` that lets all users in."""
     files = [Path(f"{workshop.key(f'user_{number}')}.pub") for number in range(KEYS)]
-    return [file.read_text(encoding="ascii").strip() for file in files]
+    return [file.read_text(encoding="ascii").strip() for file in files] + workshop.more_keys
 
 
 def client_command(

@@ -28,6 +28,7 @@ def run_suite(
     rounds: int,
     seconds: float,
     say: Say,
+    asked: bool = False,
     allowance: float = float("inf"),
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
@@ -35,13 +36,14 @@ def run_suite(
     :param arms: the competitors; those that do not carry this kind of work are passed over.
     :param rounds: rounds that count, if there is time for them.
     :param seconds: how long one piece of work shall take, about.
+    :param asked: somebody asked for just these arms.
     :param allowance: seconds for all of it; one round is made in any case.
     :param clock: seconds that only go up.
     """
     started = clock()
     with Workshop() as workshop:
         field = Field(kind(workshop, seconds), say)
-        fit = list(filter(kind.fits, arms))
+        fit = [arm for arm in arms if kind.fits(arm, asked)]
         field.admit(arm(workshop) for arm in sorted(fit, key=lambda arm: arm.label != kind.first))
         field.play(0)
         first = clock()
@@ -50,6 +52,7 @@ def run_suite(
             took = (clock() - first) / number
             if clock() - started + took > allowance:
                 break
+        say(f"{kind.name}: {clock() - started:.0f} s")
         return field.outcome()
 
 

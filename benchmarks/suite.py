@@ -30,7 +30,7 @@ class Suite:
     :cvar first: the label of the arm that the others are compared with.
     :cvar needs: the programs that its load needs, each with the way to get it.
     :cvar cells: the names of its kinds of work.
-    :cvar skips: the labels of arms that would fit and have nothing to add here.
+    :cvar skips: the labels of arms that would fit and add little: they take part if they are asked for.
     :cvar most_rounds: rounds that it makes, however many are asked for: some work takes long and spreads little.
     :ivar seconds: how long one piece of work shall take, about.
     """
@@ -46,9 +46,13 @@ class Suite:
     most_rounds: ClassVar[int] = 1000
 
     @classmethod
-    def fits(cls, arm: type[Arm]) -> bool:
-        """Whether an arm takes part."""
-        return cls.carries in arm.carries and arm.label not in cls.skips
+    def fits(cls, arm: type[Arm], asked: bool = False) -> bool:
+        """
+        Whether an arm takes part.
+
+        :param asked: somebody asked for just this one.
+        """
+        return cls.carries in arm.carries and (asked or arm.label not in cls.skips)
 
     def __init__(self, workshop: Workshop, seconds: float) -> None:
         self.workshop = workshop

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -26,6 +27,13 @@ START_TIMEOUT = 15 * SECONDS
 STOP_TIMEOUT = 5 * SECONDS
 """How long a server may take to end after SIGTERM before it is killed."""
 POLL_INTERVAL = 0.02 * SECONDS
+PORTS = range(10000, 32000)
+"""
+Below those that the kernel gives to connections on their way out (ip_local_port_range, from 32768), of which there are tens of
+thousands during and after some suites.
+"""
+ATTEMPTS = 1000
+"""Until a free port is given up for lost."""
 
 
 class Unusable(Exception):
@@ -38,12 +46,14 @@ class Workshop:
 
     :ivar directory: the temporary directory; readable by everyone, for servers that change their user.
     :ivar servers: the address under which users' clients find servers.
+    :ivar more_keys: lines for ``authorized_keys``, beside those of `benchmarks.openssh`.
     :ivar users: what stands before the command line of a user's client, see `benchmarks.far`.
     """
 
     def __init__(self) -> None:
         self.servers = LOOPBACK
         self.users: tuple[str, ...] = ()
+        self.more_keys: list[str] = []
         self.directory = Path(tempfile.mkdtemp(prefix="ngrok-bench-"))
         self.directory.chmod(0o755)
         self._undo: list[Callable[[], object]] = []
@@ -199,18 +209,16 @@ def report_of(*command: str, timeout: float) -> dict[str, float]:
 
 def free_port() -> int:
     """A loopback port that nobody listens on right now."""
-    with socket.socket() as sock:
-        sock.bind((LOOPBACK, 0))
-        port: int = sock.getsockname()[1]
-        return port
+    return free_ports(1)
 
 
 def free_ports(count: int) -> int:
     """
-    :return: the first of ``count`` neighbouring loopback ports that nobody listens on right now. They lie below those that
-        the kernel gives to connections on their way out (ip_local_port_range, from 32768), of which many may be in use.
+    :return: the first of ``count`` neighbouring loopback ports that nobody listens on right now, out of `PORTS`; not likely one
+        that this or another run was given a moment ago.
     """
-    for first in range(20000 + os.getpid() % 1000 * 10, 32000, count):
+    for _ in range(ATTEMPTS):
+        first = random.randrange(PORTS.start, PORTS.stop - count)
         if all(map(_is_free, range(first, first + count))):
             return first
     raise Unusable(f"no {count} neighbouring loopback ports are free")

@@ -18,10 +18,23 @@ _log = Logger()
 
 _numbers = count(1)
 
+#: A process has fewer flows than this.
+NUMBERS_OF_ONE = 10**12
+
+
+def number_flows(process: int) -> None:
+    """
+    From now on the numbers are others than those of every other process of the same server.
+
+    :param process: its number among them, which no other one ever has.
+    """
+    global _numbers
+    _numbers = count(process * NUMBERS_OF_ONE + 1)
+
 
 class Flow:
     """
-    :ivar number: a small integer, unique in the process; it names the flow in logs.
+    :ivar number: an integer, unique in the process, and with `number_flows` in the server; it names the flow in logs.
     :ivar peer_host: the visitor's IP address, text form.
     :ivar peer_port: the visitor's port.
     :ivar proto: ``https``, ``http``, ``tls`` or ``tcp``.
@@ -150,10 +163,12 @@ class Flow:
         if self.ended >= 0:
             return
         self.ended = now
-        if self.load is not None:
-            self._leave()
-        if self.tunnel is not None:
-            self.tunnel.observe(self)  # which never raises
+        load, tunnel = self.load, self.tunnel
+        if load is not None:
+            self.load = None
+            load.flows -= 1
+        if tunnel is not None:
+            tunnel.observe(self)  # which never raises
         for observer in self.observers:
             try:
                 observer(self)

@@ -27,6 +27,12 @@ SECONDS = 1
 #: How long streams of a tunnel that was taken down may go on.
 FINISH_STREAMS = 5 * SECONDS
 
+_NO_LABELS: Mapping[str, str] = MappingProxyType({})
+
+
+def _nobody_cares(tunnel: Any, what: Any) -> None:
+    """Whoever wants to know what becomes of a tunnel says so."""
+
 
 @implementer(ITunnel)
 class GrantedTunnel:
@@ -55,19 +61,21 @@ class GrantedTunnel:
         self.principal = principal
         self.session_id = grant.session_id
         self.started_at = started_at
-        self.when_opened: Callable[[Any, Flow], None] = lambda tunnel, flow: None
-        self.when_ended: Callable[[Any, Flow], None] = lambda tunnel, flow: None
-        self.when_failed: Callable[[Any, EdgeError], None] = lambda tunnel, error: None
-        self.when_closed: Callable[[Any, str], None] = lambda tunnel, reason: None
+        self.when_opened: Callable[[Any, Flow], None] = _nobody_cares
+        self.when_ended: Callable[[Any, Flow], None] = _nobody_cares
+        self.when_failed: Callable[[Any, EdgeError], None] = _nobody_cares
+        self.when_closed: Callable[[Any, str], None] = _nobody_cares
         self._open = True
-        self._streams: WeakSet[Any] = WeakSet()
+        self._streams: WeakSet[Any] | None = None  # an empty one takes as much memory as the tunnel
         self.stand_on(grant)
 
     def stand_on(self, grant: Grant) -> None:
         """Be what a grant says: the first one, or the one that it became."""
         self.grant = grant
         self.endpoint_id: str | None = grant.endpoint.id if grant.endpoint is not None else None
-        self.labels: Mapping[str, str] = MappingProxyType(dict(grant.claim.labels))
+        self.labels: Mapping[str, str] = (
+            MappingProxyType(dict(grant.claim.labels)) if grant.claim.labels else _NO_LABELS
+        )
         self.url = grant.url
         self.upstream: Upstream = grant.claim.upstream
         self.metadata = grant.claim.metadata
@@ -94,13 +102,15 @@ class GrantedTunnel:
 
     def abort_streams(self) -> None:
         """End the streams that are still open."""
-        for protocol in tuple(self._streams):
+        streams, self._streams = self._streams, None
+        for protocol in tuple(streams or ()):
             if protocol.transport is not None:
                 protocol.transport.loseConnection()
-        self._streams.clear()
 
     def remember_stream(self, protocol: Any) -> None:
         """A stream was opened: `abort_streams` is to end it if nothing else does."""
+        if self._streams is None:
+            self._streams = WeakSet()
         try:
             self._streams.add(protocol)
         except TypeError:  # a protocol with slots and no weak references ends with its visitor
@@ -123,7 +133,7 @@ class Endings:
         self._tunnels = tunnels
         self._reservations = reservations
         self._clock = clock
-        self._calls: set[Any] = set()
+        self._calls: dict[Any, None] = {}
 
     def take_down(self, tunnel: GrantedTunnel) -> None:
         """A tunnel is offline from now on; its streams have `FINISH_STREAMS` to end by themselves."""
@@ -131,11 +141,11 @@ class Endings:
         tunnel.shut()
 
         def finish() -> None:
-            self._calls.discard(call)
+            self._calls.pop(call, None)
             tunnel.abort_streams()
 
         call = self._clock.callLater(FINISH_STREAMS, finish)
-        self._calls.add(call)
+        self._calls[call] = None
 
     def give_back(self, grant: Grant) -> None:
         """A grant is no longer needed."""

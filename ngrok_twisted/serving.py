@@ -42,6 +42,7 @@ from ngrok_twisted.transports.agent.seals import Seals
 from ngrok_twisted.transports.agent.settings import AgentSettings
 from ngrok_twisted.transports.ssh.kind import SSHService, ssh_service
 from ngrok_twisted.transports.ssh.settings import GatewaySettings
+from ngrok_twisted.trimming import Trimming
 from ngrok_twisted.tunnels import Tunnels
 from ngrok_twisted.upstream.pool import Pool
 
@@ -62,8 +63,9 @@ class Serving:
     :ivar plane: the `EdgePlane`.
     :ivar tunnels: the live table.
     :ivar pool: connections to services.
-    :ivar access_logs: one, or none.
+    :ivar parts: services of its own.
     :ivar flow_metrics: counts flows, where metrics are served.
+    :ivar spare_elsewhere: as `Pool.spare`, of other processes.
     """
 
     def __init__(
@@ -91,9 +93,11 @@ class Serving:
         self._config = config
         self._runtime = runtime
         self.tunnels = tunnels
+        self.spare_elsewhere: Callable[[Any], bool] = lambda tunnel: False
         self.pool = pool = Pool(reactor)
         tunnels.subscribe(lambda what, tunnel: pool.forget(tunnel) if what == "offline" else None)
-        self.access_logs = [AccessLog(config.access_log, reactor)] if config.access_log else []
+        access_logs = [AccessLog(config.access_log, reactor)] if config.access_log else []
+        self.parts = [*access_logs, Trimming(reactor)]
         self.flow_metrics = FlowMetrics()
         counted = [self.flow_metrics] if config.listen.metrics else []
         ports = public_ports(config)
@@ -104,7 +108,7 @@ class Serving:
             pool=pool,
             limits=_http_limits(config),
             stream_idle=config.timeouts.stream_idle,
-            observers=(*self.access_logs, TrafficEvents(publisher, ports), *counted),
+            observers=(*access_logs, TrafficEvents(publisher, ports), *counted),
             public_ports=ports,
             module_kinds=kinds.discover("ngrok_twisted.modules", IModuleKind),
             backend_kinds=kinds.discover("ngrok_twisted.backends", IBackendKind),
@@ -159,7 +163,7 @@ class Serving:
             sessions,
             runtime,
             Seals(open_keyring(runtime.state, name=AGENT_KEYRING)),
-            self.pool.spare,
+            lambda tunnel: self.pool.spare(tunnel) or self.spare_elsewhere(tunnel),
         )
         return ssh, agents, self.plane.host_agents(agent_host(config), agents.factory)
 

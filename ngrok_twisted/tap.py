@@ -130,6 +130,7 @@ def make_server(config: Config, path: str | None, reactor: Any, beginning: Begin
         beginning.handover.online if beginning is not None else None,
         crew.tickets,
     )
+    crew.share(serving)
     plane, context = serving.plane, serving.context
 
     # The control plane.
@@ -178,7 +179,7 @@ def make_server(config: Config, path: str | None, reactor: Any, beginning: Begin
         control=control,
         plane=plane,
         transports=[ssh, agents],
-        parts=[*serving.access_logs, publisher, reloader, last_use],
+        parts=[*serving.parts, publisher, reloader, last_use],
         listeners=[
             *fronts,
             *_listeners(

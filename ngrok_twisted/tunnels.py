@@ -47,6 +47,11 @@ class Tunnels:
         load = self._by_id.get(id)
         return None if load is None else load.target
 
+    def is_here(self, id: str) -> bool:
+        """Whether this process itself has a tunnel with this id."""
+        load = self._by_id.get(id)
+        return load is not None and _is_here(load.target)
+
     def serving(self, endpoint_id: str) -> Any:
         """The tunnel that serves this endpoint, or ``None`` while there is none."""
         load = self._by_endpoint.get(endpoint_id)
@@ -86,11 +91,10 @@ class Tunnels:
 
         :raises ValueError: a tunnel with this id is online already.
         """
-        before = self.get(tunnel.id)
-        if before is not None:
-            if _is_here(before):
-                raise ValueError(f"tunnel {tunnel.id} is online already")
-            self.offline(before)
+        if self.is_here(tunnel.id):
+            raise ValueError(f"tunnel {tunnel.id} is online already")
+        if tunnel.id in self._by_id:
+            self.offline(self.get(tunnel.id))
         load = self._by_id[tunnel.id] = Load(tunnel)
         self.revision += 1
         if tunnel.endpoint_id is not None:
@@ -122,9 +126,14 @@ class Tunnels:
             _log.info("tunnel {tunnel} offline for {url}", tunnel=tunnel.id, url=tunnel.url or dict(tunnel.labels))
         self._tell("offline", tunnel)
 
+    def amended(self, tunnel: Any) -> None:
+        """What is said of a tunnel that is online has changed."""
+        if self.get(tunnel.id) is tunnel:
+            self._tell("amended", tunnel)
+
     def subscribe(self, listener: Callable[[str, Any], None]) -> Callable[[], None]:
         """
-        :param listener: called with ``"online"`` or ``"offline"`` and the tunnel; what it raises is logged.
+        :param listener: called with ``"online"``, ``"offline"`` or ``"amended"`` and the tunnel; what it raises is logged.
         :return: a callable that ends the subscription.
         """
         self._listeners.append(listener)

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.choosing import Load
-from ngrok_twisted.flow import Flow
+from ngrok_twisted.flow import Flow, number_flows
 from tests.edge.doubles import Tunnel
 
 
@@ -20,6 +20,15 @@ class FlowTests(SynchronousTestCase):
         """Every flow has a number of its own."""
         flows = [Flow("192.0.2.1", 1, "https", 0.0) for _ in range(3)]
         self.assertEqual(len({flow.number for flow in flows}), 3)
+
+    def test_numbers_of_processes(self) -> None:
+        """No process of a server gives a number that another one gives."""
+        self.addCleanup(number_flows, 0)
+        numbers = set()
+        for process in (0, 1, 7):
+            number_flows(process)
+            numbers.update(Flow("192.0.2.1", 1, "https", 0.0).number for _ in range(3))
+        self.assertEqual(len(numbers), 9)
 
     def test_finish(self) -> None:
         """At its end the tunnel is told, then every observer, once."""

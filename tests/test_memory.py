@@ -29,6 +29,7 @@ class HasteTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.addCleanup(gc.enable)
         self.addCleanup(gc.unfreeze)
+        self.addCleanup(gc.set_threshold, *gc.get_threshold())
 
     def test_restart(self) -> None:
         """After a restart in place nothing is collected until the process is ready; else everything is as ever."""
@@ -44,9 +45,18 @@ class HasteTests(SynchronousTestCase):
 class SettleTests(SynchronousTestCase):
     """`settle`."""
 
+    def setUp(self) -> None:
+        self.addCleanup(gc.unfreeze)
+        self.addCleanup(gc.set_threshold, *gc.get_threshold())
+
+    def test_seldom(self) -> None:
+        """A few thousand new objects are not looked at before most of them are gone; twice is the same as once."""
+        for _ in range(2):
+            settle()
+            self.assertEqual(gc.get_threshold(), (memory.YOUNG, 10, 10))
+
     def test_old_and_new(self) -> None:
         """What was there is not looked at any more, yet goes when nobody needs it; what comes later is, as ever."""
-        self.addCleanup(gc.unfreeze)
         old, garbage = Thing(), Thing()
         garbage.itself = garbage
         gone = weakref.ref(garbage)

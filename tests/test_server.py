@@ -414,6 +414,81 @@ class Arriving:
     arriving = True
 
 
+class Workers:
+    """Workers."""
+
+    def __init__(self, events: list[str]) -> None:
+        self.events = events
+        self.ready: Deferred[None] = Deferred()
+        self.drained: Deferred[None] = Deferred()
+        self.ended: Deferred[None] = Deferred()
+
+    def start(self) -> None:
+        self.events.append("start workers")
+
+    def started(self) -> Deferred[None]:
+        return self.ready
+
+    def drain(self, seconds: float) -> Deferred[None]:
+        self.events.append(f"drain workers {seconds:g}")
+        return self.drained
+
+    def part(self) -> Deferred[None]:
+        self.events.append("end workers")
+        return self.ended
+
+
+class WorkersTests(ServerCase):
+    """A server with workers."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.server._crew = self.workers = Workers(self.events)
+
+    def test_up(self) -> None:
+        """They are started while the store is opened, and nobody is let in before they are there."""
+        self.start()
+        self.assertEqual(self.events[-2:], ["start workers", "open"])
+        self.control.opened.callback(None)
+        self.assertNotIn("accept", self.events)
+        self.workers.ready.callback(None)
+        self.assertEqual(self.events[-1], "ready")
+
+    def test_stopped_meanwhile(self) -> None:
+        """A server that is stopped while it waits for them lets nobody in."""
+        self.start()
+        self.control.opened.callback(None)
+        self.server.stopService()
+        self.workers.ready.callback(None)
+        self.assertNotIn("accept", self.events)
+
+    def test_down(self) -> None:
+        """Visitors are let go everywhere, then agents in the workers, then what they may need of this process."""
+        self.workers.ready.callback(None)
+        self.run_up()
+        done = self.server.stopService()
+        self.assertEqual(self.events, ["unbind", "drain workers 30", "drain ssh"])
+        self.workers.drained.callback(None)
+        self.assertEqual(self.events[3:], ["end workers"])
+        self.assertNoResult(done)
+        self.workers.ended.callback(None)
+        self.assertEqual(self.events[4:], ["stop ssh", "stop plane", "stop log", "close", "unlock"])
+        self.successResultOf(done)
+
+    def test_replaced(self) -> None:
+        """So it is in a restart in place, in the time that such a restart has."""
+        self.workers.ready.callback(None)
+        self.run_up()
+        self.server.restart()
+        self.next.answer()
+        self.assertIn("drain workers 3", self.events)
+        self.assertNotIn("stop ssh", self.events)
+        self.workers.drained.callback(None)
+        self.workers.ended.callback(None)
+        self.assertIn("stop ssh", self.events)
+        self.assertLess(self.events.index("end workers"), self.events.index("stop ssh"))
+
+
 class RestartTests(ServerCase):
     """Another program in the same process."""
 

@@ -52,6 +52,21 @@ class TunnelsTests(SynchronousTestCase):
         self.assertIs(self.tunnels.get("tn_1"), here)
         self.assertRaises(ValueError, self.tunnels.online, there)
 
+    def test_is_here(self) -> None:
+        """A tunnel of another process is known, and not here."""
+        self.online("tn_1")
+        self.online("tn_2").place = 2  # type: ignore[attr-defined]
+        self.assertEqual([self.tunnels.is_here(f"tn_{number}") for number in (1, 2, 3)], [True, False, False])
+
+    def test_amended(self) -> None:
+        """Listeners are told what has changed of a tunnel that is online."""
+        told: list[Any] = []
+        tunnel = self.online("tn_1")
+        self.tunnels.subscribe(lambda *news: told.append(news))
+        self.tunnels.amended(tunnel)
+        self.tunnels.amended(Tunnel("tn_1"))
+        self.assertEqual(told, [("amended", tunnel)])
+
     def test_impostor(self) -> None:
         """Only the tunnel that is online can go offline."""
         tunnel = self.online("tn_1", "ep_1")

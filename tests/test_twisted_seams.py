@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import ssl
 from typing import Any
 
 from twisted.application.app import ApplicationRunner
@@ -88,6 +89,22 @@ class EagerSeams(SynchronousTestCase):
         self.assertTrue(hasattr(tcp.Server, "_addressType"))
         self.assertEqual(parameters(tcp.Server._getLogPrefix), ["self", "applicationObject"])
 
+    def test_end_of_a_connection(self) -> None:
+        """What tcp.Connection.connectionLost does, which eager transports do in fewer steps."""
+        text = source(tcp.Connection.connectionLost)
+        for part in (
+            'hasattr(self, "socket")',
+            "abstract.FileDescriptor.connectionLost(self, reason)",
+            "self._closeSocket(not reason.check(error.ConnectionAborted))",
+            "del self.protocol",
+            "del self.socket",
+            "del self.fileno",
+            "protocol.connectionLost(reason)",
+        ):
+            self.assertIn(part, text)
+        self.assertIn("self.connector.connectionLost(reason)", source(tcp._BaseBaseClient.connectionLost))
+        self.assertEqual(parameters(tcp.Connection._closeWriteConnection), ["self"])
+
     def test_server_attributes(self) -> None:
         """tcp.Server sets nothing that EagerServer, which replaces its __init__, does not."""
         assigned = set(re.findall(r"self\.(\w+)(?::[^=]+)? = ", source(tcp.Server.__init__)))
@@ -102,6 +119,16 @@ class EagerSeams(SynchronousTestCase):
         self.assertIn("self.numberAccepts = 100", source(tcp.Port.startListening))
         self.assertEqual(parameters(tcp.Port._buildAddr), ["self", "address"])
         self.assertIsNone(tcp.Port._realPortNumber)
+
+
+class TLSSeams(SynchronousTestCase):
+    """What ``net/tls_connection.py`` relies on in the standard library."""
+
+    def test_what_an_ssl_object_stands_before(self) -> None:
+        """An `ssl.SSLObject` hands every call on to its _sslobj, and adds nothing."""
+        for name in ("read", "write", "do_handshake", "selected_alpn_protocol", "version", "cipher", "getpeercert"):
+            self.assertIn(f"self._sslobj.{name}(", source(getattr(ssl.SSLObject, name)))
+        self.assertIn("self._sslobj.shutdown()", source(ssl.SSLObject.unwrap))
 
 
 class ReactorSeams(SynchronousTestCase):

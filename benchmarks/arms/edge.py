@@ -30,7 +30,7 @@ class EdgeArm(Arm):
     """
 
     label: ClassVar[str] = "edge"
-    role: ClassVar[str] = "twistd ngrok, one process, entered by ssh -R"
+    role: ClassVar[str] = "twistd ngrok, one process; where there is a tunnel, entered by ssh -R"
     carries = frozenset({"tcp", "https", "ssh", "agent", "agent-http", "agent-tcp", "h2", *edge_config.DIRECT})
     needs = CLIENT
     https_command: ClassVar[str] = "http"

@@ -27,6 +27,7 @@ class AgentRequestSuite(HTTPSSuite):
     title = "Requests over HTTPS and an agent, 64 keep-alive visitors or 1"
     carries = "agent"
     first = FIRST
+    skips = frozenset({"sish"})
     visits = {
         "small answers (121 B), 64 visitors": Visits(path="/small"),
         "small answers (121 B), 1 visitor": Visits(path="/small", visitors=1),
@@ -42,6 +43,7 @@ class AgentHTTPSuite(HTTPSSuite):
     carries = "agent-http"
     first = FIRST
     scheme = "http"
+    skips = frozenset({"edge"})
     visits = {
         "http, small answers (121 B)": Visits(path="/small"),
         "http, 100 KB answers": Visits(path="/large"),
@@ -59,6 +61,7 @@ class AgentBulkSuite(SSHSuite):
     name = "agent"
     title = "Bulk bytes through an agent"
     carries = "agent-tcp"
+    skips = frozenset({"edge"})
     work = {name: WORK[name] for name in ("download, 1 stream", "upload, 1 stream", "download, 8 streams")}
     cells = tuple(work)
     first = FIRST

@@ -63,12 +63,4 @@ class H2Suite(HTTPSSuite):
             raise Unusable(f"visitors got {report.protocol}")
         if report.failed or not report.requests:
             raise Unusable(f"{report.failed} of {report.requests + report.failed} requests failed")
-        return Sample(
-            units=report.requests,
-            seconds=report.seconds,
-            spent=bill.cpu,
-            client_cpu=bill.client_cpu,
-            memory=arm.memory_kib(),
-            p50=report.p50,
-            p99=report.p99,
-        )
+        return bill.sample(arm, report.requests, report.seconds, report.p50, report.p99)

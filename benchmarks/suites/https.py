@@ -51,6 +51,7 @@ class HTTPSSuite(Suite):
     }
     cells = tuple(visits)
     scheme: ClassVar[str] = "https"
+    skips = frozenset({"nginx+sshd-gcm", "haproxy+sshd"})
     needs = {"wrk": "apt-get install wrk"}
     _origin = 0
 

@@ -36,6 +36,8 @@ class IdleSuite(Suite):
     unit: ClassVar[Unit] = Unit(cost="KiB/tunnel", cost_scale=1, rate="log-ins/s", rate_scale=1)
     needs = CLIENT
     cells = ("idle tunnel",)
+    skips = frozenset({"sish", "go-ssh"})
+    most_rounds: ClassVar[int] = 3
 
     def open(self) -> None:
         """`Suite`. No tunnel is ever visited, so that no service is needed."""

@@ -1,5 +1,6 @@
 """
-How long visitors wait while nobody is at the end of its strength: requests at a fixed pace, half of what the slowest arm can do.
+How long visitors wait while nobody is at the end of its strength: requests at a fixed pace, half of what the slower one of two can
+do; beside nginx and sshd, and beside sish, which can do much less.
 """
 
 from __future__ import annotations
@@ -22,19 +23,21 @@ MILLISECONDS = 1000
 
 class LatencySuite(HTTPSSuite):
     """
+    Beside nginx and sshd.
+
     The warm-up finds what each arm can do; then all get the same pace. Visitors send on time whether they have been answered or
     not; what one long answer holds up on its connection counts as having waited.
     """
 
     name: ClassVar[str] = "latency"
-    title: ClassVar[str] = f"Latency over HTTPS and ssh -R at half the slowest arm's load, {VISITORS} visitors"
+    title: ClassVar[str] = f"Latency over HTTPS and ssh -R at half the slower one's load, {VISITORS} visitors"
     visits = {
         "small answers (121 B), half load": Visits(path="/small"),
         "100 KB answers, half load": Visits(path="/large"),
     }
     cells = tuple(visits)
     needs = HTTPSSuite.needs | h2load.NEEDS
-    skips = frozenset({"haproxy+sshd", "nginx+sshd-gcm"})
+    skips = HTTPSSuite.skips | {"sish"}
 
     def open(self) -> None:
         """`Suite`."""
@@ -59,3 +62,15 @@ class LatencySuite(HTTPSSuite):
         if report.failed or not report.requests:
             raise Unusable(f"{report.failed} of {report.requests + report.failed} requests failed")
         return bill.sample(arm, report.requests, report.seconds, report.p50, report.p99)
+
+
+class SishLatencySuite(LatencySuite):
+    """Beside sish."""
+
+    title = f"Latency over HTTPS and ssh -R at half of sish's load, {VISITORS} visitors"
+    visits = {
+        "small answers (121 B), half of sish's load": Visits(path="/small"),
+        "100 KB answers, half of sish's load": Visits(path="/large"),
+    }
+    cells = tuple(visits)
+    skips = HTTPSSuite.skips | {"nginx+sshd"}

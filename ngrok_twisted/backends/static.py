@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from typing import Any, Callable, Iterator
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IResolutionReceiver, IStreamClientEndpoint
 from zope.interface import implementer, provider
 
@@ -20,6 +20,7 @@ from ngrok_twisted.backend import BackendContext
 from ngrok_twisted.errors import InvalidConfig, UpstreamUnreachable
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IBackend, IBackendKind, ITarget
+from ngrok_twisted.net.dial import address_endpoint
 from ngrok_twisted.net.local import is_local
 from ngrok_twisted.net.tls import wrap_tls_client
 from ngrok_twisted.records.base import Problem
@@ -170,10 +171,10 @@ class _Receiver:
 def _endpoint(reactor: Any, host: str, port: int) -> Any:
     """An address is dialled as it is: it fails as soon as it refuses, and whoever is next in a failover does not wait."""
     try:
-        version = ip_address(host).version
+        ip_address(host)
     except ValueError:
         return HostnameEndpoint(reactor, host, port, DIAL_TIMEOUT, attemptDelay=ATTEMPT_DELAY)
-    return (TCP4ClientEndpoint if version == 4 else TCP6ClientEndpoint)(reactor, host, port, DIAL_TIMEOUT)
+    return address_endpoint(reactor, host, port, DIAL_TIMEOUT)
 
 
 @lru_cache(maxsize=None)

@@ -38,6 +38,7 @@ _FIXED = (
     "tcp",
     "timeouts",
     "tls",
+    "workers",
 )
 
 

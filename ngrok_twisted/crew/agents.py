@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from ngrok_twisted.claim import Claim, Grant
+from ngrok_twisted.control.ordered import shielded
 from ngrok_twisted.crew.reservations import AMEND, CLAIM, GONE, RELEASE, REVOKE
 from ngrok_twisted.crew.sessions import BEGUN, CLOSE, ELSEWHERE, ORDER, OVER, PROBE, SessionCard
 from ngrok_twisted.crew.wire import Handler, Wire, WireLost
@@ -187,7 +188,8 @@ class RemoteAgents:
 
     def _release(self, number: int, _: int) -> Any:
         owner = self._owners.pop(number, None)
-        return None if owner is None else self._reservations.release(owner.grants.pop(number))
+        # A worker that ends meanwhile gives it back all the same.
+        return None if owner is None else shielded(self._reservations.release(owner.grants.pop(number)))
 
     async def _amend(self, number: int, claim: Claim) -> tuple[int, Grant]:
         owner = self._owners.get(number)

@@ -37,19 +37,25 @@ _HOST = re.compile(rb"\r\n[Hh][Oo][Ss][Tt]:[ \t]*([A-Za-z0-9._\-]{1,253})(?::[0-
 class Departures:
     """
     What leaves the main process.
-
-    :ivar counted: how many connections each of the others was given.
     """
 
     _log = Logger()
 
-    def __init__(self, wires: Mapping[int, Any], homes: Homes, deal: Callable[..., int], clock: Any) -> None:
+    def __init__(
+        self,
+        wires: Mapping[int, Any],
+        homes: Homes,
+        deal: Callable[..., int],
+        clock: Any,
+        is_told: Callable[[int], bool] = lambda place: True,
+    ) -> None:
         """
         :param wires: the `ngrok_twisted.crew.wire.Wire` to each worker that takes visitors and agents now.
         :param deal: gives the place of the next agent, see `ngrok_twisted.crew.dealing.Dealer`.
         :param clock: an ``IReactorTime``.
+        :param is_told: whether a worker knows of all tunnels, see `ngrok_twisted.crew.abroad.AbroadOfMain.has_told`.
         """
-        self.counted: dict[int, int] = {}
+        self._is_told = is_told
         self._wires = wires
         self._homes = homes
         self._deal = deal
@@ -85,12 +91,11 @@ class Departures:
             return False
         descriptor, ends = let_go(transport)
         self._wires[place].send(kind, (asked, tuple(ends), data), descriptor)
-        self.counted[place] = self.counted.get(place, 0) + 1
         return True
 
     def _takes(self, place: int) -> bool:
         wire = self._wires.get(place)
-        return wire is not None and not wire.is_busy and not wire.is_lost
+        return wire is not None and not wire.is_busy and not wire.is_lost and self._is_told(place)
 
 
 class _Elsewhere(Factory):

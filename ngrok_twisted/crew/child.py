@@ -22,6 +22,9 @@ SECONDS = 1
 #: How often a worker is asked for a sign of life. One that gives none for `STUCK` seconds is replaced.
 PULSE = 5 * SECONDS
 
+#: A worker is ready after some two seconds; one that is not after this many never will be.
+START_MAX = 60 * SECONDS
+
 #: For a worker that is done to end by itself.
 EXIT = 3 * SECONDS
 
@@ -38,6 +41,7 @@ class Child(ProcessProtocol):
     :ivar born: seconds on the reactor's clock.
     :ivar is_ready: it serves.
     :ivar is_leaving: it is to end.
+    :ivar is_parting: it was told so.
     :ivar ended: a Deferred that fires with ``None`` when the process is gone.
     """
 
@@ -46,10 +50,11 @@ class Child(ProcessProtocol):
     def __init__(self, place: int, reactor: Any, when_gone: Callable[[Child], None]) -> None:
         """
         :param when_gone: called once the process is gone.
+        :raises OSError: there is no descriptor left.
         """
         self.place = place
         self.born: float = reactor.seconds()
-        self.is_ready = self.is_leaving = False
+        self.is_ready = self.is_leaving = self.is_parting = False
         self.ended: Deferred[None] = Deferred()
         self._reactor = reactor
         self._when_gone = when_gone
@@ -72,6 +77,7 @@ class Child(ProcessProtocol):
         finally:
             self._theirs.close()
         self.wire.start()
+        self._call = self._reactor.callLater(START_MAX, self._too_slow)
 
     def connectionMade(self) -> None:
         """IProcessProtocol."""
@@ -102,7 +108,11 @@ class Child(ProcessProtocol):
         return self.transport is not None
 
     def watch(self) -> None:
-        """From now on it has to show signs of life."""
+        """It is ready; from now on it has to show signs of life."""
+        self._stop_call()
+        self._ask_later()
+
+    def _ask_later(self) -> None:
         if not self.wire.is_lost:
             self._call = self._reactor.callLater(PULSE, self._ask)
 
@@ -119,7 +129,7 @@ class Child(ProcessProtocol):
         self._call = None
         answer = self.wire.ask(PING)
         answer.addTimeout(STUCK, self._reactor)
-        answer.addCallbacks(lambda _: self.watch(), self._hangs)
+        answer.addCallbacks(lambda _: self._ask_later(), self._hangs)
 
     def _hangs(self, failure: Failure) -> None:
         if not self.wire.is_lost:

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from ngrok_twisted.crew.boot import BOOT, DRAIN, LEAVE, PART, READY, Boot
-from ngrok_twisted.crew.child import Child
+from ngrok_twisted.crew.child import EXIT, Child
 from ngrok_twisted.crew.wire import Handler, Wire
 from ngrok_twisted.draining import RESTART_DRAIN
 
@@ -115,23 +115,29 @@ class Crew:
                 self._waiting.clear()
                 self._log.warn("of {count} workers {ready} serve", count=self._workers, ready=len(self.wires))
 
-    def _start_one(self) -> Child:
+    def _start_one(self) -> None:
         place = next(self._places)
-        child = self._children[place] = Child(place, self._reactor, self._ended)
-        wire = child.wire
+        try:
+            child = Child(place, self._reactor, self._ended)
+            self._introduce(child)
+            child.start()
+        except OSError as error:
+            self._log.error("worker {place} cannot be started: {error}", place=place, error=str(error))
+            failed = self._children.pop(place, None)
+            if failed is not None:
+                failed.wire.close()
+            self._start_later()
+
+    def _introduce(self, child: Child) -> None:
+        """Say everything to a worker that it will hear when it begins."""
+        place, wire = child.place, child.wire
+        self._children[place] = child
         wire.handlers.update({READY: lambda value, _: self._ready(child), LEAVE: lambda value, _: self._leave(child)})
         for handlers in self.handlers_for:
             wire.handlers.update(handlers(place, wire))
         wire.when_lost(lambda: self._lost(child))
         wire.send(BOOT, self._boot(place))
         self._follow(wire)
-        try:
-            child.start()
-        except OSError as error:
-            self._log.error("worker {place} cannot be started: {error}", place=place, error=str(error))
-            wire.close()
-            self._ended(child)
-        return child
 
     def _ready(self, child: Child) -> None:
         if self._ending:
@@ -164,19 +170,19 @@ class Crew:
             return
         if self._reactor.seconds() - child.born > SOON:
             self._pause = FIRST_PAUSE
-        pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
-        self._log.error(
-            "worker {place} has died; another takes its place in {pause:g} s", place=child.place, pause=pause
-        )
-        self._start_call(pause)
+        self._log.error("worker {place} has died; another takes its place", place=child.place)
+        self._start_later()
 
-    def _start_call(self, pause: float) -> None:
+    def _start_later(self) -> None:
+        """Start another worker, after a pause that grows while they die soon."""
+
         def start() -> None:
             self._starts.discard(call)
             self._start_one()
 
-        call = self._reactor.callLater(pause, start)
+        call = self._reactor.callLater(self._pause, start)
         self._starts.add(call)
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
     def _leave(self, child: Child) -> None:
         """A worker is to be replaced."""
@@ -233,12 +239,24 @@ class Crew:
         """
         :param seconds: for what is in flight between the visitors of other processes and this one's agents.
         """
-        if child.is_ready:
-            self._lost(child)
-            await self._ask(child, PART, seconds)
-        child.wire.close()
+        if not child.is_parting:
+            child.is_parting = True
+            if child.is_ready:
+                self._lost(child)
+                await self._ask(child, PART, seconds)
+            child.wire.close()
         if child.runs:
-            await child.ended
+            await self._gone(child)
+
+    def _gone(self, child: Child) -> Deferred[Any]:
+        """
+        :return: a Deferred that fires when a process is gone, or when not even killing it seems to help. It never fails.
+        """
+        gone: Deferred[Any] = Deferred()
+        child.ended.addCallback(lambda _: None if gone.called else gone.callback(None))
+        return gone.addTimeout(EXIT + SLACK, self._reactor).addErrback(
+            lambda _: self._log.error("worker {place} cannot be ended", place=child.place)
+        )
 
     def _ask(self, child: Child, kind: str, seconds: float) -> Deferred[Any]:
         """Ask for something that may take so long; how it went does not matter, since the process ends anyway."""

@@ -37,6 +37,8 @@ class Dealer:
         :return: the number of one of them, or that of the main process.
         """
         places = (MAIN, *sorted(workers))
+        for gone in self._dealt.keys() - set(places):
+            del self._dealt[gone]
         self._turn = (self._turn + 1) % len(places)
         now = self._clock()
         place = min((*places[self._turn :], *places[: self._turn]), key=lambda place: self._burden(place, now))

@@ -19,7 +19,18 @@ from ngrok_twisted.errors import EdgeError, Overloaded
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.iam.principal import Principal
 from ngrok_twisted.interfaces import IFlowFactory, ITunnel
+from ngrok_twisted.net.bucket import Bucket
 from ngrok_twisted.records.endpoint import Upstream
+
+#: Of most tunnels.
+NO_LABELS: Mapping[str, str] = MappingProxyType({})
+
+#: Flows a second, after a burst of as many, that a tunnel is told of. It shows them to the agent's user: twice what a screen
+#: takes, see `ngrok_twisted.transports.ssh.screen`.
+SEEN_PER_SECOND = 40
+
+#: Connections that are closed for the sake of visitors who wait; they wait for ten seconds or so.
+OWED_MAX = 100
 
 #: ``tell(kind, value, descriptor)`` brings a message to the process that has the tunnel.
 Tell = Callable[..., object]
@@ -108,9 +119,11 @@ class ElsewhereTunnel:
     :ivar place: the number of the process that has it.
     """
 
-    crowded = False
+    __slots__ = (*Advert.__slots__, "_owed", "_seen", "_tell", "_reactor")
 
     def __init__(self, advert: Advert, tell: Tell, reactor: Any) -> None:
+        self._owed = 0
+        self._seen: Bucket | None = None
         self._tell = tell
         self._reactor = reactor
         self.be(advert)
@@ -122,7 +135,7 @@ class ElsewhereTunnel:
         self.endpoint_id = advert.endpoint_id
         self.account_id = advert.account_id
         self.principal = advert.principal
-        self.labels = MappingProxyType(dict(advert.labels))
+        self.labels = MappingProxyType(dict(advert.labels)) if advert.labels else NO_LABELS
         self.url = advert.url
         self.upstream = advert.upstream
         self.session_id = advert.session_id
@@ -130,6 +143,18 @@ class ElsewhereTunnel:
         self.metadata = advert.metadata
         self.forwards_to = advert.forwards_to
         self.body_wait = advert.body_wait
+
+    @property
+    def crowded(self) -> bool:
+        """ITunnel. Whoever asks is about to keep a connection, and does not if one is owed."""
+        if not self._owed:
+            return False
+        self._owed -= 1
+        return True
+
+    def owe(self) -> None:
+        """A visitor waits at the tunnel's process for a connection to end: the next that could be kept is not."""
+        self._owed = min(self._owed + 1, OWED_MAX)
 
     def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
         """ITunnel. As a tunnel of this process, by way of the other one."""
@@ -141,8 +166,11 @@ class ElsewhereTunnel:
             return fail(Overloaded())
 
     def observe(self, flow: Flow) -> None:
-        """ITunnel."""
-        self._tell("observe", (self.id, Seen.of(flow)), NO_DESCRIPTOR)
+        """ITunnel. Of many, the tunnel is told of some."""
+        if self._seen is None:
+            self._seen = Bucket(self._reactor, SEEN_PER_SECOND, SEEN_PER_SECOND)
+        if self._seen.spend(1):
+            self._tell("observe", (self.id, Seen.of(flow)), NO_DESCRIPTOR)
 
     def close(self, reason: str) -> None:
         """ITunnel."""

@@ -26,8 +26,13 @@ NO_DESCRIPTOR = -1
 
 _HEAD = Struct("!I?")
 
+
+def _view(items: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(items)
+
+
 # What records and claims are made of, but for this, can be pickled as it is.
-copyreg.pickle(MappingProxyType, lambda view: (MappingProxyType, (dict(view),)))  # type: ignore[arg-type, return-value]
+copyreg.pickle(MappingProxyType, lambda view: (_view, (dict(view),)))  # type: ignore[arg-type]
 
 #: What is sent: the kind, the number of the question (0: no answer is expected), the value.
 Message = tuple[str, int, Any]

@@ -51,6 +51,13 @@ class Alone:
     tickets = b""
     numbers: Callable[[], Deferred[Sequence[Elsewhere]]] | None = None
 
+    def share(self, serving: Any) -> None:
+        """
+        Let the others ask for what this process has.
+
+        :param serving: the `ngrok_twisted.serving.Serving`.
+        """
+
     def around_port(self, factory: Any) -> Any:
         """What a public TCP port has as its factory."""
         return factory
@@ -122,13 +129,18 @@ class Lead(Alone):
         seconds = config.timeouts.restart
         self.crew = Crew(reactor, config.workers - 1, self._boot, self._follow, self._expect, seconds)
         dealer = Dealer(self._sessions_at, reactor.seconds)
-        self._departures = Departures(self.crew.wires, Homes(tunnels, runtime.random), dealer.next, reactor)
-        abroad = AbroadOfMain(tunnels, reactor)
+        self._abroad = abroad = AbroadOfMain(tunnels, reactor)
+        homes = Homes(tunnels, runtime.random)
+        self._departures = Departures(self.crew.wires, homes, dealer.next, reactor, abroad.has_told)
         self.crew.handlers_for.append(lambda place, wire: abroad.handlers_for(place))
         self.crew.subscribe(ready=abroad.ready, gone=abroad.gone)
         self.numbers = lambda: self.crew.ask_all(NUMBERS, NUMBERS_WAIT)
 
     # -- the data plane ------------------------------------------------------------------------------------------------
+
+    def share(self, serving: Any) -> None:
+        """Alone."""
+        self._abroad.share(serving)
 
     def around_port(self, factory: Any) -> Any:
         """Alone."""

@@ -5,7 +5,8 @@ Connections of other processes to tunnels of this one: each is joined with a str
 from __future__ import annotations
 
 import socket
-from typing import Any, NamedTuple
+from collections import Counter
+from typing import Any, Callable, NamedTuple
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.protocol import Factory
@@ -80,9 +81,14 @@ class Relays:
         self._tunnels = tunnels
         self._reactor = reactor
         self._open: set[Relay] = set()
+        self._by_tunnel: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._open)
+
+    def reach(self, tunnel_id: str) -> bool:
+        """Whether any is with this tunnel."""
+        return tunnel_id in self._by_tunnel
 
     def answer(self, call: Call, descriptor: int) -> None:
         """
@@ -97,28 +103,38 @@ class Relays:
         if tunnel is None or getattr(tunnel, "place", None) is not None:
             stream.refuse(TunnelLost())
             return
-        relay = Relay(call.visitor, self._reactor, self._open.discard)
+        relay = Relay(call, self._reactor, self._over)
         self._open.add(relay)
+        self._by_tunnel[call.tunnel_id] += 1
         stream.carry(relay.near)
         relay.dial(tunnel)
+
+    def _over(self, relay: Relay) -> None:
+        if relay in self._open:
+            self._open.discard(relay)
+            id = relay.call.tunnel_id
+            self._by_tunnel[id] -= 1
+            if not self._by_tunnel[id]:
+                del self._by_tunnel[id]
 
 
 class Relay:
     """
     One connection.
 
+    :ivar call: what came with it.
     :ivar near: the side of the other process.
     :ivar far: the side of the tunnel.
     """
 
     _log = Logger()
 
-    def __init__(self, visitor: Visitor | None, clock: Any, over: Any) -> None:
+    def __init__(self, call: Call, clock: Any, over: Callable[[Relay], None]) -> None:
         """
         :param over: called with it when both sides are gone.
         """
         self.near, self.far = _Side(self), _Side(self)
-        self._visitor = visitor
+        self.call = call
         self._clock = clock
         self._over = over
         self._dialling: Deferred[Any] | None = None
@@ -140,9 +156,9 @@ class Relay:
             self._over(self)
 
     def _factory(self) -> Any:
-        if self._visitor is None:
+        if self.call.visitor is None:
             return _Build(self.far)
-        host, port, proto, name, terminates = self._visitor
+        host, port, proto, name, terminates = self.call.visitor
         flow = Flow(host, port, proto, self._clock.seconds())
         flow.host, flow.edge = name, _Edge(terminates)
         return _BuildFor(self.far, flow)

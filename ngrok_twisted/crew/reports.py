@@ -56,18 +56,20 @@ class ToldEvents:
 
 def told_log(wire: Wire) -> ILogObserver:
     """
-    An observer of the log of a worker.
+    An observer of the log of a worker. What is only for debugging is dropped when the main process is too busy.
 
     :param wire: to the main process.
     """
 
     @implementer(ILogObserver)
     def observe(event: LogEvent) -> None:
+        level = event.get("log_level", LogLevel.info)
+        if level is LogLevel.debug and wire.is_busy:
+            return
         text = formatEvent(event)
         failure = event.get("log_failure")
         if failure is not None:
             text = f"{text}\n{failure.getTraceback()}"
-        level = event.get("log_level", LogLevel.info)
         wire.send(LINE, (level.name, str(event.get("log_namespace", "")), text))
 
     return observe

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Callable, Mapping
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.python.failure import Failure
 
 from ngrok_twisted.crew.wire import Handler, Wire
 from ngrok_twisted.errors import TunnelLost
@@ -97,7 +98,10 @@ class ToldSessions(Sessions):
 
     def _probe(self, number: int, _: int) -> Deferred[None]:
         session = self._numbered.get(number)
-        return fail(TunnelLost()) if session is None else session.probe()
+        if session is None:
+            return fail(TunnelLost())
+        probed: Deferred[None] = session.probe()
+        return probed.addErrback(_gone)
 
     def _close_numbered(self, said: tuple[int, str], _: int) -> None:
         number, reason = said
@@ -115,6 +119,13 @@ class ToldSessions(Sessions):
             self._elsewhere[credential_id] = number
             if not number:
                 del self._elsewhere[credential_id]
+
+
+def _gone(failure: Failure) -> Failure:
+    """However a transport says that an agent is gone, it is no defect."""
+    if failure.check(CancelledError):
+        return failure
+    raise TunnelLost()
 
 
 def _card(number: int, session: Any) -> SessionCard:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from errno import ENOBUFS, ENOMEM, ETOOMANYREFS
 from itertools import count
-from socket import CMSG_SPACE, MSG_CMSG_CLOEXEC, MSG_CTRUNC, SCM_RIGHTS, SOL_SOCKET, socket
+from socket import CMSG_SPACE, MSG_CMSG_CLOEXEC, MSG_CTRUNC, socket
 from typing import Any, Callable, MutableMapping
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred

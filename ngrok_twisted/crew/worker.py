@@ -31,12 +31,15 @@ from ngrok_twisted.crew.sessions import ToldSessions
 from ngrok_twisted.crew.wire import Wire
 from ngrok_twisted.draining import RESTART_POLL, Draining
 from ngrok_twisted.errors import Misdirected
+from ngrok_twisted.flow import number_flows
 from ngrok_twisted.net.reactor import LeanEPollReactor
 from ngrok_twisted.observability.scraping import Elsewhere
 from ngrok_twisted.places import api_host
 from ngrok_twisted.records.base import Snapshot
 from ngrok_twisted.serving import Serving, make_runtime
 from ngrok_twisted.tunnels import Tunnels
+
+_log = Logger()
 
 SECONDS = 1
 
@@ -77,6 +80,7 @@ class Worker:
         )
         self._transports = (ssh, agents)
         self._abroad = AbroadOfWorker(boot.place, serving.tunnels, reactor, wire)
+        self._abroad.share(serving)
         for handlers in (
             followed.handlers(),
             sessions.handlers(),
@@ -91,7 +95,7 @@ class Worker:
         followed.subscribe(events.update)
         followed.subscribe(self._ready)
         self._is_ready = False
-        for service in (*serving.access_logs, plane, *self._transports):
+        for service in (*serving.parts, plane, *self._transports):
             service.startService()
 
     def leave(self) -> None:
@@ -129,7 +133,7 @@ class Worker:
 
     async def _end(self, seconds: float) -> None:
         await self._draining.until(lambda: not len(self._abroad.relays), seconds, RESTART_POLL)
-        for service in (*self._transports, self._plane, *self._serving.access_logs):
+        for service in (*self._transports, self._plane, *self._serving.parts):
             try:
                 await maybeDeferred(service.stopService)
             except Exception:
@@ -156,7 +160,16 @@ def main() -> None:
     end = socket.socket(fileno=WIRE_DESCRIPTOR)
     end.set_inheritable(False)
     wire = Wire(reactor, end, "the main process", {PING: lambda value, _: None})
-    wire.handlers[BOOT] = lambda boot, _: workers.append(Worker(boot, wire, reactor))
+
+    def begin(boot: Boot, _: int) -> None:
+        number_flows(boot.place)
+        try:
+            workers.append(Worker(boot, wire, reactor))
+        except Exception:
+            _log.failure("a worker could not begin")
+            wire.close()
+
+    wire.handlers[BOOT] = begin
     wire.when_lost(lambda: reactor.callWhenRunning(reactor.stop))
     globalLogBeginner.beginLoggingTo([told_log(wire)], redirectStandardIO=False)
     reactor.callWhenRunning(wire.start)

@@ -93,7 +93,8 @@ class AgentBackend:
             self._online = tuple(load for load in loads if load is not None)
         if not self._online:
             return iter(())
-        load = self._chooser.first(self._online, flow.started)
+        online = self._online
+        load = online[0] if len(online) == 1 else self._chooser.first(online, flow.started)
         flow.go_to(load)
         return iter((load.target,))
 

@@ -24,7 +24,6 @@ class RequestFields:
     flow: Any
     method: bytes
     uri: bytes
-    edits: Sequence[Any]
     upgrade_to: bytes
     expects_continue: bool
 
@@ -91,11 +90,13 @@ class RequestFields:
 
     def as_told(self) -> Told | None:
         """
-        What the visitor sent, if nobody has changed any of its head and nothing in the fields is about this request alone; or
-        ``None``.
+        What the visitor sent, if nobody has changed any of its head (but for `edits`) and nothing in the fields is about this
+        request alone; or ``None``.
         """
-        told, flow = self.told, self.flow
-        if told is None or self._headers is not None or self.edits or self.upgrade_to or self.expects_continue:
+        told = self.told
+        if told is None or self._headers is not None or self.upgrade_to or self.expects_continue:
             return None
-        same = self.uri is flow.target and self.method is flow.method and self.authority is told.authority
-        return told if same else None
+        flow = self.flow
+        if self.uri is flow.target and self.method is flow.method and self.authority is told.authority:
+            return told
+        return None

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from ngrok_twisted.errors import BadRequest, HeaderTooLarge, VersionNotSupported
 from ngrok_twisted.upstream.headers import Told, without_named
-from ngrok_twisted.upstream.memo import Memo, size_of
+from ngrok_twisted.upstream.memo import MAX_BYTES, TOTAL_BYTES, Memo, size_of
 from ngrok_twisted.upstream.syntax import (
     Fields,
     MalformedMessage,
@@ -150,6 +150,8 @@ def repeated_request(data: bytes, max_fields: int) -> tuple[bytes, bytes, _Secti
     :return: the method, the target in origin-form, and what the fields say; ``None`` unless ``data`` is such a head and nothing
         else.
     """
+    if len(data) > MAX_BYTES:
+        return None  # to look for it would cost more than the rest
     line_end = data.find(b"\r\n")
     said = _SECTIONS.get(data[line_end + 2 :])
     if said is None or said.lines > max_fields + 1:
@@ -272,8 +274,9 @@ def _remember(section: bytes) -> tuple[_Section, int]:
     return said, 2 * len(section) + size_of(said.fields)  # twice, since it goes upstream much as it came
 
 
-# A visitor's requests have the same fields again and again: what they say in HTTP/1.1 is worked out once.
-_SECTIONS = Memo(_remember)
+# A visitor's requests have the same fields again and again: what they say in HTTP/1.1 is worked out once. There is room for
+# those of three thousand browsers.
+_SECTIONS = Memo(_remember, 2 * TOTAL_BYTES)
 
 
 def _length(value: bytes) -> int:

@@ -234,7 +234,8 @@ class HTTPChannel(VisitorConnection):
             limits = self.site.limits
             known = repeated_request(data, limits.fields) if len(data) <= limits.head_bytes else None
             if known is not None:
-                self._start(*known, known[2])
+                method, target, said = known
+                self._start(method, target, said, said)
             else:
                 self._buffer = data
                 self._pump()
@@ -309,7 +310,6 @@ class HTTPChannel(VisitorConnection):
         if self._fresh:
             self._fresh = False
             self._arrived()
-        self._watch.touch()
         site = self.site
         now = site.clock.seconds()
         version = b"HTTP/1.1" if head.minor else b"HTTP/1.0"
@@ -324,14 +324,10 @@ class HTTPChannel(VisitorConnection):
             self._state = REPLY
         else:
             self._state = BODY
+            self._watch.touch()  # without a body, the answer does
             self._body_left = length or 0
             self._decoder = ChunkedDecoder() if length is None else None
-        try:
-            resource = site.resource_for(request)
-        except Exception:
-            request.fail(Failure())
-        else:
-            request.answer_with(resource)
+        request.answer_at(site)
 
     def _refuse(self, error: EdgeError) -> None:
         """Bytes that made no request: answer in the least words, and close."""
@@ -348,9 +344,12 @@ class HTTPChannel(VisitorConnection):
     def done(self, request: Any) -> None:
         """IRequestChannel."""
         self._request = None
-        if not self.persistent or self._state == GONE:
+        state = self._state
+        if state == REPLY and self.persistent and not (self._buffer or self._held or self._input_ended):
+            self._state = HEAD  # as usual, nothing waits
+        elif not self.persistent or state == GONE:
             self.close()
-        elif self._state == BODY:
+        elif state == BODY:
             self._drain()
         else:
             self._go_on()

@@ -13,6 +13,7 @@ from typing import Any, Iterator
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
+from ngrok_twisted.edge.head import RequestHead
 from ngrok_twisted.edge.http2_head import parse_request, parse_trailers
 from ngrok_twisted.edge.http2_hpack import HeadBlock
 from ngrok_twisted.edge.http2_life import LINGER, OPEN, ConnectionLife
@@ -148,26 +149,18 @@ class HTTP2Connection(ConnectionLife):
             self.output.soon(self.engine.reset(number, h2.REFUSED_STREAM))
             return
         self._arrived()
-        stream = HTTP2Stream(self, number)
-        stream.ended = ended
         try:
-            if block.excess:
-                raise HeaderTooLarge()
-            head = block.head if ended else None
-            if head is None:
-                head = parse_request(block.fields, ended)
-                if ended and not head.upgrade:
-                    block.head = head
+            head = _head_of(block, ended)
         except MalformedMessage as error:
             self._log.debug("malformed request from {peer}: {error}", peer=self.peer[0], error=str(error))
             self.provoked()
             self.output.soon(self.engine.reset(number, h2.PROTOCOL_ERROR))
         except EdgeError as error:
-            self.streams[number] = stream
+            self.streams[number] = stream = HTTP2Stream(self, number, ended)
             stream.refuse(error)
         else:
-            self.streams[number] = stream
-            stream.start(head, ended)
+            self.streams[number] = stream = HTTP2Stream(self, number, ended)
+            stream.start(head)
 
     def provoked(self) -> None:
         """
@@ -301,6 +294,24 @@ class HTTP2Connection(ConnectionLife):
 
     def _push(self, flags: int, number: int, payload: Any) -> None:
         raise ConnectionBroken(h2.PROTOCOL_ERROR, "a push from a client")
+
+
+def _head_of(block: HeadBlock, ended: bool) -> RequestHead:
+    """
+    What a block says, found out once for all requests with the same one. An upgraded request gets a key of its own.
+
+    :raises HeaderTooLarge: there was too much in it.
+    :raises MalformedMessage: see `parse_request`, and ``BadRequest``.
+    """
+    if block.excess:
+        raise HeaderTooLarge()
+    if block.head is not None and ended:
+        known: RequestHead = block.head
+        return known
+    head = parse_request(block.fields, ended)
+    if ended and not head.upgrade:
+        block.head = head
+    return head
 
 
 # By the types of frames, RFC 9113 section 6.

@@ -31,6 +31,9 @@ _VALUE = re.compile(rb"(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x
 
 _METHOD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
+# Those that visitors use; others are looked at each time.
+_METHODS = frozenset(b"GET HEAD POST PUT PATCH DELETE OPTIONS".split())
+
 # What a target is made of, as `ngrok_twisted.edge.head` has it.
 _TARGET = re.compile(rb"[\x21\x22\x24-\x7e]+")
 
@@ -106,7 +109,7 @@ def _request_line(pseudo: dict[bytes, bytes]) -> tuple[bytes, bytes, bytes]:
     :return: the method, the target, and what to upgrade to, if anything.
     """
     method = pseudo.get(b":method", b"")
-    if _METHOD.fullmatch(method) is None:
+    if method not in _METHODS and _METHOD.fullmatch(method) is None:
         raise MalformedMessage("no method")
     upgrade = b""
     if method == b"CONNECT":

@@ -37,7 +37,7 @@ HARD = 2
 
 # Blocks that are remembered on a connection: this many, of so many bytes, with so many bytes of fields. They are forgotten
 # with every change of the table, since most of them mean something else then.
-_KNOWN_BLOCKS = 8
+_KNOWN_BLOCKS = 4
 _KNOWN_BYTES = 256
 _KNOWN_FIELDS = 8 * KILOBYTE
 
@@ -149,24 +149,36 @@ class BlockDecoder:
             raise ConnectionBroken(h2.COMPRESSION_ERROR, "a header block cannot be read") from None
 
     def _read(self, data: bytes) -> HeadBlock:
+        changes = self._table.changes
+        fields, count, size, behind, before = self._fields(data)
+        excess = self._is_too_much(count, size)
+        block = HeadBlock(fields, excess, size - FIELD_BYTES * count - len(data))
+        if self._table.changes != changes:
+            self._known = {}
+            self._rests = {}
+        elif len(data) <= _KNOWN_BYTES and size <= _KNOWN_FIELDS and not excess:
+            _remember(self._known, data, block)
+            if behind:
+                _remember(self._rests, data[behind:], (fields[before:], _bytes_of(fields[before:])))
+        return block
+
+    def _fields(self, data: bytes) -> tuple[list[Field], int, int, int, int]:
+        """
+        :return: the fields, none if they are too much; their count and bytes; what follows the last one that is spelled out, as a
+            position in the block and one in the fields, zeros if that was remembered.
+        """
         fields: list[Field] = []
-        count = size = position = 0
-        spelled = (0, 0, 0)  # behind the last field that is spelled out: position, count, size
-        short = len(data) <= _KNOWN_BYTES
-        table = self._table
-        changes = table.changes
-        end = len(data)
+        count = size = position = behind = before = 0
+        table, end = self._table, len(data)
+        short = end <= _KNOWN_BYTES
         while position < end:
             first = data[position]
             if 0x80 < first <= _LAST_STATIC:
                 field = STATIC[first - 0x81]
                 position += 1
             elif first & 0x80:
-                if 0 < position == spelled[0] and (rest := self._rest(data, position, count, size)) is not None:
-                    fields += rest[0]
-                    count += len(rest[0])
-                    size += rest[1]
-                    break
+                if 0 < position == behind and (rest := self._rest(data[position:], count, size)) is not None:
+                    return fields + rest[0], count + len(rest[0]), size + rest[1], 0, 0
                 index, position = read_integer(data, position, 0x7F)
                 field = table.get(index)
             elif first & 0x60 == 0x20:
@@ -174,32 +186,32 @@ class BlockDecoder:
                 continue
             else:
                 field, position = self._literal(data, position, first)
+                if short:
+                    behind, before = position, count + 1
             count += 1
-            name, value = field
-            size += len(name) + len(value) + FIELD_BYTES
-            if count > self._max_fields or size > self._max_bytes:
-                if count > HARD * self._max_fields or size > HARD * self._max_bytes:
-                    raise ConnectionBroken(h2.ENHANCE_YOUR_CALM, "a header block is too large")
+            size += len(field[0]) + len(field[1]) + FIELD_BYTES
+            fields.append(field)
+            if self._is_too_much(count, size):
                 fields = []
-            else:
-                fields.append(field)
-            if short and not first & 0x80:
-                spelled = (position, count, size)
-        excess = count > self._max_fields or size > self._max_bytes
-        block = HeadBlock(fields, excess, size - FIELD_BYTES * count - end)
-        if table.changes != changes:
-            self._known = {}
-            self._rests = {}
-        elif short and size <= _KNOWN_FIELDS and not excess:
-            _remember(self._known, data, block)
-            start, before, bytes_before = spelled
-            if 0 < start < position == end:
-                _remember(self._rests, data[start:], (fields[before:], size - bytes_before))
-        return block
+        return fields, count, size, behind, before
 
-    def _rest(self, data: bytes, position: int, count: int, size: int) -> tuple[list[Field], int] | None:
-        """:return: the fields that the rest of a block is known to name, and their bytes, if that is not too much."""
-        rest = self._rests.get(data[position:])
+    def _is_too_much(self, count: int, size: int) -> bool:
+        """
+        :raises ConnectionBroken: far too much.
+        """
+        if count <= self._max_fields and size <= self._max_bytes:
+            return False
+        if count > HARD * self._max_fields or size > HARD * self._max_bytes:
+            raise ConnectionBroken(h2.ENHANCE_YOUR_CALM, "a header block is too large")
+        return True
+
+    def _rest(self, data: bytes, count: int, size: int) -> tuple[list[Field], int] | None:
+        """
+        The fields that the rest of a block is known to name, and their bytes, if that is not too much.
+
+        :param count: of the fields before, and ``size`` their bytes.
+        """
+        rest = self._rests.get(data)
         if rest is None or count + len(rest[0]) > self._max_fields or size + rest[1] > self._max_bytes:
             return None
         return rest
@@ -222,6 +234,10 @@ class BlockDecoder:
         if indexing:
             self._table.add((name, value))
         return (name, value), position
+
+
+def _bytes_of(fields: Fields) -> int:
+    return sum(len(name) + len(value) + FIELD_BYTES for name, value in fields)
 
 
 def _remember(memo: dict[bytes, Any], data: bytes, value: Any) -> None:

@@ -63,7 +63,7 @@ class Output:
         self.overdue = 0
         self._transport = transport
         self._batch = hasattr(transport, "writeBatch")
-        self._line: deque[Any] = deque()
+        self._line: deque[Any] | None = None  # most visitors read faster than services send
         self._running = self._held = False
         self._clock = clock
         self._call: Any = None
@@ -145,15 +145,17 @@ class Output:
         """
         if not stream.in_line:
             stream.in_line = True
+            if self._line is None:
+                self._line = deque()
             self._line.append(stream)
 
     def run(self) -> None:
         """Let those in line send, for as long as the transport and the connection's window take it."""
-        if self._running or not self._line:
+        line = self._line
+        if self._running or not line:
             return
         self._running = True
         left = TURN_BYTES
-        line = self._line
         try:
             while line and left > 0 and not self.full and self.engine.send_window > 0:
                 stream = line.popleft()
@@ -168,7 +170,7 @@ class Output:
     def stop(self) -> None:
         """Nothing goes out any more."""
         self.full = True
-        self._line.clear()
+        self._line = None
         self._parts = []
         for call in (self._call, self._flush_call):
             if call is not None:

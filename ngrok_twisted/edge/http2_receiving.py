@@ -78,9 +78,9 @@ class StreamBody(StreamWriter):
         "_windows",
     )
 
-    def __init__(self, stream_id: int, output: Any, windows: Windows) -> None:
+    def __init__(self, stream_id: int, output: Any, windows: Windows, ended: bool) -> None:
         super().__init__(stream_id, output)
-        self.ended = False
+        self.ended = ended
         self._pieces: deque[tuple[bytes, int]] | None = None  # not delivered yet, each with its size in the window
         self._left: int | None = None  # of the length that was announced
         self._paused = False

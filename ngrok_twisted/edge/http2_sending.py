@@ -10,7 +10,7 @@ from typing import Any, Sequence
 
 from ngrok_twisted.edge.http2_engine import DATA_BYTES
 from ngrok_twisted.edge.http2_head import response_block, trailer_block
-from ngrok_twisted.upstream.response import BY_LENGTH
+from ngrok_twisted.upstream.response import BY_LENGTH, Said
 from ngrok_twisted.upstream.syntax import KILOBYTE
 
 # What may wait on one stream before whoever sends it is told to stop, and what is left when it may go on.
@@ -95,18 +95,24 @@ class StreamWriter:
         self._owed = None if head.bodiless else length
         said = head.as_told()
         if said is not None and said.length is not None and said.length == head.length:
-            block = said.block
+            block = said.block or _block_as_told(said)
             self._counted = said.framing == BY_LENGTH
-            if not block:
-                block = said.block = response_block(said.status, said.fields, said.length)
         else:
             told = None if head.status == 204 or (head.length is None and not size) else length  # a call's end has none
             block = response_block(head.status, head.fields, told)
         self._write_head(block, buffers, size, last or head.bodiless, trailers)
 
-    def write_as_told(self, request: Any, told: Any, body: bytes) -> bool:
-        """IRequestChannel: there are windows to look at."""
-        return False
+    def write_as_told(self, request: Any, told: Said, body: bytes) -> bool:
+        """IRequestChannel."""
+        engine, output, size = self._output.engine, self._output, len(body)
+        if self.sent_all or output.full or not 0 < size <= engine.window(self):
+            return False
+        parts: list[Any] = engine.header_frames(self, told.block or _block_as_told(told))
+        parts += engine.data_frames(self, (body,), size, True)
+        self.touched()
+        output.write(parts, size)
+        self._ended()
+        return True
 
     def _write_head(self, block: bytes, buffers: Sequence[Any], size: int, last: bool, trailers: Any) -> None:
         engine, output = self._output.engine, self._output
@@ -253,3 +259,9 @@ class StreamWriter:
     def reset(self, code: int) -> None:
         """End the stream at once, both ways, if it has not ended."""
         raise NotImplementedError
+
+
+def _block_as_told(said: Said) -> bytes:
+    """The header block of a response that is as its service told it, kept for the next visitor."""
+    said.block = block = response_block(said.status, said.fields, said.length)
+    return block

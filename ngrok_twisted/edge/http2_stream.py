@@ -23,6 +23,7 @@ from ngrok_twisted.errors import EdgeError, RequestTimeout, UpstreamInvalid
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.net.timeouts import IdleWatch
 from ngrok_twisted.upstream import http2_frames as h2
+from ngrok_twisted.upstream.response import Said
 from ngrok_twisted.upstream.syntax import Fields
 
 #: How the policy language and the logs call the version.
@@ -39,8 +40,11 @@ class HTTP2Stream(StreamBody, ConnectionFacts):
 
     __slots__ = ("connection", "_watch", "_key", "_raw")
 
-    def __init__(self, connection: Any, stream_id: int) -> None:
-        super().__init__(stream_id, connection.output, connection.windows)
+    def __init__(self, connection: Any, stream_id: int, ended: bool) -> None:
+        """
+        :param ended: the visitor sends nothing behind the head.
+        """
+        super().__init__(stream_id, connection.output, connection.windows, ended)
         self.connection = connection
         self._watch: IdleWatch | None = None
         self._key = b""  # of the handshake that the edge makes in the visitor's place
@@ -64,23 +68,22 @@ class HTTP2Stream(StreamBody, ConnectionFacts):
 
     # -- the request
 
-    def start(self, head: RequestHead, ended: bool) -> None:
+    def start(self, head: RequestHead) -> None:
         """
         Have a request answered.
 
-        :param ended: the visitor sends nothing behind the head.
+        :param head: what the visitor sent; others may have the same.
         """
         site = self.connection.site
         host, port = self.connection.peer
         now = site.clock.seconds()
         flow = Flow(host, port, site.proto, now, site.observers, head.method, head.target, head.host, VERSION)
-        self.ended = ended
         self._left = None if head.upgrade else head.length
         if head.upgrade:
             self._key = add_key(head, site.random)
         request = EdgeRequest(self, flow, head, head.told, head.own_fields)
         self.request = request
-        if not ended:
+        if not self.ended:
             self.waits()
         try:
             resource = site.resource_for(request)
@@ -102,6 +105,10 @@ class HTTP2Stream(StreamBody, ConnectionFacts):
             self._not_switched(request)  # the visitor would take it for an open WebSocket
         else:
             super().write_head(request, head, buffers, last, trailers)
+
+    def write_as_told(self, request: Any, told: Said, body: bytes) -> bool:
+        """IRequestChannel."""
+        return not self._key and super().write_as_told(request, told, body)
 
     def done(self, request: Any) -> None:
         """IRequestChannel."""

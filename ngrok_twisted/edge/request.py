@@ -17,9 +17,8 @@ from twisted.web.iweb import IRequest
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
+from ngrok_twisted.edge.consumer import ResponseConsumer
 from ngrok_twisted.edge.grpc import last_words
-from ngrok_twisted.edge.incoming import IncomingBody
-from ngrok_twisted.edge.pull import PullPump
 from ngrok_twisted.edge.respond import respond_with_error
 from ngrok_twisted.errors import EdgeError
 from ngrok_twisted.flow import Flow
@@ -34,7 +33,7 @@ Trailers = Sequence[tuple[bytes, bytes]]
 
 
 @implementer(IRequest)
-class EdgeRequest(IncomingBody):
+class EdgeRequest(ResponseConsumer):
     """
     :ivar flow: the `Flow`; it ends once, with the response or the connection.
     :ivar method: as sent.
@@ -64,8 +63,6 @@ class EdgeRequest(IncomingBody):
         "gone",
         "_bodiless",
         "_filters",
-        "_producer",
-        "_choked",
     )
 
     def __init__(self, channel: Any, flow: Flow, head: Any, told: Told | None, fields: Fields | None = None) -> None:
@@ -93,12 +90,25 @@ class EdgeRequest(IncomingBody):
         self.gone = False
         self._bodiless = flow.method == b"HEAD"
         self._filters: list[Any] | None = None
-        self._producer: Any = None
+        self._producer = None
         self._choked = False
         self._notifications: list[Any] | None = None
         self._stored_body = None
 
     # -- who answers
+
+    def answer_at(self, site: Any) -> None:
+        """
+        Let the resource answer that a site has for this request, which has just come.
+
+        :param site: an `ngrok_twisted.edge.site.Site`.
+        """
+        try:
+            result = self.rendered(site.resource_for(self))
+            if result is not NOT_DONE_YET:
+                self.complete(result)
+        except Exception:
+            self.fail(Failure())
 
     def answer_with(self, resource: Any) -> None:
         """
@@ -339,7 +349,8 @@ class EdgeRequest(IncomingBody):
         self.finished = 1
         if self._producer is not None:
             self.unregisterProducer()
-        self.receiver = self._stored_body = None
+        if self.receiver is not None or self._stored_body is not None:
+            self.receiver = self._stored_body = None
         if self._notifications is not None:
             self._notify(lambda deferred: deferred.callback(None))
         self.flow.finish(self.channel.clock().seconds())
@@ -357,43 +368,7 @@ class EdgeRequest(IncomingBody):
         for deferred in waiting or ():
             fire(deferred)
 
-    # -- back-pressure and the end of the visitor
-
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """
-        IConsumer.
-
-        :param producer: an `IPushProducer`; or an `IPullProducer`, if not ``streaming``. ``stopProducing`` tells it that
-            the visitor is gone.
-        """
-        if self._producer is not None:
-            raise RuntimeError("there is a producer already")
-        if not streaming:
-            producer = self.pushing(producer)
-        if self.gone:
-            producer.stopProducing()
-            return
-        self._producer = producer
-        if self._choked:
-            producer.pauseProducing()
-
-    def unregisterProducer(self) -> None:
-        """IConsumer."""
-        producer, self._producer = self._producer, None
-        if isinstance(producer, PullPump):
-            producer.end()
-
-    def choke(self) -> None:
-        """The visitor takes no more for now: the channel says so."""
-        self._choked = True
-        if self._producer is not None:
-            self._producer.pauseProducing()
-
-    def unchoke(self) -> None:
-        """The visitor takes more again."""
-        self._choked = False
-        if self._producer is not None:
-            self._producer.resumeProducing()
+    # -- the end of the visitor
 
     def lost(self, reason: Failure | None = None) -> None:
         """

@@ -116,6 +116,8 @@ class Returning:
         return True
 
     def _changed(self, what: str, tunnel: Any) -> None:
+        if what == "amended":
+            return
         account = tunnel.account_id
         self._numbers[account] = self._numbers.get(account, 0) + (1 if what == "offline" else -1)
         if what == "online":

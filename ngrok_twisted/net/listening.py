@@ -55,11 +55,14 @@ class Listener:
         self._factory = factory
         self._optional = optional
         self._port: Any = None
+        self._number: int | None = None
 
     @property
     def public_port(self) -> int | None:
         """The port number that was bound; ``None`` before, and for what has no number."""
-        return None if self._port is None else getattr(self._port.getHost(), "port", None)
+        if self._number is None and self._port is not None:
+            self._number = getattr(self._port.getHost(), "port", None)  # asked for whenever a service is dialled
+        return self._number
 
     def adopt(self, inherited: Any) -> None:
         """
@@ -144,7 +147,7 @@ class Listener:
 
         :return: a Deferred that fires with ``None``.
         """
-        port, self._port = self._port, None
+        port, self._port, self._number = self._port, None, None
         return maybeDeferred(lambda: None if port is None else port.stopListening())
 
 

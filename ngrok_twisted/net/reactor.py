@@ -22,7 +22,8 @@ from twisted.internet.main import installReactor
 from twisted.internet.posixbase import _NO_FILEDESC
 from twisted.python import log
 
-from ngrok_twisted.net.eager import EagerConnector, EagerPort, EagerServer
+from ngrok_twisted.net.accepting import EagerPort
+from ngrok_twisted.net.eager import EagerConnector, EagerServer
 from ngrok_twisted.net.stalls import BOUNDS, Stalls
 
 #: Seconds of a turn after which the rest of its events has to wait, so that timed calls are made and what was put off

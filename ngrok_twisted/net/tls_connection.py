@@ -8,7 +8,7 @@ import ssl
 from typing import Any, Callable
 from weakref import WeakSet
 
-from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol, IPushProducer
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -16,8 +16,9 @@ from zope.interface import implementer
 
 from ngrok_twisted.interfaces import IBatchReceiver, IFillable
 from ngrok_twisted.net.quickack import acknowledger
-from ngrok_twisted.net.tls_output import KEPT, LARGE_STEP, RECORD, BrokenTLS, TLSOutput, cut, explain
-from ngrok_twisted.tls.openssl import release
+from ngrok_twisted.net.tls_output import KEPT, LARGE_STEP, RECORD, TLSOutput, cut, explain
+from ngrok_twisted.net.tls_output import BrokenTLS, HandshakeFailed, HandshakeTimeout, TruncatedTLS
+from ngrok_twisted.net.tls_rest import rest_of
 
 SECONDS = 1.0
 
@@ -36,18 +37,6 @@ _known: WeakSet[ssl.SSLContext] = WeakSet()
 
 _received = memoryview(bytearray(READ_SIZE))
 _much_received = memoryview(bytearray(LARGE_READ_SIZE))
-
-
-class TruncatedTLS(ConnectionLost):
-    """The peer ended the connection without close_notify: part of its message may be missing."""
-
-
-class HandshakeTimeout(ConnectionLost):
-    """The peer did not finish the handshake in time."""
-
-
-class HandshakeFailed(ConnectionLost):
-    """The handshake ended for another reason than TLS itself: the peer left, or nobody serves the connection."""
 
 
 @implementer(IPushProducer, IProtocol, IHalfCloseableProtocol, IFillable)
@@ -96,10 +85,9 @@ class TLSConnection(TLSOutput):
         self._server_side = server_side
         self._handshake_timeout = handshake_timeout
         self._on_handshake = on_handshake
-        self._in = ssl.MemoryBIO()
-        outgoing = ssl.MemoryBIO()
-        wrapped = context.wrap_bio(self._in, outgoing, server_side=server_side, server_hostname=server_hostname)
-        super().__init__(_bare(wrapped), outgoing)
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        wrapped = context.wrap_bio(incoming, outgoing, server_side=server_side, server_hostname=server_hostname)
+        super().__init__(_bare(wrapped), incoming, outgoing, rest_of(clock))
 
     # -- the inner protocol
 
@@ -192,6 +180,7 @@ class TLSConnection(TLSOutput):
             reason = self._at_last(reason)
             self._ended = True
         self.connected = False
+        self._rest.forget(self)
         self._acknowledge = None
         protocol, self._protocol, self._producer = self._protocol, None, None
         protocol.connectionLost(self._reason or reason)
@@ -234,8 +223,8 @@ class TLSConnection(TLSOutput):
                 self._decrypt(pieces)
         finally:
             self._busy = False
-            if len(data) > KEPT and not self._in.pending:
-                release(self._in)
+            if len(data) > KEPT:
+                self._rest.note(self)
             if self._parts or self._out.pending:
                 self._flush()
 
@@ -335,7 +324,6 @@ class TLSConnection(TLSOutput):
         try:
             self._ssl.do_handshake()
         except ssl.SSLWantReadError:
-            release(self._in)  # OpenSSL has taken it all
             return False
         except ssl.SSLError as error:
             self._handshake_failed(Failure(error))
@@ -347,6 +335,7 @@ class TLSConnection(TLSOutput):
             return False
         self._call.cancel()
         self._call = None
+        self._rest.note(self)
         self.connected = True
         self.protocol = protocol
         protocol.makeConnection(self)

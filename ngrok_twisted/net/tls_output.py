@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ngrok_twisted.interfaces import IBatchTransport
+from ngrok_twisted.net.tls_rest import Rest
 from ngrok_twisted.tls.openssl import release
 
 # The plaintext of one record, RFC 8446 section 5.1. Both BIOs are filled in steps of this size, because a memory BIO keeps
@@ -22,12 +23,23 @@ RECORD = 16 * 1024
 # Steps for connections that carry those of many visitors: fewer calls for each byte, and few enough to afford the memory.
 LARGE_STEP = 4 * RECORD
 
-# Up to this many bytes a BIO may keep while its connection rests; see `ngrok_twisted.tls.openssl.release`, which takes a
-# microsecond.
-KEPT = 4 * 1024
+# Up to this many bytes a BIO keeps while its connection rests, see `Rest`.
+KEPT = 2 * 1024
 
 # How much ciphertext is collected for one outer write.
 WRITE_SIZE = 256 * 1024
+
+
+class TruncatedTLS(ConnectionLost):
+    """The peer ended the connection without close_notify: part of its message may be missing."""
+
+
+class HandshakeTimeout(ConnectionLost):
+    """The peer did not finish the handshake in time."""
+
+
+class HandshakeFailed(ConnectionLost):
+    """The handshake ended for another reason than TLS itself: the peer left, or nobody serves the connection."""
 
 
 class BrokenTLS(ConnectionLost):
@@ -60,13 +72,17 @@ class TLSOutput:
     _ended = False  # input and output do not matter any more
     _reason: Failure | None = None  # why, if nobody asked for the end
 
-    def __init__(self, connection: Any, outgoing: ssl.MemoryBIO) -> None:
+    def __init__(self, connection: Any, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, rest: Rest) -> None:
         """
         :param connection: what the standard library's `ssl.SSLObject` stands before.
+        :param incoming: what it reads from.
         :param outgoing: what it writes to.
+        :param rest: gives its buffers back.
         """
         self._ssl = connection
+        self._in = incoming
         self._out = outgoing
+        self._rest = rest
         self._parts: list[bytes] = []
 
     # -- ITransport, IBatchTransport
@@ -168,6 +184,12 @@ class TLSOutput:
 
     # -- inside
 
+    def shrink(self) -> None:
+        """`Rest`: give back the buffers that nothing waits in."""
+        for bio in (self._in, self._out):
+            if not bio.pending:
+                release(bio)
+
     def _encrypt(self, data: Any) -> None:
         """Encrypt, collecting the ciphertext."""
         size, step = len(data), self.step
@@ -197,14 +219,14 @@ class TLSOutput:
         if not parts:
             if self._out.pending:
                 data = self._out.read()
-                if len(data) > KEPT or not self.connected:
-                    release(self._out)
+                if len(data) > KEPT:
+                    self._rest.note(self)
                 self.transport.write(data)
             return
         if self._out.pending:
             parts.append(self._out.read())
         self._parts = []
-        release(self._out)
+        self._rest.note(self)
         self.transport.writeSequence(parts)
 
     def _close_notify(self) -> None:

@@ -61,19 +61,28 @@ class Windows:
 
     def fit(self, window: int, taken: int, seconds: float) -> int:
         """
-        What a window is to be from now on. At most it doubles, so that one burst proves little; and it loses no more than
-        what was taken of it, since what was promised stays promised.
-
-        :param window: what it is now, bytes.
-        :param taken: bytes of it that the reader has taken since it was looked at last.
-        :param seconds: how long ago that was.
+        As `fitting`, as far as the total goes.
         """
-        wanted = taken * HORIZON / seconds if seconds > 0 else self._most
-        if wanted > window:
-            size = min(int(wanted), 2 * window, self._most, window + max(0, self.left) // SHARE)
-            size = max(size, window)
-        else:
-            size = max(int(wanted), window - taken, min(window, self._start))
+        size = fitting(window, taken, seconds, self._start, self._most)
+        if size > window:
+            size = min(size, window + max(0, self.left) // SHARE)
         self.left += window - size
         self._usual = size
         return size
+
+
+def fitting(window: int, taken: int, seconds: float, start: int, most: int) -> int:
+    """
+    What a window is to be from now on. At most it doubles, so that one burst proves little; and it loses no more than what was
+    taken of it, since what was promised stays promised.
+
+    :param window: what it is now, bytes.
+    :param taken: bytes of it that the reader has taken since it was looked at last.
+    :param seconds: how long ago that was.
+    :param start: bytes below which it does not shrink.
+    :param most: bytes beyond which it does not grow.
+    """
+    wanted = int(taken * HORIZON / seconds) if seconds > 0 else most
+    if wanted > window:
+        return max(window, min(wanted, 2 * window, most))
+    return max(wanted, window - taken, min(window, start))

@@ -34,8 +34,11 @@ MAX_TARGET = 2 * KIB
 # What would end a field or a line, or could steer a terminal. Nearly no request has any of it.
 _UNSAFE = re.compile(r'[\x00-\x20"\\\x7f-\xa0]')
 
-# Beginnings of lines that are remembered: those who visit now, and what they speak.
+# Parts of lines that are remembered: those who visit now, what they speak, and what modules say of them.
 _REMEMBERED = 1024
+
+# Characters that such a word of a module has at most.
+_USUAL = 64
 
 #: The ends of the names of what modules note for logs.
 _TOLD = (".decision", ".reason", ".username", ".algorithm")
@@ -92,8 +95,19 @@ def _outcome(version: bytes, status: int) -> str:
 
 def _verdicts(variables: dict[str, Any]) -> str:
     """What modules decided, such as ``circuit_breaker.decision=block``."""
-    told = ((name, value) for name, value in variables.items() if name.endswith(_TOLD) and isinstance(value, str))
-    return "".join(f" {name}={_safe(value[:MAX_TARGET])}" for name, value in told)
+    told = [
+        _usual(name, value) if len(value) <= _USUAL else _verdict(name, value)
+        for name, value in variables.items()
+        if name.endswith(_TOLD) and isinstance(value, str)
+    ]
+    return "".join(told)
+
+
+def _verdict(name: str, value: str) -> str:
+    return f" {name}={_safe(value[:MAX_TARGET])}"
+
+
+_usual = lru_cache(maxsize=_REMEMBERED)(_verdict)
 
 
 def _safe(text: str) -> str:
@@ -114,7 +128,7 @@ class AccessLog(Service):
     def __init__(self, path: str, clock: Any) -> None:
         """
         :param path: the file; made with mode 0600, since it holds visitors' addresses.
-        :param clock: an ``IReactorTime`` whose ``seconds`` is the time since the epoch.
+        :param clock: an ``IReactorTime`` whose ``seconds`` is the time since the epoch; flows use the same.
         """
         self._path = path
         self._clock = clock
@@ -123,19 +137,17 @@ class AccessLog(Service):
         self._size = 0
         self._flush_call: IDelayedCall | None = None
         self._moment = ""
-        self._moment_ends = 0.0
+        self._moment_began = self._moment_ends = 0.0
 
     def __call__(self, flow: Flow) -> None:
         """Note the end of a flow."""
-        now = self._clock.seconds()
-        if (
-            not self._moment_ends - MILLISECOND <= now < self._moment_ends
-        ):  # of a busy millisecond, one text for all lines
-            self._moment, self._moment_ends = _moment(now), now + MILLISECOND
+        now = flow.ended
+        if not self._moment_began <= now < self._moment_ends:  # one text for all lines of a busy millisecond
+            self._moment, self._moment_began, self._moment_ends = _moment(now), now, now + MILLISECOND
         text = _line(flow, self._moment)
         self._lines.append(text)
-        self._size += len(text)
-        if self._size >= FLUSH_BYTES:
+        self._size = size = self._size + len(text)
+        if size >= FLUSH_BYTES:
             self.flush()
         elif self._flush_call is None:
             self._flush_call = self._clock.callLater(FLUSH_INTERVAL, self.flush)

@@ -9,6 +9,7 @@ would be another time series, for ever.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
 from operator import add
 from typing import Iterator, Mapping, Sequence
 
@@ -24,13 +25,15 @@ BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 PROTOS = ("https", "http", "tls", "tcp")
 
 #: What modules decide is noted in flows under these names; the part before the dot is the module.
-DECISIONS = (
-    "basic_auth.decision",
-    "circuit_breaker.decision",
-    "compression.algorithm",
-    "ip_policy.decision",
-    "user_agent_filter.decision",
-    "webhook_verification.decision",
+DECISIONS = frozenset(
+    {
+        "basic_auth.decision",
+        "circuit_breaker.decision",
+        "compression.algorithm",
+        "ip_policy.decision",
+        "user_agent_filter.decision",
+        "webhook_verification.decision",
+    }
 )
 
 #: The words of all these modules. What is none of them is counted as `OTHER`, so that the labels stay few.
@@ -83,7 +86,7 @@ class FlowMetrics:
         self._tallies = {proto: _Tally() for proto in PROTOS}
         self._decisions: dict[tuple[str, str], int] = {}
         self._errors: dict[str, int] = {}
-        self._versions: dict[bytes, int] = {}
+        self._versions: defaultdict[bytes, int] = defaultdict(int)
 
     def __call__(self, flow: Flow) -> None:
         """Count a flow that has ended."""
@@ -97,7 +100,7 @@ class FlowMetrics:
             tally.streams += 1
         else:
             tally.statuses[status // 100] += 1
-            self._versions[flow.version] = self._versions.get(flow.version, 0) + 1
+            self._versions[flow.version] += 1
             if status >= 200:  # a WebSocket may be open for days, which says nothing of how fast it was answered
                 seconds = flow.ended - flow.started
                 tally.seconds += seconds
@@ -126,9 +129,8 @@ class FlowMetrics:
 
     def _count_decisions(self, variables: Mapping[str, object]) -> None:
         decisions = self._decisions
-        for name in DECISIONS:
-            word = variables.get(name)
-            if word is not None:
+        for name, word in variables.items():
+            if name in DECISIONS and word is not None:
                 key = (name, word if isinstance(word, str) and word in WORDS else OTHER)
                 decisions[key] = decisions.get(key, 0) + 1
 

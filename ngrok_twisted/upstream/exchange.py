@@ -99,6 +99,9 @@ class UpstreamConnection(RequestSender):
         """IProtocol."""
         self.transport = transport
         self._batch = hasattr(transport, "writeBatch")
+        give_to = getattr(transport, "give_to", None)
+        if give_to is not None:
+            give_to(self)  # past the wrapper that client endpoints put between
         self._watch = IdleWatch(self._clock, self._idle_timeout, self._idle)
         transport.registerProducer(Upload(self), True)
 
@@ -118,11 +121,13 @@ class UpstreamConnection(RequestSender):
 
     def dataReceived(self, data: bytes) -> None:
         """IProtocol."""
-        self._watch.touch()
         request = self.request
         error: Any
         try:
-            self._receive(data)
+            if self._state == HEAD:
+                self._head_data(data)
+            else:
+                self._receive(data)
             return
         except MalformedMessage as malformed:
             _log.debug("invalid response: {error}", error=str(malformed))
@@ -139,10 +144,9 @@ class UpstreamConnection(RequestSender):
             request.fail(error)
 
     def _receive(self, data: bytes) -> None:
+        self._watch.touch()
         state = self._state
-        if state == HEAD:
-            self._head_data(data)
-        elif state == LENGTH:
+        if state == LENGTH:
             self._length_data(data)
         elif state == CHUNKS:
             self._chunk_data(data)
@@ -166,9 +170,11 @@ class UpstreamConnection(RequestSender):
             self._complete()
             request.respond_as_told(said, body)
         else:
+            self._watch.touch()
             self._final(response_to(request.method, said), body)
 
     def _new_head(self, data: bytes) -> None:
+        self._watch.touch()
         while True:
             if self._buffer:
                 self._buffer += data
@@ -200,6 +206,7 @@ class UpstreamConnection(RequestSender):
                 return
 
     def _final(self, head: UpstreamResponse, data: bytes) -> None:
+        self._informed = 0
         request = self.request
         self._persistent = head.persistent
         if self._rewritten_host:
@@ -245,6 +252,7 @@ class UpstreamConnection(RequestSender):
         pieces = decoder.feed(data)
         finished = decoder.finished
         if finished:
+            self._decoder = None
             self._persistent = self._persistent and not decoder.rest
             self._complete()
         else:
@@ -275,15 +283,13 @@ class UpstreamConnection(RequestSender):
 
     def _complete(self) -> None:
         """The response is all there: keep the connection if both messages are, or close it."""
-        if not self._uploaded and self.request.receiver is self and not self.request.expects_continue:
-            self.request.receiver = None  # nobody reads the rest: the channel must know before it writes the head
+        request = self.request
+        if not self._uploaded and request.receiver is self and not request.expects_continue:
+            request.receiver = None  # nobody reads the rest: the channel must know before it writes the head
         # the visitor may fall behind while it is given the end, and must not hold back whoever gets the connection next
-        self.request.unregisterProducer()
+        request.unregisterProducer()
         self.request = None
-        self._failed = None
         self._what = ()
-        self._decoder = None
-        self._informed = 0
         self._state = IDLE
         if self._persistent and self._uploaded and self._pool is not None:
             self.reused = True

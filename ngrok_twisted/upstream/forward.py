@@ -114,14 +114,14 @@ class Forward:
         """
         flow = request.flow
         for target in candidates:
-            connection = self._pool.take(target, flow.started, request.method not in _IDEMPOTENT)
-            if connection is None and IResource.providedBy(target):
-                request.answer_with(target)
-                return
-            flow.tunnel = target if hasattr(target, "observe") else None
+            connection = self._pool.take(target, flow.started, flow.method not in _IDEMPOTENT)
             if connection is not None:
+                flow.tunnel = target if hasattr(target, "observe") else None
                 self._start(connection, request, target, candidates)
+            elif IResource.providedBy(target):
+                request.answer_with(target)
             else:
+                flow.tunnel = target if hasattr(target, "observe") else None
                 self._dial(request, target, candidates)
             return
         if error is None:

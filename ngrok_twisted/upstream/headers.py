@@ -111,21 +111,19 @@ def _text(fields: Fields) -> bytes:
     return b"\r\n".join((*map(b": ".join, fields), b""))
 
 
-def _pass_on(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[Passed, int]:
-    passed = Passed(fields, _text)
-    return passed, size_of(fields) + len(passed.block)
-
-
-def _pass_on_without(question: tuple[frozenset[bytes], tuple[tuple[bytes, bytes], ...]]) -> tuple[Passed, int]:
+def _pass_on(question: tuple[frozenset[bytes], tuple[tuple[bytes, bytes], ...]]) -> tuple[Passed, int]:
     removed, fields = question
-    passed = Passed(without_named(fields, removed), _text)
+    passed = Passed(without_named(fields, removed) if removed else fields, _text)
     return passed, size_of(fields) + len(passed.block)
 
 
+# By a pair of the names of fields that a module takes away, and of a request's fields.
 _PASSED = Memo(_pass_on)
 
-# The same without the fields that a module takes away, by a pair of those and of the visitor's fields.
-_PASSED_WITHOUT = Memo(_pass_on_without)
+_NOTHING: frozenset[bytes] = frozenset()
+
+# Ways to take fields out of the same header that are kept: one for each route that does so.
+_PASSED_MAX = 4
 
 
 class Told:
@@ -137,15 +135,16 @@ class Told:
     :ivar authority: what they say of the host, with its port.
     """
 
-    __slots__ = ("fields", "authority", "_named", "_rest", "_peer", "_proto", "_rewritten")
+    __slots__ = ("fields", "authority", "_named", "_passed", "_rest", "_rest_for")
 
     fields: tuple[tuple[bytes, bytes], ...]
     authority: bytes
 
     def __init__(self) -> None:
         self._named: dict[bytes, bytes] | None = None
+        self._passed: dict[frozenset[bytes], Passed] = {}
         self._rest = b""
-        self._peer = self._proto = self._rewritten = ""
+        self._rest_for: tuple[Any, ...] = ()
 
     def last(self, name: bytes) -> bytes | None:
         """
@@ -157,22 +156,45 @@ class Told:
             self._named = {field[0].lower(): field[1] for field in self.fields}
         return self._named.get(name)
 
-    def request_head(self, method: bytes, target: bytes, peer: str, proto: str, rewritten_host: str) -> bytes:
+    def passed(self, removed: frozenset[bytes]) -> Passed:
         """
-        What `request_head` says for a request without a body that no module has changed.
+        What of the fields goes upstream.
+
+        :param removed: names of fields that a module takes away, in lower case.
+        """
+        known = self._passed.get(removed)
+        if known is None:
+            if len(self._passed) >= _PASSED_MAX:
+                self._passed.clear()
+            fields = without_named(self.fields, removed) if removed else self.fields
+            known = self._passed[removed] = Passed(fields, _text)
+        return known
+
+    def request_head(
+        self, method: bytes, target: bytes, peer: str, proto: str, rewritten_host: str, edit: HeadEdit | None
+    ) -> bytes:
+        """
+        What `request_head` says for a request without a body.
+
+        What stands behind the target is kept for the visitor who came last: most have a cookie, and so a header, of their own.
 
         :param method: as it was read, and found to be one.
         :param target: likewise.
-
-        What stands behind the target is kept for the visitor who came last: most have a cookie, and so a header, of their own.
+        :param edit: of modules; it leaves ``Host`` as it is.
         """
-        if peer != self._peer or proto != self._proto or rewritten_host != self._rewritten:
-            self._rest = self._whole(peer, proto, rewritten_host)[len(b"GET /") :]
-            self._peer, self._proto, self._rewritten = peer, proto, rewritten_host
-        return b"".join((method, b" ", target, self._rest))
+        circumstances = (peer, proto, rewritten_host, _NOTHING if edit is None else edit.removed)
+        if circumstances != self._rest_for:
+            self._rest = self._behind_target(*circumstances)
+            self._rest_for = circumstances
+        if edit is None or not edit.added:
+            return b"".join((method, b" ", target, self._rest, b"\r\n\r\n"))
+        lines = lines_of(edit.added)
+        if _NUL in lines:
+            raise MalformedMessage("a NUL in a field")
+        return b"".join((method, b" ", target, self._rest, lines, b"\r\n\r\n"))
 
-    def _whole(self, peer: str, proto: str, rewritten_host: str) -> bytes:
-        return request_head(
+    def _behind_target(self, peer: str, proto: str, rewritten_host: str, removed: frozenset[bytes]) -> bytes:
+        head = request_head(
             b"GET",
             b"/",
             self.fields,
@@ -183,7 +205,10 @@ class Told:
             length=0,
             upgrade=b"",
             expects_continue=False,
+            edit=HeadEdit(removed) if removed else None,
+            told=self,
         )
+        return head[len(b"GET /") : -len(b"\r\n\r\n")]
 
 
 # What the edge adds, in the order in which it stands behind the visitor's fields.
@@ -203,6 +228,7 @@ def request_head(
     upgrade: bytes,
     expects_continue: bool,
     edit: HeadEdit | None = None,
+    told: Told | None = None,
 ) -> bytes:
     """
     The head of the request as the upstream gets it.
@@ -216,12 +242,14 @@ def request_head(
     :param length: of the body in bytes; ``None`` for chunked.
     :param upgrade: the protocol to upgrade to, or empty.
     :param edit: what modules change in all of it but the framing.
+    :param told: whose fields these are, if nobody changed them.
     :raises MalformedMessage: a part of it would be read as something else. What visitors send was checked where it came in, for
         whichever version they speak, so that it came from a module.
     """
     if _SPACE in target or (method not in _METHODS and TOKEN.fullmatch(method) is None):
         raise MalformedMessage("a request line that HTTP/1.1 cannot carry")
-    passed = _PASSED_WITHOUT[edit.removed, tuple(fields)] if edit is not None else _PASSED[tuple(fields)]
+    removed = _NOTHING if edit is None else edit.removed
+    passed = told.passed(removed) if told is not None else _PASSED[removed, tuple(fields)]
     forwarded_for, forwarded_proto = passed.forwarded_for, passed.forwarded_proto
     lines = [
         method + b" " + target + b" HTTP/1.1",

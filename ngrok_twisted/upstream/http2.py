@@ -15,12 +15,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ngrok_twisted.errors import EdgeError, Overloaded, TunnelLost, UpstreamInvalid, UpstreamTimeout
+from ngrok_twisted.net.windows import fitting
 from ngrok_twisted.upstream import http2_frames as h2
 from ngrok_twisted.upstream.headers import restore_locations
 from ngrok_twisted.upstream.http2_fields import read_trailers, response_head
 from ngrok_twisted.upstream.http2_frames import StreamBroken
 from ngrok_twisted.upstream.http2_request import BODY, HEAD, IDLE, OVER, RAW, UNSETTLED, RequestStream
-from ngrok_twisted.upstream.http2_session import STREAM_WINDOW
+from ngrok_twisted.upstream.http2_session import MOST_STREAM_WINDOW, STREAM_WINDOW
 from ngrok_twisted.upstream.syntax import Fields
 from ngrok_twisted.wrapper import ResponseHead
 
@@ -28,6 +29,9 @@ _log = Logger()
 
 #: How often a request is sent again because the service had no time for it.
 MAX_REPEATS = 4
+
+#: What a service is given back at once, as a part of the window: three quarters stay in flight.
+CREDIT = 4
 
 #: Interim responses before the final one; more is a peer that has gone wrong.
 MAX_INFORMATIONAL = 32
@@ -53,6 +57,8 @@ class HTTP2Exchange(RequestStream):
             "_complete",
             "_informed",
             "_window",
+            "_wide",
+            "_since",
             "_owed",
             "_paused",
         ),
@@ -70,7 +76,8 @@ class HTTP2Exchange(RequestStream):
         self._left: int | None = None
         self._complete: Fields | None = None
         self._informed = 0
-        self._window = STREAM_WINDOW
+        self._window = self._wide = STREAM_WINDOW  # what is left of it, and how wide it is
+        self._since: float = connection.seconds()
         self._owed = 0
         self._paused = False
 
@@ -239,13 +246,18 @@ class HTTP2Exchange(RequestStream):
         self._credit()
 
     def _credit(self) -> None:
-        """The visitor has taken what came: the service may send as much again."""
-        if self._owed < STREAM_WINDOW // 2 or self._paused or not self.id or self._complete is not None:
+        """The visitor has taken what came: the service may send as much again, or more if he is fast."""
+        owed = self._owed
+        if owed < self._wide // CREDIT or self._paused or not self.id or self._complete is not None:
             return
-        self._window += self._owed
-        self.connection.put(h2.window_update(self.id, self._owed))
-        self._owed = 0
-        self.connection.flush()
+        now = self.connection.seconds()
+        wide = fitting(self._wide, owed, now - self._since, STREAM_WINDOW, MOST_STREAM_WINDOW)
+        more = owed + wide - self._wide
+        self._owed, self._since, self._wide = 0, now, wide
+        if more:
+            self._window += more
+            self.connection.put(h2.window_update(self.id, more))
+            self.connection.flush()
 
     def _finished(self, request: Any) -> None:
         """The response is all there."""

@@ -15,9 +15,10 @@ from ngrok_twisted.upstream.syntax import KILOBYTE
 
 MEGABYTE = 1024 * KILOBYTE
 
-#: Bytes that a service may send on one stream before the visitor has taken any: half of what a connection of its own could
-#: hold, and 10 MB/s over 100 ms.
-STREAM_WINDOW = 1 * MEGABYTE
+#: Bytes that a service may send on one stream before the visitor has taken any, at first; and if he takes them fast, see
+#: `ngrok_twisted.net.windows`: 10 MB/s over 100 ms.
+STREAM_WINDOW = 256 * KILOBYTE
+MOST_STREAM_WINDOW = 1 * MEGABYTE
 
 #: Bytes on the way to us on all streams. It is opened again as soon as they are here, so that a stream whose visitor is slow
 #: takes nothing from the others.
@@ -77,6 +78,11 @@ class Session:
         self._blocks = HeaderBlocks(MAX_BLOCK, MAX_BLOCK_FRAMES)
         self._allowance = MAX_OTHER_FRAMES
         self._allowed_at = clock.seconds()
+
+    def seconds(self) -> float:
+        """The time."""
+        now: float = self._clock.seconds()
+        return now
 
     # -- what is sent
 

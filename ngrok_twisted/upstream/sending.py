@@ -102,10 +102,11 @@ class RequestSender:
         length = request.body_length
         self._rewritten_host = rewritten_host = upstream.host_header
         told = request.as_told() if length == 0 else None
-        if told is None:
-            head = _head(request, rewritten_host)
+        edit = edit_of(request) if request.edits else None
+        if told is None or (edit is not None and edit.host):
+            head = _head(request, rewritten_host, edit)
         else:
-            head = told.request_head(flow.method, flow.target, flow.peer_host, flow.proto, rewritten_host)
+            head = told.request_head(flow.method, flow.target, flow.peer_host, flow.proto, rewritten_host, edit)
         self.request = request
         self._failed = failed
         self._what = what
@@ -218,17 +219,17 @@ class RequestSender:
             (getattr(self.transport, "abortConnection", None) or self.transport.loseConnection)()
 
 
-def _head(request: Any, rewritten_host: str) -> bytes:
+def _head(request: Any, rewritten_host: str, edit: HeadEdit | None) -> bytes:
     """
     The head of a request, whatever it is.
 
     :param rewritten_host: as its `Upstream` has it.
     """
-    flow = request.flow
+    flow, told, fields = request.flow, request.told, request.fields
     return request_head(
         request.method,
         request.uri,
-        request.fields,
+        fields,
         host=request.authority,
         rewritten_host=rewritten_host.encode("ascii"),
         peer=flow.peer_host.encode("ascii"),
@@ -236,7 +237,8 @@ def _head(request: Any, rewritten_host: str) -> bytes:
         length=request.body_length,
         upgrade=request.upgrade_to,
         expects_continue=request.expects_continue,
-        edit=edit_of(request) if request.edits else None,
+        edit=edit,
+        told=told if told is not None and fields is told.fields else None,
     )
 
 
@@ -252,8 +254,11 @@ def body_wait(target: Any, request: Any) -> float:
 
 def edit_of(request: Any) -> HeadEdit:
     """What all modules together change in the head, now that it is known where it goes."""
-    made = [make_edit(request) for make_edit in request.edits]
-    return reduce(HeadEdit.then, made)
+    edits = request.edits
+    if len(edits) == 1:
+        made: HeadEdit = edits[0](request)
+        return made
+    return reduce(HeadEdit.then, [make_edit(request) for make_edit in edits])
 
 
 @implementer(IPushProducer)

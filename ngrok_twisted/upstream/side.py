@@ -172,7 +172,7 @@ class Side:
         other = self.other
         if other is not None and not other.lost:
             other.stop_feeding()
-            if reason.check(ConnectionDone):
+            if isinstance(reason.value, ConnectionDone):
                 other.transport.loseConnection()
             else:
                 other.transport.abortConnection()

@@ -6,6 +6,9 @@ space: a quarter of the CPU time of a read and a write. Only the movement of byt
 place in the reactor, and FINs, resets, timeouts and closes go the same way as without it, because ``doRead`` and
 ``doWrite`` of the two transports are all that is replaced.
 
+What a socket has little of is read and written, which costs less than two splices; one that fills the buffer is spliced from
+then on, until it has little again.
+
 A pipe is borrowed for the length of one event and given back empty, so that connections that rest hold none; a sink that
 is slower than its source keeps one until it is drained, and the source is not read meanwhile.
 """
@@ -31,6 +34,11 @@ POOL_SIZE = 32
 
 # How long a source rests when no pipe can be made for want of descriptors.
 NO_PIPE_PAUSE = 1 * SECONDS
+
+# A socket that has less is not worth a splice.
+MUCH = 64 * 1024
+
+_buffer = memoryview(bytearray(MUCH))  # for the whole process: it is emptied on the spot
 
 _F_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", None)
 _SPLICE_FLAGS = getattr(os, "SPLICE_F_MOVE", 0) | getattr(os, "SPLICE_F_NONBLOCK", 0)
@@ -69,11 +77,11 @@ class Spliced:
         for side, inbound, outbound in ((first, there, back), (second, back, there)):
             side.transport.doRead = inbound.read
             side.transport.doWrite = outbound.write
-            side.transport.shared = True
+            side.transport.outbound = outbound
 
     def lost(self, side: Any) -> None:
         """A side's connection is gone: nothing is read from it and nothing can be written to it."""
-        for name in ("doRead", "doWrite", "shared"):
+        for name in ("doRead", "doWrite", "outbound"):
             side.transport.__dict__.pop(name, None)
         for direction in self._directions:
             if direction.sink is side:
@@ -88,23 +96,53 @@ class _Direction:
 
     :ivar source: the side that is read.
     :ivar sink: the side that is written to.
+    :ivar held: bytes that were taken from the source, and not yet by the sink.
     """
 
-    __slots__ = ("source", "sink", "_clock", "_pipe", "_held", "_retry")
+    __slots__ = ("source", "sink", "_clock", "_pipe", "held", "_retry", "_much", "_rest")
 
     def __init__(self, source: Any, sink: Any, clock: Any) -> None:
         self.source = source
         self.sink = sink
         self._clock = clock
         self._pipe: tuple[int, int] | None = None
-        self._held = 0
+        self.held = 0
         self._retry: Any = None
+        self._much = False
+        self._rest: Any = b""
 
     def read(self) -> Any:
-        """IReadDescriptor.doRead of the source: there is something, and the pipe is empty."""
-        if self._held:
+        """IReadDescriptor.doRead of the source: there is something, and nothing is held."""
+        if self.held:
             self.source.transport.stopReading()
             return None
+        return self._splice() if self._much else self._copy()
+
+    def _copy(self) -> Any:
+        """As `read`, for little."""
+        try:
+            count = self.source.transport.socket.recv_into(_buffer)
+        except OSError as error:
+            return None if error.errno in _WOULD_BLOCK else CONNECTION_LOST
+        if not count:
+            return CONNECTION_DONE
+        self._much = count == MUCH
+        self.source.moved(count)
+        sink = self.sink.transport
+        if not sink.connected:
+            return None
+        try:
+            sent = sink.socket.send(_buffer[:count])
+        except OSError:
+            sent = 0
+        if sent < count:
+            self._rest = bytes(_buffer[sent:count])
+            self.held = count - sent
+            self._wait_for_sink()
+        return None
+
+    def _splice(self) -> Any:
+        """As `read`, for much."""
         try:
             pipe = self._pipe = _pool.pop() if _pool else _new_pipe()
         except OSError:
@@ -118,21 +156,25 @@ class _Direction:
         if not count:
             self._give_back()
             return CONNECTION_DONE
-        self._held = count
+        self._much = count >= MUCH
+        self.held = count
         self.source.moved(count)
         sink = self.sink.transport
         if not sink.connected:
             self.close()
         elif not self._flush():
-            # Full, or broken: either way the sink's own events tell how it goes on.
-            self.source.transport.stopReading()
-            sink.startWriting()
+            self._wait_for_sink()
         return None
+
+    def _wait_for_sink(self) -> None:
+        """It is full, or broken: either way its own events tell how it goes on."""
+        self.source.transport.stopReading()
+        self.sink.transport.startWriting()
 
     def write(self) -> Any:
         """IWriteDescriptor.doWrite of the sink: there is room, or it is to be closed."""
         sink = self.sink.transport
-        if self._held:
+        if self.held:
             try:
                 if not self._flush(raising=True):
                     return None
@@ -145,10 +187,10 @@ class _Direction:
         return None
 
     def close(self) -> None:
-        """The sink is gone: what is in the pipe is lost."""
+        """The sink is gone: what is held is lost."""
         self.stop_waiting()
         pipe, self._pipe = self._pipe, None
-        self._held = 0
+        self.held, self._rest = 0, b""
         if pipe is not None:
             os.close(pipe[0])
             os.close(pipe[1])
@@ -161,16 +203,20 @@ class _Direction:
 
     def _flush(self, raising: bool = False) -> bool:
         """
-        Move what the pipe holds to the sink.
+        Move what is held to the sink.
 
         :param raising: let an error other than "would block" out, instead of leaving it for the sink's next event.
         :return: whether all of it was taken.
         """
-        assert self._pipe is not None
-        sink = self.sink.transport.fileno()
+        sink = self.sink.transport
         try:
-            while self._held:
-                self._held -= os.splice(self._pipe[0], sink, self._held, flags=_SPLICE_FLAGS)
+            while self._rest:
+                sent = sink.socket.send(self._rest)
+                self._rest = self._rest[sent:]
+                self.held -= sent
+            while self.held:
+                assert self._pipe is not None
+                self.held -= os.splice(self._pipe[0], sink.fileno(), self.held, flags=_SPLICE_FLAGS)
         except OSError as error:
             if raising and error.errno not in _WOULD_BLOCK:
                 raise
@@ -179,9 +225,10 @@ class _Direction:
         return True
 
     def _give_back(self) -> None:
-        """The pipe is empty: others may have it."""
+        """The pipe, if there is one, is empty: others may have it."""
         pipe, self._pipe = self._pipe, None
-        assert pipe is not None
+        if pipe is None:
+            return
         if len(_pool) < POOL_SIZE:
             _pool.append(pipe)
         else:

@@ -157,10 +157,20 @@ class RunSuiteTests(SynchronousTestCase):
 
         self.assertEqual(list(self.run_with(RecordingSuite, Elsewhere, Other).roles), ["other"])
 
+    def test_skipped(self) -> None:
+        """Who adds little is left out, unless asked for."""
+
+        class Short(RecordingSuite):
+            skips = frozenset({"other"})
+
+        for asked, expected in ((False, ["good"]), (True, ["good", "other"])):
+            found = run_suite(Short, [Good, Other], 1, 1.0, lambda line: None, asked)
+            self.assertEqual(list(found.roles), expected)
+
     def rounds(self, allowance: float) -> int:
         """How many rounds there are if each takes a second, of five."""
         times = iter(range(1000))
-        found = run_suite(RecordingSuite, [Good], 5, 1.0, lambda line: None, allowance, lambda: next(times) / 2)
+        found = run_suite(RecordingSuite, [Good], 5, 1.0, lambda line: None, False, allowance, lambda: next(times) / 2)
         return len(found.cells[0].samples["good"])
 
     def test_allowance(self) -> None:

@@ -26,7 +26,7 @@ class TargetsTests(SynchronousTestCase):
                 for beginning in claim.cells or ("",):
                     self.assertTrue([cell for cell in cells if cell.startswith(beginning)], claim)
                 for label in filter(None, (claim.ours, claim.peer)):
-                    self.assertTrue(any(suite.carries in arms[label].carries for suite in suites), claim)
+                    self.assertTrue(any(suite.fits(arms[label]) for suite in suites), claim)
                 self.assertIn(claim.figure, FIGURES)
 
     def test_limits(self) -> None:

@@ -4,13 +4,14 @@ Tests of `ngrok_twisted.crew.abroad`.
 
 from __future__ import annotations
 
+from functools import partial
 from socket import socketpair
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ngrok_twisted.crew.abroad import AbroadOfMain, AbroadOfWorker
-from ngrok_twisted.crew.elsewhere import ElsewhereTunnel
+from ngrok_twisted.crew.abroad import TOLD_AT_ONCE, AbroadOfMain, AbroadOfWorker
+from ngrok_twisted.crew.elsewhere import Advert, ElsewhereTunnel
 from ngrok_twisted.crew.wire import Wire
 from ngrok_twisted.errors import EndpointOffline, TunnelLost
 from ngrok_twisted.flow import Flow
@@ -19,6 +20,21 @@ from ngrok_twisted.upstream.opening import ConnectionFactory
 from tests.crew.tunnels import Tunnel
 from tests.net.loop import LoopCase
 from tests.net.test_eager import HalfCloseable
+
+
+class Serving:
+    """What a process has: idle connections, as `spare` says."""
+
+    def __init__(self, spare: Any) -> None:
+        self.pool = self
+        self.spare = spare
+        self.spare_elsewhere: Any = None
+
+
+def _once(asked: list[Any], tunnel: Any) -> bool:
+    """Have one to spare."""
+    asked.append(tunnel)
+    return len(asked) == 1
 
 
 class Worker:
@@ -110,6 +126,30 @@ class PlacesTests(LoopCase):
         self.workers[3] = Worker(self, 3)
         self.until(lambda: len(self.workers[3].tunnels) == 2)
         self.assertEqual([self.workers[3].tunnels.get(id).place for id in ("tn_1", "tn_2")], [1, 0])
+
+    def test_many(self) -> None:
+        """Of many tunnels it learns bit by bit, and of none that has gone meanwhile; until then it is not ready for visitors."""
+        many = [Tunnel(f"tn_{number}", f"ep_{number}") for number in range(2 * TOLD_AT_ONCE + 1)]
+        for tunnel in many:
+            self.tunnels.online(tunnel)
+        worker = self.workers[3] = Worker(self, 3)
+        self.assertFalse(self.abroad.has_told(3))
+        self.tunnels.offline(many[-1])
+        late = Tunnel("tn_late", "ep_late")
+        self.tunnels.online(late)
+        self.until(lambda: self.abroad.has_told(3))
+        self.until(lambda: len(worker.tunnels) == 2 * TOLD_AT_ONCE + 1)
+        self.assertIsNone(worker.tunnels.get(many[-1].id))
+        self.assertEqual(worker.tunnels.get("tn_late").place, 0)
+
+    def test_dies_early(self) -> None:
+        """A worker that dies before it has learnt of all is forgotten."""
+        for number in range(TOLD_AT_ONCE + 1):
+            self.tunnels.online(Tunnel(f"tn_{number}", f"ep_{number}"))
+        Worker(self, 3).to_main.close()
+        self.until(lambda: 3 not in self.abroad._wires)
+        self.turn(20)
+        self.assertFalse(self.abroad.has_told(3))
 
     def test_worker_dies(self) -> None:
         """With a worker all of its tunnels are gone, and only those."""
@@ -220,3 +260,53 @@ class PlacesTests(LoopCase):
         self.known(own)
         self.workers[1].tunnels.get("tn_2").close("enough")
         self.until(lambda: own.closed)
+
+    def test_amended(self) -> None:
+        """What an agent changes of a tunnel is known everywhere, and of no other tunnel under its id."""
+        for table in (self.workers[1].tunnels, self.tunnels):
+            tunnel = Tunnel(str(len(self.tunnels)), None)
+            table.online(tunnel)
+            self.known(tunnel)
+            tunnel.metadata = "changed"
+            table.amended(tunnel)
+            self.until(lambda: all(known.metadata == "changed" for known in self.everywhere(tunnel.id)))
+        self.workers[2].abroad.tell("tunnel-amended", Advert.of(Tunnel(tunnel.id), 2))
+        self.turn(20)
+        self.assertEqual([known.metadata for known in self.everywhere(tunnel.id)], ["changed"] * 3)
+
+    def share(self) -> tuple[dict[int, list[Any]], Serving]:
+        """Let main and the second worker have one idle connection each; give what they were asked for, and the first's."""
+        asked: dict[int, list[Any]] = {0: [], 1: [], 2: []}
+        first = Serving(lambda tunnel: False)
+        self.workers[1].abroad.share(first)
+        for place, abroad in ((0, self.abroad), (2, self.workers[2].abroad)):
+            abroad.share(Serving(partial(_once, asked[place])))
+        return asked, first
+
+    def test_full(self) -> None:
+        """Where an agent has no room, processes with connections to it close idle ones, or keep fewer from then on."""
+        asked, first = self.share()
+        tunnel = Tunnel()
+        self.workers[1].tunnels.online(tunnel)
+        self.known(tunnel)
+        opening, near = self.dialled(self.tunnels, tunnel)
+        self.assertFalse(first.spare_elsewhere(tunnel))
+        self.until(lambda: asked[0] and asked[2])
+        main, second = self.tunnels.get("tn_1"), self.workers[2].tunnels.get("tn_1")
+        self.assertEqual((asked[0], asked[2], main.crowded), ([main], [second], False))
+        first.spare_elsewhere(tunnel)
+        self.until(lambda: len(asked[0]) == len(asked[2]) == 2)
+        self.assertEqual([main.crowded, main.crowded, second.crowded, second.crowded], [True, False, True, False])
+        opening.cancel()
+        self.failureResultOf(opening)
+
+    def test_not_full(self) -> None:
+        """A tunnel that nobody elsewhere has a connection to has nobody asked, and a tunnel of one's own is not owed any."""
+        asked, first = self.share()
+        tunnel = Tunnel()
+        self.workers[1].tunnels.online(tunnel)
+        self.known(tunnel)
+        self.assertFalse(first.spare_elsewhere(tunnel))
+        self.workers[1].abroad.full("tn_1")
+        self.turn(20)
+        self.assertEqual(asked, {0: [], 1: [], 2: []})

@@ -59,3 +59,10 @@ class DealerTests(SynchronousTestCase):
             places.append(self.dealer.next((1, 2)))
             self.clock.advance(LOGIN_LAG + 1)
         self.assertEqual(Counter(places), {0: 2, 1: 2, 2: 2})
+
+    def test_back(self) -> None:
+        """Of a worker that is gone nothing is remembered, since its number is never given again."""
+        self.deal(30)
+        for _ in range(10):
+            self.dealer.next((1,))
+        self.assertEqual(set(self.dealer._dealt), {0, 1})

@@ -9,45 +9,12 @@ from socket import SO_SNDBUF, SOL_SOCKET, socketpair
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.crew import wire as module
 from ngrok_twisted.crew.wire import RETRY, STUCK, Wire, WireLost
 from ngrok_twisted.errors import EndpointOffline, Refused
-
-
-class FakeReactor(Clock):
-    """A clock that notes who is to be read and written; `turn` serves them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.readers: list[Any] = []
-        self.writers: list[Any] = []
-
-    def addReader(self, reader: Any) -> None:
-        if reader not in self.readers:
-            self.readers.append(reader)
-
-    def addWriter(self, writer: Any) -> None:
-        if writer not in self.writers:
-            self.writers.append(writer)
-
-    def removeReader(self, reader: Any) -> None:
-        if reader in self.readers:
-            self.readers.remove(reader)
-
-    def removeWriter(self, writer: Any) -> None:
-        if writer in self.writers:
-            self.writers.remove(writer)
-
-    def turn(self) -> None:
-        """Timed calls that are due, then whoever can be written and read."""
-        self.advance(0)
-        for writer in tuple(self.writers):
-            writer.doWrite()
-        for reader in tuple(self.readers):
-            reader.doRead()
+from tests.crew.wires import FakeReactor
 
 
 class WireTests(SynchronousTestCase):

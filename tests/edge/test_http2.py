@@ -130,6 +130,44 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(len(visitor.connection.engine._resets), REMEMBERED)
 
 
+class SharedHeadTests(SynchronousTestCase):
+    """Requests with the same bytes share what their heads say."""
+
+    def test_changes_stay_with_one(self) -> None:
+        """What a module changes in one request is not in the next one."""
+        visitor = Bare(Render(waiting))
+        visitor.send(visitor.headers(1, get("/", (b"x-a", b"1"))))
+        block = visitor.encoder.encode(get("/", (b"x-a", b"1")))
+        for number in (3, 5, 7):
+            visitor.send(visitor.block(number, block))
+            request = visitor.request
+            self.assertEqual(list(request.fields), [(b"host", b"a.example"), (b"x-a", b"1")])
+            request.headers.append((b"x-b", b"2"))
+            request.set_request_header(b"x-a", b"3")
+
+    def test_ends_apart(self) -> None:
+        """The same block begins requests with a body and without."""
+        visitor = Bare(Render(waiting))
+        visitor.send(visitor.headers(1, GET))
+        block = visitor.encoder.encode(GET)
+        lengths = []
+        for number, end in ((3, True), (5, False), (7, True)):
+            visitor.send(visitor.block(number, block, end))
+            lengths.append(visitor.request.body_length)
+        self.assertEqual(lengths, [0, None, 0])
+
+    def test_websockets(self) -> None:
+        """Each WebSocket has a key of its own."""
+        visitor = Bare(Render(waiting))
+        fields = [(b":method", b"CONNECT"), (b":protocol", b"websocket"), *GET[1:]]
+        visitor.send(visitor.headers(1, fields))
+        block = visitor.encoder.encode(fields)
+        for number, end in ((3, True), (5, True), (7, False)):
+            visitor.send(visitor.block(number, block, end))
+        keys = [request.getHeader(b"sec-websocket-key") for request in visitor.site.requests]
+        self.assertEqual((len(set(keys)), None in keys), (4, False))
+
+
 class SecureVisitor:
     """
     A visitor of a whole edge, over TLS.

@@ -15,6 +15,7 @@ from ngrok_twisted.edge.http2_engine import DATA_BYTES
 from ngrok_twisted.edge.http2_output import TURN_BYTES
 from ngrok_twisted.edge.http2_sending import LOW_BYTES, QUEUE_BYTES
 from ngrok_twisted.upstream import http2_frames as h2
+from ngrok_twisted.upstream.response import parse_response
 from ngrok_twisted.wrapper import ResponseHead
 from tests.edge.http2_visitor import GET, Bare, Visitor
 from tests.edge.wire import Render
@@ -164,6 +165,123 @@ class WindowTests(SynchronousTestCase):
         self.visitor.run()
         self.open(100_000)
         self.assertEqual(answer.body, b"abc-abcXYZ-XYZ" + bytes(40_000) + b"XYZ" * 5000)
+
+
+class WriteTests(SynchronousTestCase):
+    """What leaves together."""
+
+    def start(self, *numbers: int) -> Bare:
+        visitor = Bare(Render(waiting), hello=h2.PREFACE + WIDE + h2.SETTINGS_ACK)
+        visitor.send(*[visitor.headers(number, GET) for number in numbers])
+        visitor.frames()
+        visitor.wire.writes.clear()
+        return visitor
+
+    def said(self, length: int) -> Any:
+        """The head of a service that tells the length of its body."""
+        return parse_response(b"HTTP/1.1 200 OK\r\nX: y\r\nContent-Length: %d\r\n\r\n" % length, b"GET")
+
+    def flags(self, visitor: Bare) -> list[tuple[int, int]]:
+        return [(kind, flags & h2.END_STREAM) for kind, flags, _, _ in visitor.frames()]
+
+    def test_pieces(self) -> None:
+        """The head leaves with what is there of the body, and the end with the last of it."""
+        visitor = self.start(1)
+        visitor.request.respond(self.said(30), [b"x" * 10])
+        visitor.request.write(b"y" * 10)
+        visitor.request.write(b"z" * 10)
+        visitor.request.finish()
+        self.assertEqual(len(visitor.wire.writes), 3)
+        self.assertEqual(self.flags(visitor), [(h2.HEADERS, 0), (h2.DATA, 0), (h2.DATA, 0), (h2.DATA, 1)])
+        self.assertEqual((visitor.connection.streams, len(visitor.flows)), ({}, 1))
+
+    def test_same_head(self) -> None:
+        """The head of a response that a service has sent before is the same for the next visitor, whoever has it."""
+        for _ in range(2):
+            visitor = Visitor(Render(waiting))
+            answers = [visitor.ask(GET) for _ in range(2)]
+            for request in visitor.site.requests:
+                request.respond(self.said(2), [b"ok"], last=True)
+            visitor.run()
+            for answer in answers:
+                self.assertEqual(answer.heads, [{b":status": b"200", b"x": b"y", b"content-length": b"2"}])
+                self.assertTrue(answer.ended)
+
+    def test_as_told(self) -> None:
+        """A whole response that is as its service told it before is sent so, to whomever, and in the window's time."""
+        for window, sent in ((2, b"ok"), (1, b"o")):
+            visitor = Visitor(Render(waiting), window=window)
+            visitor.acknowledges = False
+            answers = [visitor.ask(GET) for _ in range(2)]
+            for request in visitor.site.requests:
+                request.respond_as_told(self.said(2).said, b"ok")
+            visitor.run()
+            for answer in answers:
+                self.assertEqual(answer.heads, [{b":status": b"200", b"x": b"y", b"content-length": b"2"}])
+                self.assertEqual((answer.body, answer.ended), (sent, sent == b"ok"))
+            self.assertEqual([flow.bytes_out for flow in visitor.flows], [2, 2])
+
+    def test_nothing_as_told(self) -> None:
+        """A response of no bytes ends with its head."""
+        visitor = self.start(1)
+        visitor.request.respond_as_told(self.said(0).said, b"")
+        self.assertEqual(self.flags(visitor), [(h2.HEADERS, 1)])
+
+    def test_to_head(self) -> None:
+        """Nothing follows the head of a response to HEAD."""
+        visitor = self.start()
+        visitor.send(visitor.headers(1, [(b":method", b"HEAD"), *GET[1:]]))
+        visitor.request.respond(parse_response(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", b"HEAD"), last=True)
+        self.assertEqual(self.flags(visitor), [(h2.HEADERS, 1)])
+
+    def test_changed(self) -> None:
+        """A head that a module has changed is sent as it is now."""
+        visitor = Visitor(Render(waiting))
+        for value in (b"1", b"2"):
+            answer = visitor.ask(GET)
+            head = self.said(2)
+            head.headers.append((b"x-more", value))
+            visitor.request.respond(head, [b"ok"], last=True)
+            visitor.run()
+            self.assertEqual(answer.heads[0][b"x-more"], value)
+
+    def test_trailers_behind_a_length(self) -> None:
+        """Where trailers may still follow, the end waits for them."""
+        visitor = self.start(1)
+        visitor.request.respond(head(10), [b"x" * 5])
+        visitor.request.write(b"y" * 5)
+        self.assertEqual(self.flags(visitor), [(h2.HEADERS, 0), (h2.DATA, 0), (h2.DATA, 0)])
+        visitor.request.finish([(b"x-sum", b"1")])
+        self.assertEqual(self.flags(visitor), [(h2.HEADERS, 1)])
+
+    def test_one_turn(self) -> None:
+        """Answers that come in one turn of the reactor leave in one write."""
+        visitor = self.start(1, 3, 5)
+        for request in visitor.site.requests[:2]:
+            request.respond(self.said(2), [b"ok"], last=True)
+        self.assertEqual(visitor.wire.writes, [])
+        visitor.clock.advance(0)
+        self.assertEqual(len(visitor.wire.writes), 1)
+        visitor.site.requests[2].respond(self.said(2), [b"ok"], last=True)
+        self.assertEqual(len(visitor.wire.writes), 2)
+
+    def test_answered_at_once(self) -> None:
+        """So do those that are given while requests are read."""
+        visitor = Bare(Render(lambda request: b"ok"))
+        visitor.wire.writes.clear()
+        visitor.send(*[visitor.headers(number, GET) for number in (1, 3, 5)])
+        self.assertEqual(len(visitor.wire.writes), 1)
+        self.assertEqual(len(visitor.flows), 3)
+
+    def test_goodbye(self) -> None:
+        """What waits for the end of the turn leaves before the connection ends."""
+        for end in (lambda visitor: visitor.send(b"\xff" * 9), lambda visitor: visitor.connection.readConnectionLost()):
+            visitor = self.start(1, 3, 5)
+            for request in visitor.site.requests:
+                request.respond(self.said(2), [b"ok"], last=True)
+            end(visitor)
+            self.assertTrue(visitor.wire.ended)
+            self.assertEqual([kind for kind, _ in self.flags(visitor)][:6], [h2.HEADERS, h2.DATA] * 3)
 
 
 class TurnTests(SynchronousTestCase):

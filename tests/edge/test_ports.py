@@ -91,6 +91,46 @@ class InheritedTests(SynchronousTestCase):
             go_on()
         self.assertEqual(self.listening.events, ["rest", "close"])
 
+    def test_agent_comes_back(self) -> None:
+        """A port whose agent goes and comes back stays open; whoever connects waits, and is let in by the next owner."""
+        self.ports.prepare(self.port)
+        self.ports.keep({self.port})
+        self.expected = True
+        self.waiting.clear()
+        self.ports.rest([self.port, 1])
+        owner, self.owners[self.port] = self.owners[self.port], None  # type: ignore[assignment]
+        self.ports.keep({})
+        self.ports.prepare(self.port)
+        self.owners[self.port] = owner
+        self.ports.keep({self.port})
+        self.assertEqual(self.listening.events, ["rest", "accept", "rest"])
+        for go_on in self.waiting:
+            go_on()
+        self.ports.close_inherited()
+        self.assertEqual(self.listening.events, ["rest", "accept", "rest", "accept"])
+        self.assertIn(self.port, self.ports)
+
+    def test_agent_stays_away(self) -> None:
+        """When nobody is expected any more, a port without an owner is closed."""
+        self.ports.prepare(self.port)
+        self.ports.keep({self.port})
+        self.expected = True
+        self.ports.rest([self.port])
+        self.owners[self.port] = None  # type: ignore[assignment]
+        self.ports.keep({})
+        for go_on in self.waiting:
+            go_on()
+        self.ports.close_inherited()
+        self.assertEqual(self.listening.events[-1], "close")
+        self.assertNotIn(self.port, self.ports)
+
+    def test_not_expected(self) -> None:
+        """A port that nobody is expected at goes on as it was."""
+        self.ports.prepare(self.port)
+        self.ports.keep({self.port})
+        self.ports.rest([self.port])
+        self.assertEqual(self.listening.events, ["rest", "accept", "rest", "accept"])
+
     def test_other_ports(self) -> None:
         """Other ports are opened as always."""
         self.ports.prepare(20001)

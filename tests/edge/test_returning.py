@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.edge.returning import HeldRequest, Returning, online
+from ngrok_twisted.edge.returning import HeldRequest, Returning, leaving, online
 from ngrok_twisted.errors import EndpointOffline
 from ngrok_twisted.tunnels import Tunnels
 from tests.edge.doubles import Edge, endpoint, get
@@ -56,6 +56,29 @@ class OnlineTests(SynchronousTestCase):
         self.assertEqual(found["accounts"], {"ac_1": 4, "ac_2": 2})
         self.assertEqual(json.loads(json.dumps(found)), found)
         self.assertEqual(online([]), {"urls": [], "accounts": {}})
+
+
+class LeavingTests(SynchronousTestCase):
+    """Some agents, which are about to go and to come back."""
+
+    def test_leaving(self) -> None:
+        """Visitors of theirs wait until they have come back, though they are still online; others do not."""
+        tunnels, clock, gone_on = Tunnels(), Clock(), list[str]()
+        mine, member = Tunnel("https://a.example.com"), Tunnel(None, "ac_2", {"app": "x"})
+        for tunnel in (mine, member, Tunnel("https://b.example.com")):
+            tunnels.online(tunnel)
+        returning = Returning(leaving([mine, member]), tunnels, clock)
+        returning.begin(5, lambda: gone_on.append("end"))
+        self.assertTrue(returning.hold_name("a.example.com", Owner("ac_1"), lambda: gone_on.append("a")))
+        self.assertTrue(returning.hold_name("edge.example.com", Owner("ac_2"), lambda: gone_on.append("edge")))
+        self.assertFalse(returning.hold_name("b.example.com", Owner("ac_1"), lambda: gone_on.append("b")))
+        for tunnel in (mine, member):
+            tunnels.offline(tunnel)
+        self.assertEqual(gone_on, [])
+        tunnels.online(Tunnel(None, "ac_2", {"app": "x"}))
+        self.assertEqual(gone_on, ["edge"])
+        tunnels.online(Tunnel("https://a.example.com"))
+        self.assertEqual(gone_on, ["edge", "a", "end"])
 
 
 class ReturningTests(SynchronousTestCase):

@@ -36,8 +36,8 @@ MEGABYTE = 1024 * 1024
 #: How often a connection may make the edge begin something for nothing; see ``ngrok_twisted.edge.http2_patience``.
 MOST_RESETS = 250
 
-#: Megabytes by which the server may grow for one visitor that takes nothing: see ``Channel.WINDOW`` for what SSH adds.
-GROWTH = 260
+#: Megabytes by which the server may grow for one visitor that takes nothing: SSH adds a window of 256 KiB for each, see `SSHLimits`.
+GROWTH = 90
 
 
 class BadCase(HTTPTestCase):

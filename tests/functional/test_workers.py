@@ -7,14 +7,17 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import os
+import signal
 import socket
 import ssl
 from collections import Counter
 from typing import Any
 
+from tests.functional import case
 from tests.functional.agents import PythonSDK, Wish
 from tests.functional.clients import SSH, Answer, keep_open, open_tcp, open_tls, read_all
-from tests.functional.edge import AUTHTOKEN
+from tests.functional.edge import AUTHTOKEN, Edge
 from tests.functional.h2_client import H2Client
 from tests.functional.management import MANAGED, Management
 from tests.functional.places import holder, holders, ports_of, processes
@@ -249,6 +252,48 @@ class RelayTests(WorkersCase):
             self.assertIn(b" 101 ", head)
             sock.sendall(b"ping")
             self.assertEqual(sock.recv(4), b"ping")
+
+
+class LossTests(WorkersCase):
+    """A process that dies while others fetch from it."""
+
+    def victim(self) -> tuple[str, int]:
+        """A name and the worker that has its tunnel; not the canary's, which does not come back."""
+        spared = {processes(self.edge)[0], self.place_of(_canary(self.edge))}
+        return next((name, place) for name, place in self.everywhere().items() if place not in spared)
+
+    def test_in_flight(self) -> None:
+        """An answer that was half there breaks off, visibly; whoever asks then is told at once that nobody is there."""
+        name, place = self.victim()
+        connection = self.no_name()
+        connection.request("GET", "/half/1000000", headers={"Host": name})
+        response = connection.getresponse()
+        self.assertEqual(len(response.read(500_000)), 500_000)
+        os.kill(place, signal.SIGKILL)
+        with self.assertRaises((http.client.IncompleteRead, OSError)):
+            response.read()
+        self.eventually(lambda: self.get(f"https://{name}/").status == 404, "the end of the tunnel")
+        answer = self.ask(self.no_name(), name)
+        self.assertEqual((answer.status, answer.headers["ngrok-error-code"]), (404, "ERR_NGROK_3200"))
+        self.eventually(lambda: len(processes(self.edge)) == WORKERS, "another worker")
+
+    def test_kept_connections(self) -> None:
+        """Connections that rest in other processes are forgotten with it: the agent that comes next is asked on new ones."""
+        name, place = self.victim()
+        connection = self.no_name()
+        for _ in range(3):
+            self.assertEqual(self.ask(connection, name).status, 200)
+        os.kill(place, signal.SIGKILL)
+        self.eventually(lambda: self.ask(connection, name).status == 404, "the end of the tunnel")
+        self.publish(self.web("next"), name)
+        for _ in range(3):
+            self.assertEqual(self.ask(connection, name).headers["x-service"], "next")
+        self.eventually(lambda: len(processes(self.edge)) == WORKERS, "another worker")
+
+
+def _canary(edge: Edge) -> SSH:
+    """The agent of the shared edge's canary."""
+    return next(shared.agent for shared in case._edges.values() if shared.edge is edge)
 
 
 class SharingTests(WorkersCase):

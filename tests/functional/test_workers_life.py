@@ -30,7 +30,7 @@ ANOTHER = 40
 class LifeCase(RestartCase):
     """A server of two processes for each test."""
 
-    config = {**MANAGED, "workers": WORKERS}
+    config = {**MANAGED, "workers": WORKERS, "ssh": {"max_sessions_per_credential": 4}}
     seconds = 150
 
     def workers(self) -> list[int]:
@@ -244,6 +244,43 @@ class WholeTests(LifeCase):
         for url in urls:
             self.eventually(lambda url=url: self.get(url).status == 404, f"{url} to be offline")  # type: ignore[misc]
         self.assertEqual(management("GET", "/tunnel_sessions")["tunnel_sessions"], [])
+
+    def test_restart(self) -> None:
+        """A restart in place replaces all processes, and nobody who connects meanwhile is lost."""
+        web = self.web()
+        names = [self.new_name() for _ in range(2)]
+        for name in names:
+            self.reconnecting(f"{name}:443:127.0.0.1:{web.port}", command="http")
+        worker, visiting = self.worker(), [Visiting(self.edge, name) for name in names]
+        for _ in range(2):
+            self.restart()
+            time.sleep(0.5)
+        for each in visiting:
+            each.end()
+        self.assertFalse(_exists(worker))
+        self.assertEqual(len(self.workers()), 1)
+
+    def test_reload(self) -> None:
+        """What is declared anew is in force in every process."""
+        name = self.new_name()
+        for here in ("200", "201"):
+            backend = {"name": "fixed", "status_code": int(here), "body": "fixed"}
+            route = {"match_type": "path_prefix", "match": "/", "backend": {"backend_id": "fixed"}}
+            edge = {"name": "fixed", "hostports": [f"{name}:443"], "routes": [route]}
+            declared = {"backends": {"http_response": [backend]}, "edges": {"https": [edge]}}
+            self.edge.configure({**self.config, **declared})
+            self.signal(signal.SIGHUP)
+            said = lambda: self.edge.log().count("configuration reloaded") >= int(here) - 199  # noqa: B023
+            self.eventually(said, "reload")
+            self.assertEqual(set(self.statuses(*[name] * 6)), {int(here)})
+
+    def test_limit(self) -> None:
+        """The sessions that a credential may have are counted over all processes."""
+        agents = [self.ssh(f"{self.new_name()}:443:127.0.0.1:{self.web().port}", command="http") for _ in range(4)]
+        for agent in agents:
+            agent.url()
+        more = self.ssh(f"{self.new_name()}:443:127.0.0.1:{self.web().port}", command="http")
+        more.wait_for("ERR_NGROK_108")
 
     def test_log(self) -> None:
         """Requests in every process are in one access log, and what happens there is in one log."""

@@ -4,6 +4,8 @@ Tests of `ngrok_twisted.iam.certified`.
 
 from __future__ import annotations
 
+import pickle
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.iam.certified import ACL, Certifier, CertifiedId, acl_of, find_certifier, owner_named
@@ -45,6 +47,16 @@ def issued(**changes: object) -> Snapshot:
         **given,  # type: ignore[arg-type]
     )
     return RECORDS.with_changes([Put(record)])
+
+
+class CertifiedIdTests(SynchronousTestCase):
+    """Ids of credentials, with what a certificate says."""
+
+    def test_copied(self) -> None:
+        """It comes whole to another process."""
+        id = CertifiedId("sshca_1", ("bind:a.example",), "usr_1", "http")
+        found = pickle.loads(pickle.dumps(id))
+        self.assertEqual((found, type(found), vars(found)), (id, CertifiedId, vars(id)))
 
 
 class OwnerTests(SynchronousTestCase):

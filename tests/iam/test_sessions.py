@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.iam.principal import Principal
 from ngrok_twisted.iam.realm import DELETED
-from ngrok_twisted.iam.sessions import MOVED, NARROWED, REPLACED, Sessions
+from ngrok_twisted.iam.sessions import CAME_BACK, MOVED, NARROWED, REPLACED, Sessions
 from ngrok_twisted.records.account import Account
 from ngrok_twisted.records.base import Delete, Put, Snapshot
 from ngrok_twisted.records.credential import Credential
@@ -66,6 +66,18 @@ class SessionsTests(SynchronousTestCase):
         self.forget_a()
         self.assertEqual(told, [("d", False, ""), ("d", True, "because"), ("a", True, "")])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 3)
+
+    def test_comes_back(self) -> None:
+        """A session that begins under the id of another one, of whatever credential, ends that first."""
+        again = FakeSession("a", "c2")
+        forget = self.sessions.track(again)
+        self.assertEqual((self.a.reasons, again.reasons), ([CAME_BACK], []))
+        self.forget_a()
+        self.assertEqual([session for session in self.sessions.of("ac_1")], [self.b, self.c, again])
+        forget()
+        self.sessions.track(FakeSession("a", "c2"))
+        self.assertEqual(again.reasons, [])
+        self.assertEqual(sorted(self.sessions.credential_ids()), ["c1", "c2"])
 
     def test_restricted(self) -> None:
         """A restriction of agents refuses addresses that its policies do not admit, and closes sessions from there."""

@@ -123,7 +123,7 @@ class ModuleTests(SynchronousTestCase):
     def test_framing(self) -> None:
         """The framing of a body stays what it is."""
         got = routed({"x-a": "1"}, ("X-B", "accept")).ask(b"X-B: 1", b"Content-Length: 0", line=b"POST /")
-        self.assertEqual(got[2:], [*OURS, b"x-a: 1", b"Content-Length: 0"])
+        self.assertEqual(got[2:], [*OURS, b"Content-Length: 0", b"x-a: 1"])
 
     def test_upgrade(self) -> None:
         """Requests for a WebSocket are changed like others."""

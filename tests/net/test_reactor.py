@@ -11,7 +11,7 @@ from twisted.internet.error import ConnectionDone, ConnectionFdescWentAway, Reac
 from twisted.internet.interfaces import IReactorSocket, IReactorTCP
 from zope.interface.verify import verifyObject
 
-from ngrok_twisted.net.eager import EagerPort
+from ngrok_twisted.net.accepting import EagerPort
 from tests.net.loop import LoopCase, Recorder
 
 

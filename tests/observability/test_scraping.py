@@ -7,15 +7,18 @@ from __future__ import annotations
 from typing import Any, Mapping
 from weakref import WeakValueDictionary
 
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.circuit import HALF_OPEN, OPEN, Circuit, CircuitLimits
+from ngrok_twisted.circuit import CLOSED, HALF_OPEN, OPEN, Circuit, CircuitLimits
 from ngrok_twisted.edge.services import ServiceSite
 from ngrok_twisted.edge.visitors import VisitorChannel
 from ngrok_twisted.net.stalls import Stalls
 from ngrok_twisted.observability import scraping
 from ngrok_twisted.observability.metrics import FlowMetrics
-from ngrok_twisted.observability.scraping import MetricsPage, Watched
+from ngrok_twisted.observability.scraping import Elsewhere, MetricsPage, Watched
 from ngrok_twisted.records.base import Put, Snapshot
 from ngrok_twisted.records.tls_certificate import TLSCertificate
 from tests.edge.doubles import Edge, get
@@ -61,13 +64,17 @@ class PageCase(SynchronousTestCase):
 
     def ask(self, request: bytes) -> bytes:
         """What the listener answers, through the edge's own HTTP server."""
+        return self.open(request).value()
+
+    def open(self, request: bytes) -> Wire:
+        """A connection on which this was asked."""
         site = ServiceSite("metrics", self.page, self.edge.context)
         site.observers = (*site.observers, self.flows)
         wire = Wire()
-        channel = VisitorChannel(site, self.edge.plane.visitors)
+        self.channel = channel = VisitorChannel(site, self.edge.plane.visitors)
         channel.makeConnection(wire)
         channel.dataReceived(request)
-        return wire.value()
+        return wire
 
     def samples(self) -> Samples:
         """What a scrape gives."""
@@ -129,6 +136,78 @@ class PageTests(PageCase):
     def test_other_methods(self) -> None:
         """It can only be read."""
         self.assertEqual(statuses(self.ask(b"DELETE /metrics HTTP/1.1\r\nHost: a\r\n\r\n")), [405])
+
+
+class WorkersTests(PageCase):
+    """A server of several processes: the page shows all of them as one."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.asked: list[Deferred[Any]] = []
+        self.page._elsewhere = self.elsewhere
+        flows, turns = FlowMetrics(), Stalls()
+        flows(ended())
+        flows(ended("tls", method=b"", status=0))
+        turns.turns, turns.seconds = 3, 1.0
+        turns.note(0.3)
+        self.worker = Elsewhere(
+            place=4,
+            flows=flows,
+            visitors={"tls": 2, "tcp": 1},
+            circuits={"edghtsrt_1": OPEN, "edghtsrt_2": CLOSED},
+            turns=turns,
+            seconds=1.5,
+            memory=1000,
+        )
+
+    def elsewhere(self) -> Deferred[Any]:
+        """As the crew."""
+        self.asked.append(Deferred())
+        return self.asked[-1]
+
+    def test_sums(self) -> None:
+        """What was counted is added, of what is measured the worst is shown, and what each worker takes."""
+        self.flows(ended())
+        self.stalls.turns = 1
+        self.stalls.note(0.03)
+        route = self.kept["edghtsrt_1", ""] = circuit()
+        wire = self.open(get("127.0.0.1", "/metrics"))
+        self.assertEqual(wire.value(), b"")
+        self.asked[0].callback([self.worker])
+        samples = parsed(wire.value().partition(b"\r\n\r\n")[2].decode())
+        wanted = {
+            ("ngrok_http_requests_total", (("proto", "https"), ("status", "2xx"))): 2,
+            ("ngrok_streams_total", (("proto", "tls"),)): 1,
+            ("ngrok_connections_open", (("proto", "tls"),)): 5,
+            ("ngrok_connections_open", (("proto", "tcp"),)): 1,
+            ("ngrok_circuit_breaker_state", (("route", "edghtsrt_1"),)): 2,
+            ("ngrok_circuit_breakers", (("state", "open"),)): 1,
+            ("ngrok_loop_stall_seconds", ()): 0.3,
+            ("ngrok_loop_turn_seconds_count", ()): 4,
+            ("ngrok_worker_cpu_seconds_total", (("worker", "4"),)): 1.5,
+            ("ngrok_worker_resident_memory_bytes", (("worker", "4"),)): 1000,
+        }
+        self.assertEqual({key: samples[key] for key in wanted}, wanted)
+        self.assertEqual(route.state, CLOSED)
+        wire = self.open(get("127.0.0.1", "/metrics"))
+        self.asked[1].callback([])
+        samples = parsed(wire.value().partition(b"\r\n\r\n")[2].decode())
+        self.assertEqual(samples["ngrok_http_requests_total", (("proto", "https"), ("status", "2xx"))], 1)
+
+    def test_head(self) -> None:
+        """HEAD has no body."""
+        wire = self.open(b"HEAD /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.asked[0].callback([self.worker])
+        head, _, body = wire.value().partition(b"\r\n\r\n")
+        self.assertEqual((statuses(wire.value()), body), ([200], b""))
+        self.assertIn(b"content-length: ", head.lower())
+
+    def test_left(self) -> None:
+        """Whoever has left meanwhile is answered no more."""
+        wire = self.open(get("127.0.0.1", "/metrics"))
+        self.channel.connectionLost(Failure(ConnectionDone()))
+        self.asked[0].callback([self.worker])
+        self.assertEqual(wire.value(), b"")
 
 
 class CircuitTests(PageCase):

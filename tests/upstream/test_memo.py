@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ngrok_twisted.edge.head import parse_request
 from ngrok_twisted.errors import BadRequest
 from ngrok_twisted.upstream.headers import FIELD_LINES
-from ngrok_twisted.upstream.memo import MAX_BYTES, MAX_ENTRIES, Memo, size_of
+from ngrok_twisted.upstream.memo import MAX_BYTES, Memo, size_of
 from ngrok_twisted.upstream.response import parse_response
 from ngrok_twisted.upstream.syntax import MalformedMessage
 
@@ -42,12 +42,21 @@ class MemoTests(SynchronousTestCase):
         self.assertEqual((self.asked, len(self.memo)), (["a", "a"], 0))
 
     def test_bounded(self) -> None:
-        """However many arguments there are, only so many results are kept."""
-        most = 0
-        for argument in range(3 * MAX_ENTRIES):
+        """However many arguments there are, only so many bytes are kept: those of the youngest."""
+        self.memo = Memo(lambda argument: (str(argument), MAX_BYTES), 10 * MAX_BYTES)
+        for argument in range(100):
             self.memo[argument]
-            most = max(most, len(self.memo))
-        self.assertEqual(most, MAX_ENTRIES)
+        self.assertEqual(list(self.memo), list(range(91, 100)))
+
+    def test_small(self) -> None:
+        """Results of no size take some room, too, and all of it is free again when they are forgotten."""
+        self.memo = Memo(lambda argument: (str(argument), 0), 10 * 256)
+        for _ in range(2):
+            for argument in range(100):
+                self.memo[argument]
+            self.assertEqual(list(self.memo), list(range(90, 100)))
+            self.memo.clear()
+            self.assertEqual(len(self.memo), 0)
 
     def test_errors(self) -> None:
         """What the function raises is raised each time, and not kept."""

@@ -232,6 +232,13 @@ class SpliceTests(SocketCase):
         self.until(lambda: self.sides[0].finished)
         self.expect_end(self.service)
 
+    def test_little(self) -> None:
+        """What is little needs no pipe: it passes where none can be had."""
+        self.patch(splicing, "_pool", [])
+        self.patch(splicing, "_new_pipe", lambda: self.fail("a pipe"))
+        self.assertEqual(self.pump(self.visitor, self.service, b"question"), b"question")
+        self.assertEqual(self.pump(self.service, self.visitor, b"answer"), b"answer")
+
 
 class PlainRelayTests(SpliceTests):
     """The same without the kernel's help."""
@@ -241,6 +248,12 @@ class PlainRelayTests(SpliceTests):
 
 class NoPipeTests(SocketCase):
     """A process without descriptors for pipes."""
+
+    def setUp(self) -> None:
+        """The visitor sends as much as is worth a splice from then on."""
+        super().setUp()
+        self.patch(splicing, "MUCH", 5)
+        self.assertEqual(self.pump(self.visitor, self.service, b"hello"), b"hello")
 
     def test_waits(self) -> None:
         """Without a pipe the stream rests, and goes on when there is one again."""
@@ -255,7 +268,7 @@ class NoPipeTests(SocketCase):
         self.patch(splicing, "NO_PIPE_PAUSE", 0.05)
         self.visitor.send(b"hello")
         self.turn()
-        self.assertEqual(self.sides[0].received, 0)
+        self.assertEqual(self.sides[0].received, 5)
         self.assertNotIn(self.sides[0].transport, self.reactor.getReaders())
         self.patch(splicing, "_new_pipe", make)
         got = bytearray()

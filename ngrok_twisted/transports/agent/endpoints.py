@@ -235,12 +235,13 @@ class Endpoints:
                 raise Refused(NO_ENDPOINT, f"This agent has no endpoint '{patch.id}'.")
             claim = amended_claim(tunnel.grant.claim, patch)
             tunnel.stand_on(await self._reservations.amend(tunnel.grant, claim))
+            self._tunnels.amended(tunnel)
 
     # -- up and down ---------------------------------------------------------------------------------------------------
 
     def _add(self, grant: Grant, id: str, agent_id: str) -> AgentTunnel:
         now = self._clock.seconds()
-        if self._tunnels.get(id) is not None:
+        if self._tunnels.is_here(id):
             id = new_id("tn", now)
         tunnel = AgentTunnel(
             id=id,

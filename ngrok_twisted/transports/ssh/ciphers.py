@@ -36,7 +36,6 @@ from ngrok_twisted.transports.ssh.framing import (
     payload_bounds,
 )
 
-
 # The byte that says how much padding there is.
 _PADDING = tuple(bytes((size,)) for size in range(32))
 

@@ -227,11 +227,21 @@ class Forwards:
             port=forward.port,
             started_at=now,
         )
-        tunnel.when_opened = lambda tunnel, flow: self._audience.flow_opened(flow)
-        tunnel.when_ended = lambda tunnel, flow: self._audience.flow_ended(flow)
-        tunnel.when_failed = lambda tunnel, error: self._audience.dial_failed(error)
-        tunnel.when_closed = lambda tunnel, reason: self.withdraw(tunnel.grant, reason, release=True)
+        tunnel.when_opened, tunnel.when_ended = self._flow_opened, self._flow_ended
+        tunnel.when_failed, tunnel.when_closed = self._dial_failed, self._close_tunnel
         return tunnel
+
+    def _flow_opened(self, tunnel: SSHTunnel, flow: Any) -> None:
+        self._audience.flow_opened(flow)
+
+    def _flow_ended(self, tunnel: SSHTunnel, flow: Any) -> None:
+        self._audience.flow_ended(flow)
+
+    def _dial_failed(self, tunnel: SSHTunnel, error: Any) -> None:
+        self._audience.dial_failed(error)
+
+    def _close_tunnel(self, tunnel: SSHTunnel, reason: str) -> None:
+        self.withdraw(tunnel.grant, reason, release=True)
 
     # -- down ----------------------------------------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ class Timers:
         self.stop(name)
 
         def run() -> None:
-            del self._calls[name]
+            self._forget(name)
             function()
 
         self._calls[name] = self._clock.callLater(seconds, run)
@@ -36,9 +36,15 @@ class Timers:
     def stop(self, *names: str) -> None:
         """Forget these calls."""
         for name in names:
-            call = self._calls.pop(name, None)
+            call = self._calls.get(name)
             if call is not None:
+                self._forget(name)
                 call.cancel()
+
+    def _forget(self, name: str) -> None:
+        del self._calls[name]
+        if not self._calls:
+            self._calls = {}  # one that has held something keeps room for more
 
     def stop_all(self) -> None:
         """Forget every call."""

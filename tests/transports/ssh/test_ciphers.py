@@ -69,6 +69,23 @@ class RoundTripTests(SynchronousTestCase):
                 payload = bytes(size % 251 for _ in range(size))
                 self.assertEqual(open_one(opener, seal(sealer, payload)), payload, (suite, size))
 
+    def test_small_and_bulk(self) -> None:
+        """A message sealed by itself and one in a buffer follow each other under the same keys, whatever their sizes."""
+        for suite in SUITES:
+            sealer, opener = pair(suite)
+            for size in (*range(1, 40), 33000):
+                message = bytes(size % 251 for _ in range(size))
+                self.assertEqual(open_one(opener, sealer.sealed(message)), message, (suite, size))
+                self.assertEqual(open_one(opener, seal(sealer, message)), message, (suite, size))
+            self.assertEqual(sealer.sequence, opener.sequence)
+
+    def test_small_like_bulk(self) -> None:
+        """Both have the least padding that the block size and the four bytes of RFC 4253 section 6 allow."""
+        for suite in SUITES:
+            for size in range(1, 40):
+                by_itself, in_buffer = pair(suite)[0].sealed(bytes(size)), seal(pair(suite)[0], bytes(size))
+                self.assertEqual(len(by_itself), len(in_buffer), (suite, size))
+
     def test_sequence_wraps(self) -> None:
         """Packets go on past the number 2**32 - 1 (RFC 4253 section 6.4)."""
         for suite in SUITES:
