@@ -165,8 +165,8 @@ def render(document: Document) -> str:
     :return: all targets with what was found, as a Markdown table.
     """
     stall = worst_stall(document)
-    found = "–" if stall is None else f"{number(stall)} ms"
-    met = "not measured" if stall is None else "yes" if stall <= STALL_LIMIT else "**no**"
+    found = "–" if stall is None else f"{number(stall[0])} ms, in {stall[1]}"
+    met = "not measured" if stall is None else "yes" if stall[0] <= STALL_LIMIT else "**no**"
     last = ["the longest turn of the event loop, in any run above", f"{number(STALL_LIMIT)} ms", "itself", found, met]
     header = ["work", "target", "against", "found (limit)", "met"]
     return "\n".join(grid(header, [*lines(TARGETS, document), last], left=3)) + "\n"

@@ -82,10 +82,14 @@ def judge(claim: Claim, document: Document) -> Verdict:
     return Verdict(found=found, met=all(value.median <= claim.limit for value in found.values()))
 
 
-def worst_stall(document: Document) -> float | None:
-    """Milliseconds of the longest turn of an event loop in any piece of work of a run; ``None`` if none was told."""
+def worst_stall(document: Document) -> tuple[float, str] | None:
+    """
+    The longest turn of an event loop in any piece of work of a run.
+
+    :return: milliseconds, and the suite where it was; ``None`` if none was told.
+    """
     stalls = [
-        sample["stall"]
+        (sample["stall"], str(suite["suite"]))
         for suite in document["suites"]
         for cell in suite["cells"]
         for samples in cell["samples"].values()

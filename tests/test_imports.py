@@ -17,9 +17,7 @@ ROOT = Path(__file__).resolve().parents[1] / PACKAGE
 MOST_LINES = 400
 
 #: Top-level parts by layer, highest first. What is not named here is vocabulary: the lowest layer.
-WIRING = frozenset(
-    {"tap", "server", "serving", "crew", "restart", "welcome", "management", "places", "module_pages"}
-)
+WIRING = frozenset({"tap", "server", "serving", "crew", "restart", "welcome", "management", "places", "module_pages"})
 DATA_PLANE = frozenset({"edge", "upstream"})
 CONTROL_PLANE = frozenset({"control", "iam"})
 KINDS = frozenset({"modules", "backends", "transports", "actions"})

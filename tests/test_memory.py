@@ -30,6 +30,7 @@ class HasteTests(SynchronousTestCase):
         self.addCleanup(gc.enable)
         self.addCleanup(gc.unfreeze)
         self.addCleanup(gc.set_threshold, *gc.get_threshold())
+        self.addCleanup(gc.callbacks.__setitem__, slice(None), list(gc.callbacks))
 
     def test_restart(self) -> None:
         """After a restart in place nothing is collected until the process is ready; else everything is as ever."""
@@ -48,12 +49,13 @@ class SettleTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.addCleanup(gc.unfreeze)
         self.addCleanup(gc.set_threshold, *gc.get_threshold())
+        self.addCleanup(gc.callbacks.__setitem__, slice(None), list(gc.callbacks))
 
     def test_seldom(self) -> None:
         """A few thousand new objects are not looked at before most of them are gone; twice is the same as once."""
         for _ in range(2):
             settle()
-            self.assertEqual(gc.get_threshold(), (memory.YOUNG, 10, 10))
+            self.assertEqual(gc.get_threshold(), (memory.YOUNG, *memory.OLDER))
 
     def test_old_and_new(self) -> None:
         """What was there is not looked at any more, yet goes when nobody needs it; what comes later is, as ever."""
@@ -69,3 +71,22 @@ class SettleTests(SynchronousTestCase):
         gone = weakref.ref(old)
         del old
         self.assertIsNone(gone())
+
+    def test_survivors(self) -> None:
+        """What survives a full collection is left alone by the next one, until a day is over."""
+        now = 0.0
+        settle(lambda: now)
+        self.assertEqual(sum(type(call).__name__ == "_Collected" for call in gc.callbacks), 1)
+        thing = Thing()
+        gc.collect()
+        self.assertFalse(any(one is thing for one in gc.get_objects()))
+        thing.itself = thing
+        gone = weakref.ref(thing)
+        del thing
+        gc.collect()
+        self.assertIsNotNone(gone())
+        now = memory.THOROUGH
+        gc.collect()
+        gc.collect()
+        self.assertIsNone(gone())
+        self.assertGreater(gc.get_freeze_count(), 0)

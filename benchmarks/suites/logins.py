@@ -51,6 +51,7 @@ class LoginsSuite(Suite):
         "mlkem768x25519": "mlkem768x25519-sha256",
     }
     cells = tuple(exchanges)
+    most_rounds: ClassVar[int] = 3
     # sshd turns most of a crowd away (MaxStartups), and so does sish without the rights to the ports asked for.
     skips = frozenset({"sshd", "sshd-gcm", "sish"})
 

@@ -31,6 +31,7 @@ class TunnelsSuite(Suite):
     first: ClassVar[str] = "edge-10000"
     unit: ClassVar[Unit] = Unit(cost="µs/request", cost_scale=1e6, rate="req/s", rate_scale=1)
     cells = ("small answers",)
+    most_rounds: ClassVar[int] = 3
     needs = {"wrk": "apt-get install wrk"}
 
     def open(self) -> None:

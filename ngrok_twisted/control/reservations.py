@@ -38,7 +38,7 @@ from ngrok_twisted.control.wishes import (
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.iam.permissions import require_labels
 from ngrok_twisted.interfaces import IReservations
-from ngrok_twisted.records.base import Snapshot
+from ngrok_twisted.records.base import KEY_FAMILIES, Snapshot
 from ngrok_twisted.records.endpoint import Endpoint
 from ngrok_twisted.records.ids import new_id
 from ngrok_twisted.turns import Turns
@@ -92,6 +92,7 @@ class Reservations:
         # The ids of endpoints that are live or about to be.
         self._ids: set[str] = set()
         self._turns = Turns(clock)
+        self._checked: Snapshot | None = None
         self._weights = Weights(settings.account_options_bytes)
         self._memory = SlotMemory(clock, settings.random_name_memory)
         self._entitlement = Entitlement(settings, records, lambda place: self._at.get(place, ()))
@@ -135,6 +136,9 @@ class Reservations:
 
         :param records: the current records, when they have changed.
         """
+        before, self._checked = self._checked, records
+        if before is not None and records.is_same_but(before, KEY_FAMILIES):
+            return
         for holding in tuple(self._live.values()):
             place, claim = holding.place, holding.grant.claim
             if place is None or holding.grant not in self._live:

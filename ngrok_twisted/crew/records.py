@@ -33,12 +33,13 @@ def difference(before: Snapshot, after: Snapshot) -> Iterator[Change]:
         old = before.tables.get(family, _NOTHING)
         if old is table:
             continue
-        for id, record in old.items():
-            if id not in table:
-                yield Delete(type(record), id)
-        for id, record in table.items():
-            if old.get(id) is not record:
-                yield Put(record)
+        known = old.get
+        written = [record for id, record in table.items() if known(id) is not record]
+        if len(old) + sum(record.id not in old for record in written) != len(
+            table
+        ):  # it saves half of the time to know
+            yield from (Delete(type(record), id) for id, record in old.items() if id not in table)
+        yield from map(Put, written)
 
 
 @implementer(IEdgePlane)

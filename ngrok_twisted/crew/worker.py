@@ -94,7 +94,8 @@ class Worker:
         followed.subscribe(sessions.update)
         followed.subscribe(events.update)
         followed.subscribe(self._ready)
-        self._is_ready = False
+        self._is_ready = self._is_ended = False
+        wire.when_lost(self._abandoned)
         for service in (*serving.parts, plane, *self._transports):
             service.startService()
 
@@ -131,6 +132,12 @@ class Worker:
         """Let agents go, and be done."""
         return Deferred.fromCoroutine(self._end(seconds))
 
+    def _abandoned(self) -> None:
+        """The main process is gone, and this one ends now; but what was logged is written."""
+        if not self._is_ended:
+            for part in self._serving.parts:
+                part.stopService()
+
     async def _end(self, seconds: float) -> None:
         await self._draining.until(lambda: not len(self._abroad.relays), seconds, RESTART_POLL)
         for service in (*self._transports, self._plane, *self._serving.parts):
@@ -138,6 +145,7 @@ class Worker:
                 await maybeDeferred(service.stopService)
             except Exception:
                 self._log.failure("a part of a worker did not stop as it should")
+        self._is_ended = True
         self._reactor.callLater(LAST_WORDS, self._reactor.stop)
 
 

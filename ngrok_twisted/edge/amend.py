@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Callable, Iterable, Mapping
 
 from ngrok_twisted.edge.router import Router
-from ngrok_twisted.records.api_key import APIKey
-from ngrok_twisted.records.base import Record, Snapshot
-from ngrok_twisted.records.credential import Credential
+from ngrok_twisted.records.base import KEY_FAMILIES, Record, Snapshot
 from ngrok_twisted.records.endpoint import Endpoint
-from ngrok_twisted.records.ssh_credential import SSHCredential
 
 # The protocol, host and port of a URL.
 Key = tuple[str, str, int]
@@ -21,8 +18,7 @@ Key = tuple[str, str, int]
 # What an edge came from, and the edge.
 Live = tuple[tuple[Record, ...], Any]
 
-# No edge comes from these. They change once a minute, when their last uses are written.
-_UNSEEN = frozenset({APIKey.family, Credential.family, SSHCredential.family})
+_MAY_CHANGE = KEY_FAMILIES | {Endpoint.family}
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -44,12 +40,8 @@ def endpoint_changes(before: Snapshot | None, after: Snapshot) -> Changes | None
 
     A record that is the same object in both has not changed: looking at ten thousand takes a millisecond.
     """
-    if before is None:
+    if before is None or not before.is_same_but(after, _MAY_CHANGE):
         return None
-    for family in before.tables.keys() | after.tables.keys():
-        same = before.tables.get(family, _NOTHING) is after.tables.get(family, _NOTHING)
-        if not same and family != Endpoint.family and family not in _UNSEEN:
-            return None
     old: Mapping[str, Any] = before.tables.get(Endpoint.family, _NOTHING)
     new: Mapping[str, Any] = after.tables.get(Endpoint.family, _NOTHING)
     gone = [endpoint for id, endpoint in old.items() if new.get(id) is not endpoint]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Callable, Iterable, Iterator
 
 from twisted.logger import Logger
@@ -11,8 +12,8 @@ from twisted.logger import Logger
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.iam.permissions import is_narrower
 from ngrok_twisted.iam.principal import Principal
-from ngrok_twisted.iam.realm import require_principal
-from ngrok_twisted.records.base import Snapshot
+from ngrok_twisted.iam.realm import find_credential, require_principal
+from ngrok_twisted.records.base import KEY_FAMILIES, Snapshot
 from ngrok_twisted.restrictions import Restrictions
 
 #: What the user of a session reads when its credential, though still there, does not let it stay.
@@ -40,6 +41,7 @@ class Sessions:
         self._listeners: list[Callable[[Any, bool, str], None]] = []
         self._reasons: dict[str, str] = {}
         self._restrictions = Restrictions("agent")
+        self._seen = Snapshot()
 
     def __len__(self) -> int:
         return sum(map(len, self._by_credential.values()))
@@ -97,7 +99,11 @@ class Sessions:
         Close the sessions that these records would not let in any more, only for less, or for another account.
         """
         restricted = self._restrictions.update(snapshot)
+        before, self._seen = self._seen, snapshot
+        only_keys = snapshot.is_same_but(before, KEY_FAMILIES)
         for credential_id, sessions in tuple(self._by_credential.items()):
+            if only_keys and _is_same_key(credential_id, before, snapshot):
+                continue
             try:
                 principal = require_principal(snapshot, credential_id)
             except Refused as refused:
@@ -149,6 +155,14 @@ class Sessions:
                 listener(session, ended, reason)
             except Exception:
                 self._log.failure("a listener to agent sessions failed")
+
+
+def _is_same_key(id: str, before: Snapshot, now: Snapshot) -> bool:
+    """Whether a credential is what it was, but for its last use: among ten thousand few have changed otherwise."""
+    one, other = find_credential(before, id), find_credential(now, id)
+    if one is None or other is None:
+        return False
+    return one is other or replace(one, last_used_at=other.last_used_at) == other
 
 
 def _why_not(before: Principal, now: Principal) -> str:

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 MILLISECONDS = 0.001
 
 #: How long chores go on in one turn. One may take longer: it is not interrupted.
-PORTION = 3 * MILLISECONDS
+PORTION = 2 * MILLISECONDS
 
 
 class Chores:

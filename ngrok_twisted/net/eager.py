@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from errno import EAGAIN, EWOULDBLOCK
+from socket import SO_RCVLOWAT, SOL_SOCKET
 from typing import Any, Iterable, Sequence
 
 from twisted.internet import abstract, tcp
@@ -176,6 +177,14 @@ class EagerTransport:
         del self.protocol, self.socket, self.fileno
         self._filled_protocol = None
         protocol.connectionLost(reason)
+
+    def wake_at(self: Any, count: int) -> None:
+        """
+        Have nothing read before so many bytes are there, or the end, or the kernel's buffer is full.
+
+        :param count: 1 for all there is, as ever.
+        """
+        self.socket.setsockopt(SOL_SOCKET, SO_RCVLOWAT, count)
 
     def give_to(self: Any, protocol: Any) -> None:
         """

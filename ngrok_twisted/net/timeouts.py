@@ -28,6 +28,10 @@ MINUTES = 60 * SECONDS
 # How coarse the timer is. A finer one would wake an idle process more often; idle timeouts are minutes.
 TICK = 1 * SECONDS
 
+# How long one look may take. Ten thousand visitors who came together, and left it at that, run out together: others are served
+# in between.
+LOOK = 0.005 * SECONDS
+
 
 class IdleWatch:
     """
@@ -71,9 +75,10 @@ class IdleWatch:
         if self._on_idle is None:
             return
         if self._due:
-            self._wheel.discard(self)
+            self._wheel.take_out(self)  # it is filed again: the wheel goes on, even if it was the only one
+        else:
+            self._wheel = _wheel_of(self._wheel.clock)
         self.timeout = timeout
-        self._wheel = _wheel_of(self._wheel.clock)
         self._last = self._wheel.clock.seconds()
         self._wheel.file(self)
 
@@ -114,11 +119,11 @@ class _Wheel:
         bucket.add(watch)
 
     def discard(self, watch: IdleWatch) -> None:
-        self._take_out(watch)
+        self.take_out(watch)
         if not self._buckets:
             self._end()
 
-    def _take_out(self, watch: IdleWatch) -> None:
+    def take_out(self, watch: IdleWatch) -> None:
         bucket = self._buckets[watch._due]
         bucket.remove(watch)
         if not bucket:
@@ -133,10 +138,18 @@ class _Wheel:
             for watch in tuple(self._buckets.get(due, ())):
                 if watch in self._buckets.get(due, ()):  # else an earlier callback of this tick stopped it, or moved it
                     self._look_at(watch, now)
+                    if self.clock.seconds() - now > LOOK:
+                        self._look_again()
+                        return
+
+    def _look_again(self) -> None:
+        """There may be more that are due: as soon as others had their turn."""
+        if self._call.active():
+            self._call.reset(0)
 
     def _look_at(self, watch: IdleWatch, now: float) -> None:
         if watch._last + watch.timeout + TICK > now:
-            self._take_out(watch)
+            self.take_out(watch)
             self.file(watch)
             return
         self.discard(watch)

@@ -91,10 +91,22 @@ class TLSOutput:
         """ITransport."""
         if data.__class__ is not bytes and not isinstance(data, bytes):
             raise TypeError(f"data must be bytes, not {type(data).__name__}")
-        if data and self.connected and not self._write_closed and not self._ended:
+        if not data or not self.connected or self._write_closed or self._ended:
+            return
+        if self._busy or self._parts or len(data) > RECORD:
             self._encrypt(data)
             if not self._busy:
                 self._flush()
+            return
+        try:  # an answer of one record: the steps of the two calls above in one
+            self._ssl.write(data)
+        except ssl.SSLError as error:
+            self._end(Failure(BrokenTLS(explain(error))))
+            return
+        sealed = self._out.read()
+        if len(sealed) > KEPT:
+            self._rest.note(self)
+        self.transport.write(sealed)
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
         """ITransport."""

@@ -81,9 +81,10 @@ class WorstStallTests(SynchronousTestCase):
     """Tests of `worst_stall`."""
 
     def test_longest(self) -> None:
-        """The longest of all counts, whatever the work; arms that do not tell are passed over."""
+        """The longest of all counts, with the place where it was; arms that do not tell are passed over."""
         cells = [{"samples": {"edge": [{"stall": 3.0}, {"stall": 21.5}], "peer": [{"stall": None}]}}]
-        self.assertEqual(worst_stall({"suites": [{"cells": cells}, {"cells": []}]}), 21.5)
+        suites = [{"suite": "https", "cells": cells}, {"suite": "ssh", "cells": []}]
+        self.assertEqual(worst_stall({"suites": suites}), (21.5, "https"))
 
     def test_nobody_tells(self) -> None:
         """Without any there is none."""

@@ -102,6 +102,19 @@ class WorkerTests(PairCase):
         self.reactor.advance(LAST_WORDS)
         self.assertEqual(self.reactor.stops, 1)
 
+    def test_abandoned(self) -> None:
+        """When the main process is gone, what was logged is written; where it has ended already, nothing is done twice."""
+        stopped: list[Any] = []
+        for part in self.worker._serving.parts:
+            self.patch(part, "stopService", lambda part=part: stopped.append(part))
+        self.serve()
+        self.to_worker.close()
+        self.turns()
+        self.assertEqual(stopped, self.worker._serving.parts)
+        self.worker._is_ended = True
+        self.worker._abandoned()
+        self.assertEqual(len(stopped), len(self.worker._serving.parts))
+
     def test_numbers(self) -> None:
         """It tells its numbers."""
         self.serve()

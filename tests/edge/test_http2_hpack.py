@@ -96,6 +96,18 @@ class BlockDecoderTests(SynchronousTestCase):
                 decoder.decode(block).excess, sum(len(n) + len(v) + 32 for n, v in [*fields]) + 1500 > 2000
             )
 
+    def test_rest_behind_a_change(self) -> None:
+        """What is known of the rest of a block is not believed behind a field that changes the table in the same block."""
+        for change in (b"\x40\1b\x012", b"\x40\1b\x012\x04\2/x"):
+            decoder = self.decoder()
+            decoder.decode(b"\x40\1a\x011")
+            decoder.decode(b"\x04\2/x\xbe")  # what stands behind the path is remembered
+            self.assertEqual(self.read(decoder, change + b"\xbe")[-1], (b"b", b"2"))
+        decoder = self.decoder()
+        decoder.decode(b"\x40\1a\x011")
+        decoder.decode(b"\x04\2/x\xbe")
+        self.assertEqual(self.code(decoder, b"\x20\x04\2/x\xbe"), h2.COMPRESSION_ERROR)
+
     def test_blocks_that_change_the_table(self) -> None:
         """They are read each time, since each changes it again."""
         encoder, decoder = Encoder(), self.decoder()

@@ -76,6 +76,16 @@ class RuleTests(SynchronousTestCase):
             self.assertEqual(visitor.goaway(), code, data)
             self.assertTrue(all(request.gone for request in visitor.site.requests[:2]))
 
+    def test_unasked_pings(self) -> None:
+        """The answer to a ping that nobody sent changes nothing, whatever it holds."""
+        for payload in (b"draining", b"alive???", bytes(8)):
+            visitor = self.visitor()
+            visitor.send(h2.ping(payload, ack=True))
+            self.assertEqual(visitor.frames(), [])
+            self.assertFalse(visitor.wire.ended)
+            visitor.send(h2.ping(b"12345678"))
+            self.assertEqual(visitor.kinds(), [h2.PING])
+
     def test_stream_errors(self) -> None:
         """One stream is reset; the connection, and what else is on it, goes on."""
         visitor = self.visitor()

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogPublisher, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.iam.last_use import WRITE_INTERVAL, LastUse
+from ngrok_twisted.iam.last_use import AT_ONCE, PAUSE, WRITE_INTERVAL, LastUse
 from ngrok_twisted.records.api_key import APIKey
 from ngrok_twisted.records.base import Delete, Put
 from ngrok_twisted.records.credential import Credential
@@ -117,6 +117,27 @@ class LastUseTests(SynchronousTestCase):
             self.api.clock.advance(WRITE_INTERVAL)
         self.assertEqual(self.writes, 1)
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_many(self) -> None:
+        """Those of a crowd are written a few at a time, with pauses in which others are served."""
+        ids = [f"cr_{number}" for number in range(100, 100 + 2 * AT_ONCE + 1)]
+        self.change(*(Put(Credential(id=id, account_id=ACCOUNT, token_hash=id)) for id in ids))
+        self.use(*ids)
+        self.api.clock.advance(WRITE_INTERVAL)
+        self.assertEqual((self.writes, len(self.written())), (1, AT_ONCE))
+        self.api.clock.advance(PAUSE)
+        self.api.clock.advance(PAUSE)
+        self.assertEqual((self.writes, self.written()), (3, dict.fromkeys(ids, 0.0)))
+        self.assertEqual(self.api.clock.getDelayedCalls(), [])
+
+    def test_stop_with_many(self) -> None:
+        """When the server stops the rest of a crowd is written at once."""
+        ids = [f"cr_{number}" for number in range(100, 100 + 3 * AT_ONCE)]
+        self.change(*(Put(Credential(id=id, account_id=ACCOUNT, token_hash=id)) for id in ids))
+        self.use(*ids)
+        self.api.clock.advance(WRITE_INTERVAL)
+        self.successResultOf(self.last_use.stopService())
+        self.assertEqual(self.written(), dict.fromkeys(ids, 0.0))
 
     def test_stop(self) -> None:
         """What is still to be written when the server stops is written then."""

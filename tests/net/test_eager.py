@@ -365,6 +365,19 @@ class FillTests(EagerCase):
         self.until(lambda: len(self.server.received) == 250)
         self.assertTrue(all(count <= 100 for count in self.server.fills))
 
+    def test_wake_at(self) -> None:
+        """What is not worth a look stays with the kernel until enough has come, or the end."""
+        self.transport.wake_at(90)
+        self.peer.sendall(b"x" * 89)
+        self.turn(50)
+        self.assertEqual(self.server.fills, [])
+        self.peer.sendall(b"x")
+        self.until(lambda: len(self.server.received) == 90)
+        self.peer.sendall(b"y")
+        self.peer.close()
+        self.until(lambda: self.server.lost)
+        self.assertEqual(bytes(self.server.received), b"x" * 90 + b"y")
+
     def test_follows_the_protocol(self) -> None:
         """When another protocol takes the transport over, reading follows its ways."""
         plain = Recorder()

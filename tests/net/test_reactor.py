@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorSocket, IReactorTCP
 from zope.interface.verify import verifyObject
 
 from ngrok_twisted.net.accepting import EagerPort
+from ngrok_twisted.net.reactor import TURN
 from tests.net.loop import LoopCase, Recorder
 
 
@@ -78,6 +79,40 @@ class LeanEPollReactorTests(LoopCase):
         self.reactor.doPoll(0.05)
         self.reactor.doPoll(0)
         self.assertLess(stalls.seconds - before, 0.05)
+
+    def test_long_turn_is_cut(self) -> None:
+        """What has not had its turn in time is served in the next one, before anybody who has just been; nobody is left out."""
+        served: list[int] = []
+
+        def serve(number: int) -> None:
+            served.append(number)
+            time.sleep(0.6 * TURN)
+
+        for number in range(5):
+            self.reading(lambda number=number: serve(number))
+        while len(served) < 5:
+            before = len(served)
+            self.reactor.doPoll(0)
+            self.assertLessEqual(len(served) - before, 2)
+        self.assertEqual(sorted(served), [0, 1, 2, 3, 4])
+        self.reactor.removeAll()
+
+    def test_cut_turn_and_changes(self) -> None:
+        """Who has gone meanwhile, or wants to read no more, is not served."""
+        served: list[int] = []
+        everybody: list[Reading] = []
+
+        def serve(number: int) -> None:
+            served.append(number)
+            time.sleep(1.2 * TURN)
+
+        everybody += [self.reading(lambda number=number: serve(number)) for number in range(3)]
+        self.reactor.doPoll(0)
+        for number in {0, 1, 2} - {*served}:
+            self.reactor.removeReader(everybody[number])
+        self.reactor.doPoll(0)
+        self.assertEqual(len(served), 1)
+        self.reactor.removeAll()
 
     def test_exception_is_logged_with_its_context(self) -> None:
         """An exception in doRead is logged under the descriptor's prefix, and ends the connection with it."""

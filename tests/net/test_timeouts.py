@@ -46,6 +46,21 @@ class IdleWatchTests(SynchronousTestCase):
         self.assertEqual(len(self.fired), 1)
         self.assertTrue(touched + 10 <= self.fired[0] <= touched + 13, self.fired)
 
+    def test_many_at_once(self) -> None:
+        """Where many run out together, a few at a time are told, and others have their turn in between."""
+
+        def slow() -> None:
+            if not self.fired:
+                self.clock.callLater(0, lambda: served.append(len(self.fired)))
+            self.fired.append(self.clock.seconds())
+            self.clock.rightNow += 0.002
+
+        served: list[int] = []
+        watches = [IdleWatch(self.clock, 10, slow) for _ in range(20)]
+        self.clock.advance(12)
+        self.assertEqual((served, len(self.fired), self.clock.getDelayedCalls()), ([3], 20, []))
+        self.assertFalse(any(watch.running for watch in watches))
+
     def test_never_early_at_any_phase(self) -> None:
         """Whatever part of a second the touch falls on, the timeout is not cut short."""
         for steps in range(1, 9):

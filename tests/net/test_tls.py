@@ -24,6 +24,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from ngrok_twisted.interfaces import IBatchReceiver, IBatchTransport, IFillable, IFlowFactory
+from ngrok_twisted.net import tls_output
 from ngrok_twisted.net.tls import (
     BrokenTLS,
     HandshakeFailed,
@@ -35,6 +36,7 @@ from ngrok_twisted.net.tls import (
     wrap_tls_client,
 )
 from ngrok_twisted.net.tls_rest import PAUSE
+from ngrok_twisted.tls.openssl import release as openssl_release
 from tests.net.certificates import NAME, client_context, pem_file, server_context
 from tests.net.loop import LoopCase, Recorder
 from tests.net.test_eager import HalfCloseable, Pulling, Pushing
@@ -910,3 +912,41 @@ class SocketTests(LoopCase):
         thread.start()
         self.until(lambda: not thread.is_alive())
         self.assertEqual(bytes(got), BIG[:size])
+
+
+class BufferTests(TLSCase):
+    """What a connection keeps while it rests."""
+
+    def test_given_back(self) -> None:
+        """Buffers are given back a while after the handshake and after much was sent, and the connection goes on."""
+        released: list[Any] = []
+
+        def release(bio: ssl.MemoryBIO) -> None:
+            released.append(bio)
+            openssl_release(bio)
+
+        self.patch(tls_output, "release", release)
+        client = Recorder()
+        wire = self.connect(client, Recorder())
+        wire.run()
+        self.clock.advance(PAUSE)
+        self.assertEqual(len(released), 4)
+        self.server.write(b"small")
+        wire.run()
+        self.clock.advance(PAUSE)
+        self.assertEqual(len(released), 4)
+        self.server.write(bytes(100_000))
+        wire.run()
+        self.clock.advance(PAUSE)
+        self.assertEqual((len(released), len(client.received)), (8, 100_005))
+        self.assertIn(self.server._out, released[4:])
+
+    def test_not_what_waits(self) -> None:
+        """A buffer that something waits in is left alone."""
+        client = Recorder()
+        wire = self.connect(client, Recorder())
+        wire.run()
+        self.client.pauseProducing()
+        self.client._in.write(b"to be read")
+        self.clock.advance(PAUSE)
+        self.assertEqual(self.client._in.pending, len(b"to be read"))

@@ -21,6 +21,7 @@ from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IFlowFactory
 from ngrok_twisted.records.endpoint import Upstream
 from ngrok_twisted.upstream import http2_frames as h2
+from ngrok_twisted.upstream.exchange import MAX_INFORMATIONAL
 from ngrok_twisted.upstream.forward import Forward
 from ngrok_twisted.wrapper import Filtered
 from tests.edge.wire import Backend, Render, Service, Visitor, Wire, statuses
@@ -224,6 +225,17 @@ class PlainTests(ForwardTestCase):
         visitor.send(GET)
         service.connection.send(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK)
         self.assertEqual(visitor.take(), b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK)
+
+    def test_informational_each_time(self) -> None:
+        """A connection carries any number of informational responses, as long as each request has few."""
+        service = Service()
+        visitor = self.start(service)
+        for _ in range(2 * MAX_INFORMATIONAL):
+            visitor.send(GET)
+            service.connection.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
+            service.connection.send(OK)
+            self.assertEqual(visitor.take(), b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK)
+        self.assertEqual(len(service.connections), 1)
 
     def test_expect(self) -> None:
         """``Expect`` goes to the service, and its 100 to the visitor."""
@@ -617,6 +629,113 @@ class FailureTests(ForwardTestCase):
         self.assertTrue(service.connection.wire.aborted)
         self.assertEqual(statuses(visitor.take()), [400])
         self.assertTrue(visitor.wire.ended)
+
+
+class RepeatedAnswerTests(ForwardTestCase):
+    """A service that answers as before is read by the same rules, and each visitor gets what it would have got."""
+
+    def asked(self, request: bytes = GET, **options: Any) -> tuple[Visitor, Service]:
+        """A visitor that was answered once, and has asked again."""
+        service = Service(**options)
+        visitor = self.start(service)
+        visitor.send(GET)
+        service.connection.send(OK)
+        self.assertEqual(visitor.take(), OK)
+        visitor.send(request)
+        return visitor, service
+
+    def test_same(self) -> None:
+        """The same answer is passed on, counted, and the connection kept."""
+        visitor, service = self.asked()
+        service.connection.send(OK)
+        self.assertEqual(visitor.take(), OK)
+        self.assertEqual([(flow.status, flow.bytes_out) for flow in visitor.flows], [(200, 2)] * 2)
+        visitor.send(GET)
+        self.assertEqual(len(service.connections), 1)
+
+    def test_other_body(self) -> None:
+        """A body of the same length is its own."""
+        visitor, service = self.asked()
+        service.connection.send(OK.replace(b"ok", b"no"))
+        self.assertEqual(visitor.take(), OK.replace(b"ok", b"no"))
+
+    def test_in_pieces(self) -> None:
+        """It may come in any pieces."""
+        for cut in range(1, len(OK)):
+            visitor, service = self.asked()
+            service.connection.send(OK[:cut])
+            service.connection.send(OK[cut:])
+            self.assertEqual(visitor.take(), OK, cut)
+            self.assertEqual(visitor.flows[-1].bytes_out, 2)
+
+    def test_too_much(self) -> None:
+        """What nobody asked for reaches nobody, and ends the connection to the service."""
+        visitor, service = self.asked()
+        service.connection.send(OK + OK)
+        self.assertEqual(visitor.take(), OK)
+        visitor.send(GET)
+        self.assertEqual(len(service.connections), 2)
+
+    def test_head(self) -> None:
+        """An answer to HEAD has no body, whatever the same bytes said to GET."""
+        visitor, service = self.asked(GET.replace(b"GET", b"HEAD"))
+        service.connection.send(OK[:-2])
+        self.assertEqual(visitor.take(), OK[:-2])
+        self.assertEqual(visitor.flows[-1].bytes_out, 0)
+
+    def test_last(self) -> None:
+        """A visitor that wants to close is told so."""
+        visitor, service = self.asked(GET[:-2] + b"Connection: close\r\n\r\n")
+        service.connection.send(OK)
+        self.assertEqual(visitor.take(), OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        self.assertTrue(visitor.wire.disconnecting or visitor.wire.ended)
+
+    def test_old_visitor(self) -> None:
+        """A visitor of HTTP/1.0 that keeps its connection is told so."""
+        visitor, service = self.asked(b"GET / HTTP/1.0\r\nHost: a.example\r\nConnection: keep-alive\r\n\r\n")
+        service.connection.send(OK)
+        self.assertEqual(visitor.take(), OK.replace(b"\r\n\r\n", b"\r\nConnection: keep-alive\r\n\r\n"))
+
+    def test_unread_body(self) -> None:
+        """An answer that comes before a long body is read ends the connection, as ever."""
+        long = POST.replace(b"5", b"%d" % (1 << 30))
+        visitor, service = self.asked(long)
+        service.connection.send(OK)
+        self.assertIn(b"\r\nConnection: close\r\n", visitor.take())
+
+    def test_filtered(self) -> None:
+        """Whoever wants to see answers sees this one."""
+        seen = []
+
+        class Watching:
+            """Notes the status."""
+
+            passive = True
+
+            def begin(self, head: Any) -> None:
+                """IResponseFilter."""
+                seen.append((head.status, list(head.headers), head.length))
+                head.headers.append((b"X-Seen", b"1"))
+
+        self.clock = Clock()
+        service = Service()
+        self.forward = Forward(Backend(service), self.clock)
+        visitor = Visitor(Filtered(self.forward, lambda request: Watching()), clock=self.clock)
+        for _ in range(3):
+            visitor.send(GET)
+            service.connection.send(OK)
+        self.assertEqual(visitor.take().count(b"\r\nX-Seen: 1\r\n"), 3)
+        self.assertEqual(seen, [(200, [], 2)] * 3)
+
+    def test_restored_location(self) -> None:
+        """A rewritten host is turned back each time."""
+        service = Service(Upstream(host_header="inner.example"))
+        visitor = self.start(service)
+        answer = b"HTTP/1.1 302 Found\r\nLocation: http://inner.example/x\r\nContent-Length: 0\r\n\r\n"
+        for _ in range(3):
+            visitor.send(GET)
+            service.connection.send(answer)
+            self.assertIn(b"\r\nLocation: https://a.example/x\r\n", visitor.take())
 
 
 class PoolingTests(ForwardTestCase):

@@ -8,7 +8,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.upstream.headers import joined, request_head, restored_location
+from ngrok_twisted.edge.head import parse_request
+from ngrok_twisted.upstream.headers import Told, joined, request_head, restored_location
 from ngrok_twisted.upstream.syntax import MalformedMessage
 from ngrok_twisted.wrapper import HeadEdit
 
@@ -167,3 +168,71 @@ class HeadEditTests(SynchronousTestCase):
         """A line end in what is added is caught."""
         for edit in (HeadEdit(added=[(b"a", b"1\r\nb: 2")]), HeadEdit(added=[(b"a\n", b"")]), HeadEdit(host=b"a\r")):
             self.assertRaises(MalformedMessage, lines, edit=edit)
+
+
+class ToldTests(SynchronousTestCase):
+    """What is kept for requests with the same fields says the same as what is made anew."""
+
+    FIELDS = b"Host: told.example\r\nX-Forwarded-For: 1.2.3.4\r\nTE: trailers\r\nX-A: 1\r\nX-B: 2\r\nX-a: 3\r\n\r\n"
+
+    def setUp(self) -> None:
+        """Fields as a visitor sent them."""
+        told = parse_request(b"GET / HTTP/1.1\r\n" + self.FIELDS, 100).told
+        assert told is not None
+        self.told: Told = told
+
+    def both(self, method: bytes, target: bytes, peer: str, proto: str, host: str, edit: HeadEdit | None) -> set[bytes]:
+        """The two heads; their lines in order, since what modules add may stand behind other lines."""
+        anew = request_head(
+            method,
+            target,
+            list(self.told.fields),
+            host=b"told.example",
+            rewritten_host=host.encode(),
+            peer=peer.encode(),
+            proto=proto.encode(),
+            length=0,
+            upgrade=b"",
+            expects_continue=False,
+            edit=edit,
+        )
+        kept = self.told.request_head(method, target, peer, proto, host, edit)
+        return {b"\r\n".join(sorted(head.split(b"\r\n"))) for head in (anew, kept)}
+
+    def test_same(self) -> None:
+        """For whoever asks, in whatever order, and whatever modules do."""
+        edits = (
+            None,
+            HeadEdit(),
+            HeadEdit(frozenset({b"x-a"})),
+            HeadEdit(frozenset({b"x-forwarded-for", b"x-b"}), [(b"x-new", b"1"), (b"X-A", b"2")]),
+            HeadEdit(added=[(b"x-new", b"1")]),
+        )
+        for _ in range(2):
+            for edit in edits:
+                for method, target in ((b"GET", b"/"), (b"M-SEARCH", b"/a?b")):
+                    for peer in ("192.0.2.1", "2001:db8::1"):
+                        for proto, host in (("https", ""), ("http", ""), ("https", "inner.example")):
+                            self.assertEqual(len(self.both(method, target, peer, proto, host, edit)), 1)
+
+    def test_injection(self) -> None:
+        """What a module made that would be read as more than one field is refused, each time."""
+        for value in (b"1\r\nX: 2", b"1\nX: 2", b"1\rX", b"1\0"):
+            for _ in range(2):
+                edit = HeadEdit(added=[(b"x-new", value)])
+                self.assertRaises(
+                    MalformedMessage, self.told.request_head, b"GET", b"/", "192.0.2.1", "https", "", edit
+                )
+
+    def test_last(self) -> None:
+        """The last value of a field is found by its lower-case name."""
+        self.assertEqual(
+            [self.told.last(name) for name in (b"x-a", b"x-b", b"host", b"X-A")], [b"3", b"2", b"told.example", None]
+        )
+
+    def test_many_ways(self) -> None:
+        """Fields may be taken away in any number of ways."""
+        for number in range(20):
+            removed = frozenset({b"x-a" if number % 2 else b"x-b", b"x-%d" % number})
+            block = self.told.passed(removed).block
+            self.assertEqual((b"X-A: 1" in block, b"X-B: 2" in block), (number % 2 == 0, number % 2 == 1))

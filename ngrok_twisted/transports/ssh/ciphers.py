@@ -79,6 +79,7 @@ class GCMOpener:
     """The other side of `GCMSealer`."""
 
     __slots__ = ("sequence", "limit", "_salt", "_counter", "_decrypt")
+    trailer = 16
 
     def __init__(self, key: bytes, iv: bytes, mac: Mac | None, sequence: int) -> None:
         self.sequence = sequence
@@ -162,6 +163,7 @@ class ChaChaOpener(_ChaCha):
     """The other side of `ChaChaSealer`."""
 
     __slots__ = ("limit",)
+    trailer = -1
 
     def __init__(self, key: bytes, iv: bytes, mac: Mac | None, sequence: int) -> None:
         super().__init__(key, iv, mac, sequence)
@@ -242,6 +244,7 @@ class CTROpener:
     """
 
     __slots__ = ("sequence", "limit", "_decryptor", "_mac", "_head")
+    trailer = -1
 
     def __init__(self, key: bytes, iv: bytes, mac: Mac | None, sequence: int) -> None:
         assert mac is not None

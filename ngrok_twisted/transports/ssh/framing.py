@@ -75,10 +75,13 @@ class Opener(Protocol):
     Opens the packets of one direction under one set of keys.
 
     :ivar limit: the longest ``packet_length`` accepted, bytes.
+    :ivar trailer: bytes that follow a packet whose length stands before it in clear; -1 if the length is encrypted, or the
+        cipher is too rare to matter: see `ngrok_twisted.transports.ssh.packets.PacketReader.missing`.
     """
 
     sequence: int
     limit: int
+    trailer: int
 
     def open(self, wire: memoryview, start: int, end: int, plain: memoryview, at: int) -> Opened | None:
         """
@@ -187,6 +190,7 @@ class ClearOpener:
     """What is received before the first keys."""
 
     __slots__ = ("sequence", "limit")
+    trailer = 0
 
     def __init__(self, sequence: int = 0, limit: int = MAX_PACKET) -> None:
         self.sequence = sequence

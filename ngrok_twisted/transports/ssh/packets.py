@@ -11,7 +11,7 @@ from typing import Any, Callable, Sequence
 
 from ngrok_twisted.interfaces import IBatchTransport
 from ngrok_twisted.net.turn import Turn
-from ngrok_twisted.transports.ssh.framing import MAX_PACKET, OVERHEAD, PAYLOAD, Opener, Sealer
+from ngrok_twisted.transports.ssh.framing import MAX_PACKET, OVERHEAD, PAYLOAD, U32, Opener, Sealer
 
 # Bytes taken from the socket in one read: bigger reads save nothing (performance.md A.3).
 READ_SIZE = 256 * 1024
@@ -97,6 +97,14 @@ class PacketReader:
             self._split(work, len(self._partial) + count)
         finally:
             _idle.append(work)
+
+    @property
+    def missing(self) -> int:
+        """How many bytes of a packet that has begun are still to come; 0 if none has, or its length is not known."""
+        partial, opener = self._partial, self.opener
+        if len(partial) < 4 or opener is None or opener.trailer < 0:
+            return 0
+        return 4 + U32.unpack_from(partial)[0] + opener.trailer - len(partial)
 
     def feed(self, data: Any) -> None:
         """Take bytes that were received in another buffer. :raises PacketError: as `filled`."""

@@ -62,6 +62,21 @@ class PacketTests(SynchronousTestCase):
         self.assertEqual(both.received, [b"one", b"two"])
         self.assertEqual(both.ends, 1)
 
+    def test_missing(self) -> None:
+        """How much of a packet that has begun is still to come is known as soon as its length is, where that is in clear."""
+        aes = Suite(b"aes128-gcm@openssh.com")
+        chacha = Suite(b"chacha20-poly1305@openssh.com")
+        for suite, known in ((None, True), (aes, True), (chacha, False)):
+            both = Both(suite)
+            both.writer.send(bytes(5000))
+            wire = both.turn()
+            seen = []
+            for first, last in ((0, 3), (3, 4), (4, 3000), (3000, len(wire))):
+                both.reader.feed(wire[first:last])
+                seen.append(both.reader.missing)
+            size = len(wire)
+            self.assertEqual(seen, [0, size - 4, size - 3000, 0] if known else [0, 0, 0, 0])
+
     def test_bulk_at_once(self) -> None:
         """Bulk goes out at once, behind what was queued before it, in packets of the agreed size."""
         both = Both()

@@ -13,6 +13,7 @@ from zope.interface.verify import verifyObject
 
 from ngrok_twisted.interfaces import IFillable
 from ngrok_twisted.transports.ssh.kex import Proposal
+from ngrok_twisted.transports.ssh.server import MOST_AT_ONCE
 from tests.transports.ssh.client import ScriptedClient
 
 IGNORE = b"\x02" + NS(b"")
@@ -158,3 +159,41 @@ class LifeTests(SynchronousTestCase):
         client.open_session()
         client.send(bytes((kind,)) + body)
         self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class SegmentTests(SynchronousTestCase):
+    """A packet that comes in small pieces."""
+
+    def setUp(self) -> None:
+        self.client = ScriptedClient().login()
+        self.asked: list[int] = []
+        self.client.server.transport.wake_at = self.asked.append
+
+    def come(self, *pieces: bytes) -> None:
+        """These are read, one after the other."""
+        for piece in pieces:
+            self.client.server.fillable()[: len(piece)] = piece
+            self.client.server.filled(len(piece))
+
+    def test_rest(self) -> None:
+        """The rest of a packet is waited for in few pieces, and then everything is read as ever."""
+        wire = self.client.seal(b"\x02" + bytes(30_000))
+        self.come(wire[:1448])
+        self.assertEqual(self.asked, [MOST_AT_ONCE])
+        self.come(wire[1448 : 1448 + MOST_AT_ONCE])
+        self.assertEqual(self.asked[1:], [len(wire) - 1448 - MOST_AT_ONCE])
+        self.come(wire[1448 + MOST_AT_ONCE :])
+        self.assertEqual(self.asked[2:], [1])
+
+    def test_small(self) -> None:
+        """For small messages, and for a rest that comes in one piece, nothing is asked."""
+        first, second = self.client.seal(b"\x02" + bytes(10)), self.client.seal(b"\x02" + bytes(2500))
+        self.come(first, second[:1448], second[1448:])
+        self.assertEqual(self.asked, [])
+
+    def test_ended(self) -> None:
+        """Nothing is asked of a connection that is being closed."""
+        wire = self.client.seal(b"\x02" + bytes(30_000))
+        self.client.server.loseConnection()
+        self.come(wire[:1448])
+        self.assertEqual(self.asked, [])
