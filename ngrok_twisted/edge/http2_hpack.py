@@ -155,7 +155,6 @@ class BlockDecoder:
         block = HeadBlock(fields, excess, size - FIELD_BYTES * count - len(data))
         if self._table.changes != changes:
             self._known = {}
-            self._rests = {}
         elif len(data) <= _KNOWN_BYTES and size <= _KNOWN_FIELDS and not excess:
             _remember(self._known, data, block)
             if behind:
@@ -221,6 +220,7 @@ class BlockDecoder:
         if count or size > TABLE_BYTES:
             raise ConnectionBroken(h2.COMPRESSION_ERROR, "a table size update is wrong")
         self._table.resize(size)
+        self._rests = {}
         return position
 
     def _literal(self, data: bytes, position: int, first: int) -> tuple[Field, int]:
@@ -233,6 +233,7 @@ class BlockDecoder:
         value, position = read_text(data, position)
         if indexing:
             self._table.add((name, value))
+            self._rests = {}  # what follows in this block means something else already
         return (name, value), position
 
 

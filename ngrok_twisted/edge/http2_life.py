@@ -199,7 +199,7 @@ class ConnectionLife:
         abort()
 
     def _ping_answered(self, payload: bytes) -> None:
-        if payload == _DRAINING:
+        if payload == _DRAINING and self._drain_watch is not None:
             self._say_last()
         elif self._pinged:
             self._pinged = False

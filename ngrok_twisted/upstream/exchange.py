@@ -167,6 +167,7 @@ class UpstreamConnection(RequestSender):
         request, body = self.request, data[len(said.head) :]
         if said.framing == BY_LENGTH and said.length == len(body) and not self._rewritten_host:
             self._persistent = said.persistent
+            self._informed = 0
             self._complete()
             request.respond_as_told(said, body)
         else:
