@@ -1,7 +1,7 @@
 """
 The SSH transport: identification, the way of each message to the service it belongs to, signs of life.
 
-Conch computes the key exchanges and parses nothing else; order, packets and services are ours. Source: RFC 4253.
+Conch computes the group exchange and parses nothing else; order, packets and services are ours. Source: RFC 4253.
 """
 
 from __future__ import annotations
