@@ -112,6 +112,8 @@ class HTTP2Stream(StreamBody, ConnectionFacts):
 
     def done(self, request: Any) -> None:
         """IRequestChannel."""
+        if request is not self.request:
+            return  # the stream was reset meanwhile
         self.request = None
         self._pieces = None
         if self.sent_all:

@@ -86,6 +86,16 @@ class RuleTests(SynchronousTestCase):
             visitor.send(h2.ping(b"12345678"))
             self.assertEqual(visitor.kinds(), [h2.PING])
 
+    def test_short_answer_leaves_nothing(self) -> None:
+        """A stream that is reset because its answer was too short is not watched any longer, though its body still came."""
+        visitor = Bare(Render(waiting))
+        visitor.send(visitor.headers(1, POST, end=False))
+        visitor.request.respond(ResponseHead(200, b"", [], 5), (b"ab",))
+        visitor.request.finish()
+        self.assertEqual(visitor.resets(), {1: h2.INTERNAL_ERROR})
+        visitor.leave()
+        self.assertEqual(visitor.clock.getDelayedCalls(), [])
+
     def test_stream_errors(self) -> None:
         """One stream is reset; the connection, and what else is on it, goes on."""
         visitor = self.visitor()
