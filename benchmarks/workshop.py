@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import random
@@ -229,6 +230,18 @@ def listening(port: int) -> bool:
     with socket.socket() as sock:
         sock.settimeout(1 * SECONDS)
         return sock.connect_ex((LOOPBACK, port)) == 0
+
+
+def answers(port: int, host: str) -> bool:
+    """Whether the service behind a plain HTTP listener answers a small request for this host."""
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=1 * SECONDS)
+    try:
+        connection.request("GET", "/small", headers={"Host": host})
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 def _is_free(port: int) -> bool:

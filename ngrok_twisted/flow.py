@@ -8,7 +8,7 @@ A flow is made where a connection arrives, handed along by every step, and ends 
 from __future__ import annotations
 
 from itertools import count
-from typing import Any, Callable
+from typing import Any
 
 from twisted.logger import Logger
 

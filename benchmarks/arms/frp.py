@@ -4,7 +4,6 @@ frp: a server and a client in Go, with TLS and their multiplexer between them, a
 
 from __future__ import annotations
 
-import http.client
 import json
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,10 +11,8 @@ from typing import Any, ClassVar
 from benchmarks.arm import Address, Arm, which
 from benchmarks.agents import AUTHTOKEN
 from benchmarks.certificate import HOST
-from benchmarks.workshop import LOOPBACK, free_port, listening
+from benchmarks.workshop import LOOPBACK, answers, free_port, listening
 
-SECONDS = 1.0
-ANSWER_TIMEOUT = 1 * SECONDS
 INSTALL = "scripts/install-bench-peers"
 
 
@@ -42,7 +39,7 @@ class FrpArm(Arm):
         self._start(
             {"name": "bench", "type": "http", "localIP": LOOPBACK, "localPort": origin, "customDomains": [HOST]},
             server={"vhostHTTPPort": public},
-            ready=lambda: answers(public),
+            ready=lambda: answers(public, HOST),
         )
         return Address(host=HOST, port=public)
 
@@ -67,15 +64,3 @@ class FrpArm(Arm):
         path: Path = self.workshop.folder(self.label) / f"{program}.json"
         path.write_text(json.dumps(config, indent=2), encoding="utf-8")
         return self.workshop.start(program, which(program) or program, "-c", str(path))
-
-
-def answers(port: int) -> bool:
-    """Whether the service behind an http listener answers."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=ANSWER_TIMEOUT)
-    try:
-        connection.request("GET", "/small", headers={"Host": HOST})
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()

@@ -4,17 +4,13 @@ sish: a server for ``ssh -R`` in Go, as an operator sets it up for HTTPS and TCP
 
 from __future__ import annotations
 
-import http.client
 from pathlib import Path
 from typing import ClassVar
 
 from benchmarks.arm import Address, Arm, which
 from benchmarks.certificate import HOST, OPENSSL, make_certificate
 from benchmarks.openssh import CLIENT, client_command, public_keys, start_client
-from benchmarks.workshop import LOOPBACK, free_port, listening
-
-SECONDS = 1.0
-ANSWER_TIMEOUT = 1 * SECONDS
+from benchmarks.workshop import LOOPBACK, answers, free_port, listening
 
 SETTINGS = {
     # Names and ports are those that the user asks for, on the address that the operator says.
@@ -69,7 +65,7 @@ class SishArm(Arm):
         ports = self._start()
         name = HOST.partition(".")[0]
         command = client_command(self.workshop, ports["ssh"], f"{name}:80:{LOOPBACK}:{origin}")
-        ready = lambda output: self._answers(ports["http"])
+        ready = lambda output: answers(ports["http"], HOST)
         self.clients.append(start_client(self.workshop, f"{self.label}-client", command, ready).pid)
         return Address(host=HOST, port=ports[scheme])
 
@@ -113,14 +109,3 @@ class SishArm(Arm):
         certificate.rename(folder / f"{HOST}.crt")
         key.rename(folder / f"{HOST}.key")
         return folder
-
-    def _answers(self, port: int) -> bool:
-        """Whether the tunnel stands: the service behind it answers."""
-        connection = http.client.HTTPConnection(LOOPBACK, port, timeout=ANSWER_TIMEOUT)
-        try:
-            connection.request("GET", "/small", headers={"Host": HOST})
-            return connection.getresponse().status == 200
-        except OSError:
-            return False
-        finally:
-            connection.close()

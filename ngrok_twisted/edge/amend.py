@@ -6,11 +6,14 @@ more the more of them there are. `ngrok_twisted.edge.compile` makes routers from
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Iterable, Mapping
+from typing import Any, Callable, Iterable, Mapping, TypeVar
 
 from ngrok_twisted.edge.router import Router
 from ngrok_twisted.records.base import KEY_FAMILIES, Record, Snapshot
 from ngrok_twisted.records.endpoint import Endpoint
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 # The protocol, host and port of a URL.
 Key = tuple[str, str, int]
@@ -88,24 +91,10 @@ def amended_router(previous: Router, edges: Mapping[Key, Live | None], internal:
     :param edges: as `amended_edges` has them.
     :param source: the snapshot.
     """
-    every = {**previous.edges, **edges}
-    secure: dict[str, Any] = {}
-    plain: dict[str, Any] = {}
-    ports = dict(previous.ports)
-    for key, live in edges.items():
-        proto, host, port = key
-        edge = None if live is None else live[1]
-        if live is None:
-            del every[key]
-        if proto == "tcp":
-            ports[port] = edge
-        elif proto == "http":
-            plain[host] = edge
-        else:
-            secure[host] = edge
+    secure, plain, ports = placed(edges)
     router = Router(
-        ports={port: edge for port, edge in ports.items() if edge is not None},
-        edges=every,
+        ports=_after(previous.ports, ports),
+        edges=_after(previous.edges, edges),
         built=previous.built,
         internal=internal,
         source=source,
@@ -115,6 +104,33 @@ def amended_router(previous: Router, edges: Mapping[Key, Live | None], internal:
     router.secure = previous.secure.amended(secure)
     router.plain = previous.plain.amended(plain)
     return router
+
+
+def placed(edges: Mapping[Key, Live | None]) -> tuple[dict[str, Any], dict[str, Any], dict[int, Any]]:
+    """
+    :return: the edges as visitors look for them: by names under TLS, by names in the clear, by ports; ``None`` for those gone.
+    """
+    secure: dict[str, Any] = {}
+    plain: dict[str, Any] = {}
+    ports: dict[int, Any] = {}
+    for (proto, host, port), live in edges.items():
+        edge = None if live is None else live[1]
+        if proto == "tcp":
+            ports[port] = edge
+        elif proto == "http":
+            plain[host] = edge
+        else:
+            secure[host] = edge
+    return secure, plain, ports
+
+
+def _after(before: Mapping[K, V], changes: Mapping[K, V | None]) -> dict[K, V]:
+    """What is there after changes, of which ``None`` takes something away."""
+    every: dict[K, Any] = {**before, **changes}
+    for key, value in changes.items():
+        if value is None:
+            del every[key]
+    return every
 
 
 def _by_url(endpoints: Iterable[Endpoint]) -> dict[Key, list[Endpoint]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ngrok_twisted.edge import cloud
 from ngrok_twisted.edge.agents import AgentBackend, grouped, is_whole, told
-from ngrok_twisted.edge.amend import Changes, Live, amended_edges, amended_router, url_of
+from ngrok_twisted.edge.amend import Changes, Live, amended_edges, amended_router, placed, url_of
 from ngrok_twisted.edge.context import EdgeContext, inside_of
 from ngrok_twisted.edge.declared import Key, build, edge_records, keys_of
 from ngrok_twisted.edge.https import Entry, HTTPEdge, HTTPSEdge
@@ -124,16 +124,7 @@ def _state(services: Services | None) -> tuple[Any, ...]:
 def _router(
     edges: dict[Key, Live], built: dict[str, Built], internal: Any, services: Services | None, snapshot: Snapshot
 ) -> Router:
-    secure: dict[str, Any] = {}
-    plain: dict[str, Any] = {}
-    ports: dict[int, Any] = {}
-    for (proto, host, port), (_, edge) in edges.items():
-        if proto == "tcp":
-            ports[port] = edge
-        elif proto == "http":
-            plain[host] = edge
-        else:
-            secure[host] = edge
+    secure, plain, ports = placed(edges)
     if services is not None:
         # Nobody else may answer where agents show their authtokens.
         secure.update(services.doors(snapshot))

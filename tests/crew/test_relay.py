@@ -16,7 +16,7 @@ from zope.interface.verify import verifyObject
 
 from ngrok_twisted.crew import relay as module
 from ngrok_twisted.crew.relay import RelayStream, dial
-from ngrok_twisted.errors import EndpointOffline, TunnelLost, UpstreamTimeout
+from ngrok_twisted.errors import TunnelLost, UpstreamTimeout
 from ngrok_twisted.interfaces import IBatchReceiver, IBatchTransport, IFillable
 from tests.net.loop import LoopCase, Recorder
 from tests.net.test_eager import BIG, HalfCloseable, Pushing

@@ -5,7 +5,6 @@ Tests of `ngrok_twisted.crew.relayed`.
 from __future__ import annotations
 
 import pickle
-import socket
 from typing import Any
 
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError

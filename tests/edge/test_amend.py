@@ -71,7 +71,7 @@ class AmendTests(SynchronousTestCase):
 
     def change(self, *changes: Put | Delete) -> Router:
         """The next router, from the changes; it must be as the one from nothing."""
-        before, self.snapshot = self.snapshot, self.snapshot.with_changes(changes)
+        self.snapshot = self.snapshot.with_changes(changes)
         known = endpoint_changes(self.router.source, self.snapshot)
         plane, context = self.edge.plane, self.edge.context
         self.router = compile_router(self.snapshot, self.router, plane, context, None, known)

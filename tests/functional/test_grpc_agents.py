@@ -10,7 +10,7 @@ from typing import Any, Sequence
 from unittest import mock
 
 from tests.functional.agents import GoSDK, JavaScriptSDK, OldPythonSDK, PythonSDK, Wish
-from tests.functional.clients import curl, full_name
+from tests.functional.clients import full_name
 from tests.functional.grpc_peer import GRPCClient, GRPCService
 from tests.functional.test_agents import AgentTestCase
 from tests.tls.authority import Made

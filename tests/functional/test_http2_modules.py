@@ -13,7 +13,6 @@ import tempfile
 from base64 import b64encode
 from typing import Any
 
-from h2.errors import ErrorCodes
 
 from tests.functional.agents import PythonSDK, Wish
 from tests.functional.case import EdgeTestCase

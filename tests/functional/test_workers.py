@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.functional import case
 from tests.functional.agents import PythonSDK, Wish
-from tests.functional.clients import SSH, Answer, keep_open, open_tcp, open_tls, read_all
+from tests.functional.clients import SSH, Answer, keep_open, open_tcp, read_all
 from tests.functional.edge import AUTHTOKEN, Edge
 from tests.functional.h2_client import H2Client
 from tests.functional.management import MANAGED, Management

@@ -49,16 +49,6 @@ def issued(**changes: object) -> Snapshot:
     return RECORDS.with_changes([Put(record)])
 
 
-class CertifiedIdTests(SynchronousTestCase):
-    """Ids of credentials, with what a certificate says."""
-
-    def test_copied(self) -> None:
-        """It comes whole to another process."""
-        id = CertifiedId("sshca_1", ("bind:a.example",), "usr_1", "http")
-        found = pickle.loads(pickle.dumps(id))
-        self.assertEqual((found, type(found), vars(found)), (id, CertifiedId, vars(id)))
-
-
 class OwnerTests(SynchronousTestCase):
     """Whom principals name."""
 
@@ -126,3 +116,9 @@ class CertifiedIdTests(SynchronousTestCase):
         found = id.applied(principal)
         self.assertEqual((found.acl, found.owner_id, found.command), (("bind:a=b",), "service_1", "http"))
         self.assertEqual(CertifiedId("sshca_1", (), "", None).applied(principal), principal)
+
+    def test_copied(self) -> None:
+        """It comes whole to another process."""
+        id = CertifiedId("sshca_1", ("bind:a.example",), "usr_1", "http")
+        found = pickle.loads(pickle.dumps(id))
+        self.assertEqual((found, type(found), vars(found)), (id, CertifiedId, vars(id)))

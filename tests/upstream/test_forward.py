@@ -379,11 +379,11 @@ class FailureTests(ForwardTestCase):
 
     def test_other_version(self) -> None:
         """A service that speaks HTTP/2 is recognised, since whoever published it has forgotten to say so."""
-        for settings in (b"", b"\0\3\0\0\0\x64"):
+        for said in (b"", b"\0\3\0\0\0\x64"):
             service = Service()
             visitor = self.start(service)
             visitor.send(GET)
-            service.connection.send(h2.frame_head(h2.SETTINGS, 0, 0, len(settings)) + settings + h2.goaway(1))
+            service.connection.send(h2.frame_head(h2.SETTINGS, 0, 0, len(said)) + said + h2.goaway(1))
             answer = visitor.take()
             self.assertEqual(statuses(answer), [502])
             self.assertIn(b"published without http2 as its upstream protocol", answer)
