@@ -1,5 +1,6 @@
 # make run    the edge, on embedded defaults, in the foreground
 # make test   the whole suite; make test-unit leaves the real clients out
+# make profile SUITE=tls  where the edge's time goes in that suite (CELL="words of a kind of work")
 # make bench  the edge beside its peers, a quarter of an hour (SUITE=https and so on); what each module costs (SUITE=modules)
 
 PYTHON ?= python3
@@ -10,9 +11,11 @@ TEST_READY := $(VENV)/.ready-test
 BENCH_VENV := .venv-bench
 BENCH := $(BENCH_VENV)/bin
 BENCH_READY := $(BENCH_VENV)/.ready
+# Of the whole command, with what it installs: less than a quarter of an hour from a fresh checkout.
 BENCH_MINUTES ?= 14
+BEGUN := $(shell date +%s)
 
-.PHONY: run test test-unit bench check docs clean
+.PHONY: run test test-unit bench profile check docs clean
 
 run: $(READY)
 	@exec $(BIN)/twistd -n --pidfile= ngrok
@@ -28,11 +31,14 @@ test-unit: $(TEST_READY)
 bench: $(BENCH_READY)
 ifneq ($(SUITE),modules)
 	@scripts/install-bench-peers
-	@$(BENCH)/python -m benchmarks --minutes $(BENCH_MINUTES) --seconds 1 $(if $(SUITE),--suite $(SUITE)) $(BENCH_FLAGS)
+	@$(BENCH)/python -m benchmarks --minutes $(BENCH_MINUTES) --begun $(BEGUN) --seconds 1 $(if $(SUITE),--suite $(SUITE)) $(BENCH_FLAGS)
 endif
 ifeq ($(SUITE),modules)
 	@$(BENCH)/python -m benchmarks.modules
 endif
+
+profile: $(BENCH_READY)
+	@$(BENCH)/python -m benchmarks.profile --suite $(or $(SUITE),https) --cell "$(CELL)" $(BENCH_FLAGS)
 
 check: $(TEST_READY)
 	$(BIN)/black --check ngrok_twisted tests twisted benchmarks

@@ -16,7 +16,8 @@ from benchmarks import chart, environment, table, targets
 from benchmarks.figures import Outcome
 from benchmarks.kinds import all_arms, all_suites
 from benchmarks.options import Options, parse
-from benchmarks.runner import run_suite, shares
+from benchmarks.plan import plan, shares
+from benchmarks.runner import run_suite
 
 MINUTES = 60.0
 """In seconds."""
@@ -32,7 +33,8 @@ def main(arguments: Sequence[str]) -> int:
     # A run that is ended from outside must still stop its servers, so let it unwind.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     suites, arms = all_suites(), all_arms()
-    options = parse(arguments, suites=[suite.name for suite in suites], arms=[arm.label for arm in arms])
+    names, labels = [suite.name for suite in suites], [arm.label for arm in arms]
+    options = parse(arguments, suites=names, arms=labels, now=time.time())
     if options.table:
         print(targets.render(json.loads(options.json.read_text(encoding="utf-8"))), end="")
         return 0
@@ -41,10 +43,11 @@ def main(arguments: Sequence[str]) -> int:
     suites = [suite for suite in suites if suite.name in options.suites]
     asked = len(options.arms) < len(arms)
     arms = [arm for arm in arms if arm.label in options.arms]
-    end = time.monotonic() + options.minutes * MINUTES
-    for suite, share in zip(suites, shares(suites, arms)):
-        allowance = (end - time.monotonic()) * share
-        outcomes.append(run_suite(suite, arms, options.rounds, options.seconds, _say, asked, allowance))
+    end = options.begun + options.minutes * MINUTES
+    parts = plan(suites, arms, targets.claims() if options.whole else None)
+    for part, share in zip(parts, shares(parts)):
+        allowance = (end - time.time()) * share
+        outcomes.append(run_suite(part.kind, part.arms, options.rounds, options.seconds, _say, asked, allowance))
         print(table.render(outcomes[-1]), flush=True)
         # After each suite, so that a run that is broken off leaves what it has.
         made = _write(options, facts, outcomes)

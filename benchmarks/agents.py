@@ -1,7 +1,7 @@
 """
 ngrok's own agents as users run them: unmodified SDKs that forward to a service on this machine, with their default settings.
 
-``scripts/install-test-tools`` puts them in place; the programs that call them are those of the functional tests, which tell
+``scripts/install-agents`` puts them in place; the programs that call them are those of the functional tests, which tell
 what happens as one JSON object a line.
 """
 
@@ -17,7 +17,7 @@ from benchmarks.workshop import LOOPBACK
 CHECKOUT = Path(__file__).resolve().parents[1]
 PEERS = CHECKOUT / "tests" / "functional" / "peers"
 TOOLS = CHECKOUT / ".cache"
-INSTALL = "scripts/install-test-tools"
+INSTALL = "scripts/install-agents"
 
 AUTHTOKEN = "2bench0authtoken0of0the0edge_7Vt3Bn6RKd8sQw4Zx1Lm5"
 """What the agents show; it has the form of the tokens that the server makes."""

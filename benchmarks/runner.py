@@ -2,21 +2,21 @@
 Run a suite: start the arms, warm each up, then round after round through all of them, A B A B.
 
 An arm that cannot be started, or that fails in its work, is left out with the reason; it never stops the run. Where time is
-short, a suite makes fewer rounds, the same for all arms, and never less than one.
+short, a suite makes fewer rounds, the same for all arms, and not less than two.
 """
 
 from __future__ import annotations
 
 import time
-from typing import Callable, Iterable, Sequence
+from typing import Callable, Iterable
 
 from benchmarks.arm import Arm, missing_tools
 from benchmarks.figures import Cell, Outcome, Sample
 from benchmarks.suite import Suite
 from benchmarks.workshop import Unusable, Workshop
 
-STARTING = 2
-"""What the start of a suite takes beside its work, in pieces of work."""
+LEAST_ROUNDS = 2
+"""However short the time is: a single sample says nothing about its own noise."""
 
 Say = Callable[[str], None]
 """Called with a line about the progress."""
@@ -37,7 +37,7 @@ def run_suite(
     :param rounds: rounds that count, if there is time for them.
     :param seconds: how long one piece of work shall take, about.
     :param asked: somebody asked for just these arms.
-    :param allowance: seconds for all of it; one round is made in any case.
+    :param allowance: seconds for all of it; `LEAST_ROUNDS` are made in any case, if so many are wanted.
     :param clock: seconds that only go up.
     """
     started = clock()
@@ -50,22 +50,10 @@ def run_suite(
         for number in range(1, min(rounds, kind.most_rounds) + 1):
             field.play(number)
             took = (clock() - first) / number
-            if clock() - started + took > allowance:
+            if number >= LEAST_ROUNDS and clock() - started + took > allowance:
                 break
         say(f"{kind.name}: {clock() - started:.0f} s")
         return field.outcome()
-
-
-def shares(kinds: Iterable[type[Suite]], arms: Sequence[type[Arm]]) -> list[float]:
-    """
-    How much of the time that is left each suite may take, if it is the first of those that are left.
-
-    A suite has as much as it has work: kinds of work times arms; one that says itself how many rounds it makes has that.
-
-    :return: a fraction each.
-    """
-    weights = [len(kind.cells) * max(1, sum(kind.carries in arm.carries for arm in arms)) + STARTING for kind in kinds]
-    return [weight / sum(weights[index:]) for index, weight in enumerate(weights)]
 
 
 class Field:

@@ -13,6 +13,10 @@ from benchmarks.table import number
 
 Document = Mapping[str, Any]
 
+LEAST_SAMPLES = 2
+"""From which on a target is called met or missed."""
+PERCENT = 100
+
 FIGURES: Mapping[str, Callable[[Sample], float | None]] = {
     "cost": lambda sample: sample.cost,
     "time": lambda sample: 1 / sample.rate,
@@ -34,6 +38,7 @@ class Claim:
     :ivar limit: what the ratio, or the figure, may be at most; ``None`` if it is only shown.
     :ivar scale: what a figure of our own is multiplied with, to be in the unit of the limit.
     :ivar unit: the name of that unit.
+    :ivar least: from how many rounds on it is called met or missed; one is enough where a sample is the mean of thousands.
     """
 
     suite: str
@@ -44,16 +49,19 @@ class Claim:
     limit: float | None = None
     scale: float = 1
     unit: str = ""
+    least: int = LEAST_SAMPLES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """
+    :ivar heading: what it is called where the documentation explains what is left.
     :ivar work: what is done.
     :ivar target: the target in words.
     :ivar claims: what it takes to meet it.
     """
 
+    heading: str
     work: str
     target: str
     claims: tuple[Claim, ...]
@@ -63,23 +71,23 @@ class Row:
 class Verdict:
     """
     :ivar found: by the name of each kind of work, in order; empty if nothing was measured.
-    :ivar met: whether all are within the limit; ``None`` if there is no limit, or nothing was measured.
+    :ivar rounds: how many samples the one has that has the fewest.
+    :ivar met: whether all are within the limit; ``None`` if there is no limit, or too little was measured.
     """
 
     found: Mapping[str, Spread]
+    rounds: int
     met: bool | None
 
 
 def judge(claim: Claim, document: Document) -> Verdict:
     """What a run says about a claim; medians count."""
-    found: dict[str, Spread] = {}
-    for name, samples in _cells(claim, document):
-        values = list(_values(claim, samples))
-        if values:
-            found[name] = spread(values)
-    if claim.limit is None or not found:
-        return Verdict(found=found, met=None)
-    return Verdict(found=found, met=all(value.median <= claim.limit for value in found.values()))
+    every = {name: list(_values(claim, samples)) for name, samples in _cells(claim, document)}
+    found = {name: spread(values) for name, values in every.items() if values}
+    rounds = min((len(values) for values in every.values() if values), default=0)
+    if claim.limit is None or rounds < claim.least:
+        return Verdict(found=found, rounds=rounds, met=None)
+    return Verdict(found=found, rounds=rounds, met=all(value.median <= claim.limit for value in found.values()))
 
 
 def worst_stall(document: Document) -> tuple[float, str] | None:
@@ -101,14 +109,15 @@ def worst_stall(document: Document) -> tuple[float, str] | None:
 
 def lines(rows: Iterable[Row], document: Document) -> list[list[str]]:
     """
-    :return: the cells of a table's lines: work, target, against whom, what was found, and whether the target is met.
+    :return: the cells of a table's lines: work, target, against whom, what was found, in how many rounds and how far apart, and
+        whether the target is met.
     """
     table = []
     for row in rows:
         work, target = row.work, row.target
         for claim in row.claims:
             verdict = judge(claim, document)
-            table.append([work, target, against(claim), told(claim, verdict), word(verdict)])
+            table.append([work, target, against(claim), told(claim, verdict), apart(verdict), word(claim, verdict)])
             work = target = ""
     return table
 
@@ -127,11 +136,28 @@ def told(claim: Claim, verdict: Verdict) -> str:
     return f"{figures}{' ' + claim.unit if claim.unit else ''}{limit}"
 
 
-def word(verdict: Verdict) -> str:
+def apart(verdict: Verdict) -> str:
+    """How many rounds there were, and how far they lay from their middle, in the kind of work where they did most."""
+    if not verdict.found:
+        return "–"
+    if verdict.rounds < LEAST_SAMPLES:
+        return f"{verdict.rounds}"
+    most = max((value.high - value.low) / (value.high + value.low or 1) for value in verdict.found.values())
+    return f"{verdict.rounds}, ±{most * PERCENT:.0f} %"
+
+
+def word(claim: Claim, verdict: Verdict) -> str:
     """Whether a target is met, in a word."""
     if not verdict.found:
         return "not measured"
-    return {True: "yes", False: "**no**", None: ""}[verdict.met]
+    if claim.limit is None:
+        return ""
+    return "one sample" if verdict.met is None else yes_or_no(verdict.met)
+
+
+def yes_or_no(met: bool) -> str:
+    """In a table."""
+    return "yes" if met else "**no**"
 
 
 def _cells(claim: Claim, document: Document) -> Iterable[tuple[str, Mapping[str, Sequence[Mapping[str, Any]]]]]:

@@ -45,7 +45,7 @@ class LineTests(SynchronousTestCase):
         class Absent(PythonSDK):
             program = Path("/nowhere/python")
 
-        self.assertIn("scripts/install-test-tools", Absent().missing())
+        self.assertIn("scripts/install-agents", Absent().missing())
 
     def test_programs(self) -> None:
         """What is run on their interpreters is there."""

@@ -34,6 +34,17 @@ class ParseTests(SynchronousTestCase):
         """The time for the whole run can be bounded; an hour is no bound in practice."""
         self.assertEqual((parsed().minutes, parsed("--minutes", "14").minutes), (60, 14))
 
+    def test_begun(self) -> None:
+        """They begin now, or when the caller says that they did."""
+        found = [parse(given, suites=[], arms=[], now=50.0).begun for given in ([], ["--begun", "40"])]
+        self.assertEqual(found, [50, 40])
+
+    def test_whole(self) -> None:
+        """A run is a whole one unless a suite is asked for."""
+        self.assertEqual(
+            [parsed().whole, parsed("--arm", "edge").whole, parsed("--suite", "ssh").whole], [True, True, False]
+        )
+
     def test_table(self) -> None:
         """The table of an earlier run can be asked for."""
         self.assertEqual((parsed().table, parsed("--table").table), (False, True))

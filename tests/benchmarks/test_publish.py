@@ -8,7 +8,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from benchmarks.publish import BEGIN, CHART, END, FIGURES, PAGE, caption, with_figures
+from benchmarks.publish import BEGIN, CHART, END, FIGURES, FIRST_PAGE, PAGE
+from benchmarks.publish import caption, unexplained, with_figures, with_summary
 from benchmarks.targets_chart import draw
 from tests.benchmarks.outcomes import make_outcome
 
@@ -38,6 +39,19 @@ class WithFiguresTests(SynchronousTestCase):
         )
 
 
+class UnexplainedTests(SynchronousTestCase):
+    """Tests of `unexplained`."""
+
+    def test_missed(self) -> None:
+        """A target that is missed needs a heading of its own, by its name, with text; one that is met needs none."""
+        stall = {"cells": [{"name": "c", "samples": {"edge": [{"stall": 30.0}]}}], "suite": "tunnels"}
+        heading = "Turns of the event loop"
+        self.assertEqual(unexplained(f"#### {heading}\n{heading}\n", {"suites": [stall]}), [heading])
+        self.assertEqual(unexplained(f"# Page\n\n### {heading}\n\nBecause.\n", {"suites": [stall]}), [])
+        self.assertEqual(unexplained(f"### {heading}\n\n### Other\n\nText.\n", {"suites": [stall]}), [heading])
+        self.assertEqual(unexplained("", {"suites": []}), [])
+
+
 class DocumentationTests(SynchronousTestCase):
     """What is published agrees with itself."""
 
@@ -46,6 +60,17 @@ class DocumentationTests(SynchronousTestCase):
         page = PAGE.read_text(encoding="utf-8")
         document = json.loads(FIGURES.read_text(encoding="utf-8"))
         self.assertEqual(with_figures(page, document), page)
+
+    def test_first_page(self) -> None:
+        """So does the first page, which has a few of the figures."""
+        page = FIRST_PAGE.read_text(encoding="utf-8")
+        self.assertIn(BEGIN, page)
+        self.assertEqual(with_summary(page, json.loads(FIGURES.read_text(encoding="utf-8"))), page)
+
+    def test_explained(self) -> None:
+        """Where a target is missed, the page says why."""
+        page = PAGE.read_text(encoding="utf-8")
+        self.assertEqual(unexplained(page, json.loads(FIGURES.read_text(encoding="utf-8"))), [])
 
     def test_chart(self) -> None:
         """So is the chart."""

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.arm import Address, Arm
 from benchmarks.figures import Sample, Unit
-from benchmarks.runner import Field, run_suite, shares
+from benchmarks.runner import Field, run_suite
 from benchmarks.suite import Suite
 from benchmarks.workshop import Unusable
 from tests.benchmarks.outcomes import make_sample
@@ -174,23 +174,10 @@ class RunSuiteTests(SynchronousTestCase):
         return len(found.cells[0].samples["good"])
 
     def test_allowance(self) -> None:
-        """Where time is short there are fewer rounds, but always one."""
-        self.assertEqual([self.rounds(allowance) for allowance in (100, 0)], [5, 1])
-        self.assertTrue(1 < self.rounds(3) < 5)
+        """Where time is short there are fewer rounds, but never one alone."""
+        self.assertEqual([self.rounds(allowance) for allowance in (100, 0)], [5, 2])
+        self.assertTrue(2 < self.rounds(4) < 5)
 
-
-class SharesTests(SynchronousTestCase):
-    """Tests of `shares`."""
-
-    def test_last(self) -> None:
-        """The last suite may take all that is left."""
-        self.assertEqual(shares([RecordingSuite, RecordingSuite], [Good])[-1], 1)
-
-    def test_work(self) -> None:
-        """Suites of the same size share evenly, and one with more arms gets more."""
-
-        class Elsewhere(RecordingSuite):
-            carries = "https"
-
-        self.assertEqual(shares([RecordingSuite, RecordingSuite], [Good])[0], 0.5)
-        self.assertGreater(shares([RecordingSuite, Elsewhere], [Good, Other, Suspicious])[0], 0.5)
+    def test_few_wanted(self) -> None:
+        """A suite that makes one round makes no more."""
+        self.assertEqual(len(self.run_with(RecordingSuite, Good).cells[0].samples["good"]), 1)

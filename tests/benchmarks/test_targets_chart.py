@@ -28,7 +28,7 @@ class DrawTests(SynchronousTestCase):
     def dots(self, limit: float) -> list[str]:
         """The colours of the dots for one claim whose ratio is a half."""
         claims = (Claim(suite="https", peer="peer", limit=limit), Claim(suite="https", peer="absent", limit=limit))
-        row = Row(work="<requests>", target="less", claims=claims)
+        row = Row(heading="requests", work="<requests>", target="less", claims=claims)
         self.patch(targets_chart, "TARGETS", (row,))
         outcome = replace(make_outcome(), suite="https")
         root = ElementTree.fromstring(draw({"suites": [asdict(outcome)]}))

@@ -7,7 +7,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from benchmarks.verdicts import Claim, Row, judge, lines, told, word, worst_stall
+from benchmarks.figures import Spread
+from benchmarks.verdicts import Claim, Row, Verdict, apart, judge, lines, told, word, worst_stall
 from tests.benchmarks.outcomes import make_outcome
 
 MEASURED: dict[str, Any] = {"suites": [asdict(make_outcome())]}
@@ -49,8 +50,34 @@ class JudgeTests(SynchronousTestCase):
     def test_not_measured(self) -> None:
         """An arm, a suite or a kind of work that is not there says nothing, and is no success."""
         for fields in ({"peer": "absent"}, {"ours": "absent"}, {"cells": ("large",)}, {"figure": "stall"}):
-            found = self.verdict(limit=1, **fields)
-            self.assertEqual((found.found, found.met, word(found)), ({}, None, "not measured"), fields)
+            claim = Claim(suite="https", **({"peer": "peer", "limit": 1} | fields))
+            found = judge(claim, MEASURED)
+            self.assertEqual((found.found, found.met, word(claim, found)), ({}, None, "not measured"), fields)
+            self.assertEqual(apart(found), "–")
+
+    def test_one_sample(self) -> None:
+        """A single sample decides nothing, however good it is; it is shown."""
+        outcome = asdict(make_outcome())
+        samples = outcome["cells"][0]["samples"]
+        claim = Claim(suite="https", peer="peer", limit=1)
+        for count, expected in ((1, "one sample"), (2, "yes")):
+            outcome["cells"][0]["samples"] = {label: each[:count] for label, each in samples.items()}
+            found = judge(claim, {"suites": [outcome]})
+            self.assertEqual(
+                (found.rounds, word(claim, found), list(found.found)), (count, expected, ["small <answers>"])
+            )
+
+    def test_mean(self) -> None:
+        """Where a sample is the mean of many, one is enough."""
+        outcome = asdict(make_outcome())
+        samples = outcome["cells"][0]["samples"]
+        outcome["cells"][0]["samples"] = {label: each[:1] for label, each in samples.items()}
+        self.assertIs(judge(Claim(suite="https", peer="peer", limit=1, least=1), {"suites": [outcome]}).met, True)
+
+    def test_apart(self) -> None:
+        """How far rounds lay apart is told as a part of their middle, to both sides, for the kind of work that is worst."""
+        quiet, noisy = Spread(median=1, low=0.99, high=1.01), Spread(median=0.2, low=0.1, high=0.3)
+        self.assertEqual(apart(Verdict(found={"a": quiet, "b": noisy}, rounds=4, met=True)), "4, ±50 %")
 
     def test_cells(self) -> None:
         """Kinds of work are chosen by the beginnings of their names."""
@@ -64,10 +91,10 @@ class LinesTests(SynchronousTestCase):
         """Each claim has a line; work and target stand in the first of them."""
         claims = (Claim(suite="https", peer="peer", limit=0.4), Claim(suite="https", peer="peer", figure="p50"))
         self.assertEqual(
-            lines([Row(work="requests", target="less than half", claims=claims)], MEASURED),
+            lines([Row(heading="Requests", work="requests", target="less than half", claims=claims)], MEASURED),
             [
-                ["requests", "less than half", "peer", "0.500 (≤ 0.400)", "**no**"],
-                ["", "", "peer, p50", "1.00", ""],
+                ["requests", "less than half", "peer", "0.500 (≤ 0.400)", "3, ±0 %", "**no**"],
+                ["", "", "peer, p50", "1.00", "3, ±0 %", ""],
             ],
         )
 

@@ -12,8 +12,9 @@ from http.client import HTTPException
 from typing import Any
 
 from tests.functional.agents import PythonSDK, Wish
-from tests.functional.clients import SSH, keep_open, open_tls, read_all
+from tests.functional.clients import SSH, keep_open
 from tests.functional.edge import AUTHTOKEN, TCP_HOST
+from tests.functional.half_answer import HalfAnswer
 from tests.functional.management import MANAGED, Management
 from tests.functional.places import holder, ports_of, processes
 from tests.functional.service import Service
@@ -169,19 +170,13 @@ class ReplacementTests(LifeCase):
         """An answer that is under way is finished, and only then is the agent sent away."""
         web = self.web()
         name, agent = self.in_worker(web)
-        connection = open_tls(self.edge, name)
-        self.addCleanup(connection.close)
-        connection.sendall(f"GET /half/1000000 HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
-        received = b""
-        while received.count(b"a") < 500000:
-            received += connection.recv(65536)
+        answer = HalfAnswer(self.edge, name, web)
+        self.addCleanup(answer.close)
         os.kill(self.worker(), signal.SIGTERM)
         wait_until(lambda: self.serving() == 2, ANOTHER, "another worker")
         time.sleep(0.5)
         self.assertIsNone(agent.process.poll())
-        web.gate.set()
-        received += read_all(connection)
-        self.assertTrue(received.endswith(b"a" + b"b" * 500000))
+        answer.finish()
         agent.exit_code()
 
     def test_agents_of_ngrok(self) -> None:
@@ -218,19 +213,13 @@ class WholeTests(LifeCase):
         """A signal to the whole group, as a terminal or a supervisor sends it, is the main process's affair."""
         web = self.web()
         name, agent = self.in_worker(web)
-        connection = open_tls(self.edge, name)
-        self.addCleanup(connection.close)
-        connection.sendall(f"GET /half/1000000 HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
-        received = b""
-        while received.count(b"a") < 500000:
-            received += connection.recv(65536)
+        answer = HalfAnswer(self.edge, name, web)
+        self.addCleanup(answer.close)
         assert self.edge.process is not None
         os.killpg(self.edge.process.pid, signal.SIGINT)
         self.eventually(lambda: "stopping" in self.edge.log(), "beginning of the end")
         time.sleep(0.5)
-        web.gate.set()
-        received += read_all(connection)
-        self.assertTrue(received.endswith(b"a" + b"b" * 500000))
+        answer.finish()
         self.assertEqual(self.edge.process.wait(40), 0)
 
     def test_credential(self) -> None:
