@@ -48,3 +48,19 @@ class IFillable(IProtocol):
 
     def filled(count):
         """:param count: how many bytes, at least one, were written at the start of the last `fillable` buffer."""
+
+
+class ITakesSocket(IProtocol):
+    """
+    A protocol that can do without a transport, which is what a short connection costs most of: see
+    `ngrok_twisted.net.accepting.give`. It serves transports, too, for connections that have one already.
+    """
+
+    def take_socket(sock, client, data):
+        """
+        Serve a connection in place of ``makeConnection``.
+
+        :param sock: an accepted TCP socket that does not block; it is the protocol's from now on, in any case.
+        :param client: the peer's address, as the socket module has it.
+        :param data: what was read of it already, maybe nothing.
+        """

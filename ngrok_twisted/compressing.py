@@ -1,5 +1,5 @@
 """
-`Compressing`: the response filter that compresses what is worth it, for visitors who can read it.
+`Compressing`: the response filter that has what is worth it compressed, for visitors who can read it.
 
 Nothing is ever held back: whatever came from the service is compressed and flushed at once, so that events arrive when they
 are sent, and who is slow slows down the service as without compression.
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, Iterable
+from typing import Iterable
 
 from zope.interface import implementer
 
-from ngrok_twisted.content_codings import FRUGAL, PREFERENCE, Encoder, Wanted, encoder, wanted
+from ngrok_twisted.content_codings import FRUGAL, PREFERENCE, Encoder, encoder, wanted
+from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IResponseFilter
-from ngrok_twisted.wrapper import ResponseHead
+from ngrok_twisted.wrapper import HeadEdit, ResponseHead
 
 KIB = 1024
 
@@ -69,13 +70,15 @@ _FIELDS = {
 }
 
 # What is taken away: what is true of the uncompressed body alone.
-_OF_THE_WHOLE, _TAGS, _NONE = (
-    frozenset((b"accept-ranges", b"content-encoding")),
-    frozenset((b"etag",)),
-    frozenset[bytes](),
-)
+_OF_THE_WHOLE, _TAGS = frozenset((b"accept-ranges", b"content-encoding")), frozenset((b"etag",))
 
-_VARIES = (b"Vary", b"Accept-Encoding")
+_VARIES = HeadEdit(added=((b"Vary", b"Accept-Encoding"),), lasting=True)
+
+# What is said of a body that has been coded.
+_CODED = {
+    coding: HeadEdit(_OF_THE_WHOLE, ((b"Content-Encoding", coding.encode("ascii")),), lasting=True)
+    for coding in PREFERENCE
+}
 
 
 class _Seen:
@@ -123,85 +126,93 @@ def _worth(media: bytes) -> bool:
     return _COMPRESSIBLE.fullmatch(media.decode("latin-1")) is not None
 
 
-def _wishes(request: Any) -> tuple[bytes, bool]:
+class _Wishes:
     """
-    :return: what the visitor accepts, and whether it wants the body as the service made it (RFC 9111 section 5.2.1.6).
+    What a request's head says that matters here.
+
+    :ivar small: what the visitor accepts, for small bodies and for what lasts; ``large`` for others.
+    :ivar as_it_is: it wants the body as the service made it (RFC 9111 section 5.2.1.6).
     """
-    accept, as_it_is = [], False
-    for name, value in request.fields:
-        name = name.lower()
-        if name == b"accept-encoding":
-            accept.append(value)
-        elif name == b"cache-control" and b"no-transform" in value.lower():
-            as_it_is = True
-    return (accept[0] if len(accept) == 1 else b",".join(accept)), as_it_is
+
+    __slots__ = ("small", "large", "as_it_is")
+
+    def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
+        accept, self.as_it_is = [], False
+        for name, value in fields:
+            name = name.lower()
+            if name == b"accept-encoding":
+                accept.append(value)
+            elif name == b"cache-control" and b"no-transform" in value.lower():
+                self.as_it_is = True
+        joined = b",".join(accept)
+        self.small, self.large = wanted(joined, FRUGAL), wanted(joined, PREFERENCE)
 
 
 @implementer(IResponseFilter)
 class Compressing:
     """
-    :ivar passive: the body is left as it is.
+    Decides what is compressed, and leaves that to an `_Encoding`; one serves all requests.
     """
 
-    __slots__ = ("passive", "_request", "_encoder", "_left", "_saved")
+    __slots__ = ()
 
-    def __init__(self, request: Any) -> None:
-        """
-        :param request: an `ngrok_twisted.edge.request.EdgeRequest`; its ``Accept-Encoding`` decides.
-        """
-        self.passive = True
-        self._request = request
-        self._encoder: Encoder | None = None
-        self._left = -1
-        self._saved = 0
+    passive = True
 
-    def begin(self, head: ResponseHead) -> None:
+    def begin(self, head: ResponseHead) -> IResponseFilter | None:
         """IResponseFilter."""
         status, length = head.status, head.length
         if status < 200 or status in _UNTOUCHED and status != 304:
-            return
+            return None
         seen = head.work_out(_Seen)
         if status == 304:
-            self._not_modified(head, seen)
-            return
+            _not_modified(head, seen)
+            return None
         if not seen.free:
-            return
-        accept, as_it_is = _wishes(self._request)
+            return None
+        wishes = head.request.work_out(_Wishes)
         lasting = seen.media == _EVENTS
-        frugal = lasting or (length is not None and length < MEDIUM)
-        choice = wanted(accept, FRUGAL if frugal else PREFERENCE)
-        if as_it_is or (length is not None and length < (SMALLEST if choice.plain else 1)):
-            return
+        choice = wishes.small if lasting or (length is not None and length < MEDIUM) else wishes.large
+        if wishes.as_it_is or (length is not None and length < (SMALLEST if choice.plain else 1)):
+            return None
         _vary(head, seen.vary)
         if head.bodiless:
-            return
-        self._request.flow.remember(ALGORITHM, choice.coding or "none")
-        if choice.coding:
-            self._compress(head, seen, choice, lasting)
-
-    def _compress(self, head: ResponseHead, seen: _Seen, choice: Wanted, lasting: bool) -> None:
-        self.passive = False
-        self._encoder = encoder(choice.coding, lasting)
-        if head.length is not None:
-            self._left = head.length
+            return None
+        flow = head.request.flow
+        flow.remember(ALGORITHM, choice.coding or "none")
+        if not choice.coding:
+            return None
         head.length = None
-        head.amend(_OF_THE_WHOLE, ((b"Content-Encoding", choice.coding.encode("ascii")),))
+        head.amend(_CODED[choice.coding])
         if seen.etag.startswith(b'"'):
-            head.amend(_TAGS, ((b"ETag", _weak(seen.etag)),))
+            head.amend(HeadEdit(_TAGS, ((b"ETag", _weak(seen.etag)),)))
+        return _Encoding(flow, encoder(choice.coding, lasting, length), length)
 
-    def _not_modified(self, head: ResponseHead, seen: _Seen) -> None:
-        """
-        Confirm the copy that the visitor has: if it is one that was compressed here, its tag is a weak one (RFC 9111
-        section 4.3.4: a strong one would not be of that copy).
-        """
-        known = b",".join(self._request.header_values(b"if-none-match"))
-        if seen.etag.startswith(b'"') and b"W/" + seen.etag in known:
-            head.headers = [(name, _weak(value) if name.lower() == b"etag" else value) for name, value in head.headers]
-            _vary(head, seen.vary)
+    def feed(self, data: bytes) -> bytes:
+        """IResponseFilter: a passive filter is not asked."""
+        return data
+
+    def finish(self) -> bytes:
+        """IResponseFilter: a passive filter is not asked."""
+        return b""
+
+
+@implementer(IResponseFilter)
+class _Encoding:
+    """One body that is compressed."""
+
+    __slots__ = ("_flow", "_encoder", "_left", "_saved")
+
+    def __init__(self, flow: Flow, chosen: Encoder, length: int | None) -> None:
+        self._flow = flow
+        self._encoder = chosen
+        self._left = -1 if length is None else length
+        self._saved = 0
+
+    def begin(self, head: ResponseHead) -> None:
+        """IResponseFilter: it has begun."""
 
     def feed(self, data: bytes) -> bytes:
         """IResponseFilter."""
-        assert self._encoder is not None
         size = len(data)
         self._left -= size
         made = self._encoder.feed(data, self._left != 0)  # what comes last is completed by `finish` right after
@@ -210,10 +221,20 @@ class Compressing:
 
     def finish(self) -> bytes:
         """IResponseFilter."""
-        assert self._encoder is not None
         made = self._encoder.finish()
-        self._request.flow.remember(SAVED, self._saved - len(made))
+        self._flow.remember(SAVED, self._saved - len(made))
         return made
+
+
+def _not_modified(head: ResponseHead, seen: _Seen) -> None:
+    """
+    Confirm the copy that the visitor has: if it is one that was compressed here, its tag is a weak one (RFC 9111
+    section 4.3.4: a strong one would not be of that copy).
+    """
+    known = b",".join(head.request.header_values(b"if-none-match"))
+    if seen.etag.startswith(b'"') and b"W/" + seen.etag in known:
+        head.headers = [(name, _weak(value) if name.lower() == b"etag" else value) for name, value in head.headers]
+        _vary(head, seen.vary)
 
 
 def _weak(etag: bytes) -> bytes:
@@ -228,7 +249,7 @@ def _vary(head: ResponseHead, vary: bytes) -> None:
     :param vary: what the head says already.
     """
     if not vary:
-        head.amend(_NONE, (_VARIES,))
+        head.amend(_VARIES)
     elif b"accept-encoding" not in vary and b"*" not in vary:
         number, (name, value) = next(
             (number, field) for number, field in enumerate(head.headers) if field[0].lower() == b"vary"

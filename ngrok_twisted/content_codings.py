@@ -2,7 +2,7 @@
 Content codings (RFC 9110 section 8.4.1): which one a visitor wants, and how bytes get it. Free of I/O.
 
 =========  ====================================================================================================
-gzip       zlib, level 5: what ngrok has; every client knows it
+gzip       zlib, level 5: what ngrok has; every client knows it; as much state as a body of known length needs
 deflate    the same in zlib's own wrapping, as RFC 9110 section 8.4.1.2 has it
 zstd       level 3 (RFC 8878): about as small as gzip, for a fifth of the processor time
 br         quality 4 (RFC 7932): a little smaller than gzip, for three quarters of the time
@@ -109,16 +109,17 @@ class Encoder(Protocol):
         """The last bytes."""
 
 
-def encoder(coding: str, lasting: bool = False) -> Encoder:
+def encoder(coding: str, lasting: bool = False, length: int | None = None) -> Encoder:
     """
     :param coding: one of `PREFERENCE`.
     :param lasting: the body may come in small pieces, and for hours.
+    :param length: of the body in bytes, if it is known.
     """
     if coding == "zstd":
         return _Zstd(lasting)
     if coding == "br":
         return _Brotli(lasting)
-    return _Zlib(coding == "gzip", lasting)
+    return _Zlib(coding == "gzip", lasting, length)
 
 
 class _Zlib:
@@ -126,16 +127,21 @@ class _Zlib:
 
     __slots__ = ("_compressor",)
 
-    # Of the body, in bits, and of the state beside it: zlib's defaults, and for what lasts a quarter of them.
-    _WINDOW, _LASTING_WINDOW = 15, 13
-    _STATE, _LASTING_STATE = 8, 6
+    # How much of the body is held, in bits, and how much less of the state beside it; what lasts has a quarter of zlib's
+    # defaults. A body that is shorter has no use for more: 260 KiB come fresh from the system and take as long to lay out as
+    # three thousand bytes to compress. zlib looks ahead by the last number, and never back so far that it would be in the way.
+    _WINDOW, _LASTING_WINDOW, _LEAST_WINDOW = 15, 13, 9
+    _STATE = -7
     _LEVEL = 5
     _GZIP = 16
+    _AHEAD = 262
 
-    def __init__(self, gzip: bool, lasting: bool) -> None:
-        window = (self._LASTING_WINDOW if lasting else self._WINDOW) + (self._GZIP if gzip else 0)
-        state = self._LASTING_STATE if lasting else self._STATE
-        self._compressor = zlib.compressobj(self._LEVEL, zlib.DEFLATED, window, state)
+    def __init__(self, gzip: bool, lasting: bool, length: int | None) -> None:
+        window = self._LASTING_WINDOW if lasting else self._WINDOW
+        if length is not None:
+            window = max(min(window, (length + self._AHEAD).bit_length()), self._LEAST_WINDOW)
+        bits = window + (self._GZIP if gzip else 0)
+        self._compressor = zlib.compressobj(self._LEVEL, zlib.DEFLATED, bits, window + self._STATE)
 
     def feed(self, data: bytes, flush: bool) -> bytes:
         """Encoder."""

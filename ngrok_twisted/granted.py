@@ -46,6 +46,10 @@ class GrantedTunnel:
     :ivar when_closed: called with the tunnel and a reason when somebody else than the agent ends it.
     """
 
+    __slots__ = (
+        "id account_id principal session_id started_at when_opened when_ended when_failed when_closed _open _streams "
+        "grant endpoint_id labels url upstream metadata forwards_to"
+    ).split()
     _log = Logger()
 
     body_wait = 0.0
@@ -122,6 +126,7 @@ class Endings:
     How the tunnels of one agent end: nobody new comes at once, streams may go on for a little, and grants are given back.
     """
 
+    __slots__ = ("_tunnels", "_reservations", "_clock", "_calls")
     _log = Logger()
 
     def __init__(self, tunnels: Any, reservations: Any, clock: Any) -> None:

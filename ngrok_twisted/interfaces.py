@@ -73,12 +73,12 @@ class ITLSModule(Interface):
 
 
 class IResponseFilter(Interface):
-    """A change to a response on its way to the visitor: sans-I/O, one instance a response."""
+    """A change to a response on its way to the visitor: sans-I/O. One that keeps nothing of a response may serve many."""
 
     def begin(head):
         """
-        See, and possibly change, the response's head before it is sent. A filter that has a true ``passive`` after that
-        leaves the body alone: ``feed`` and ``finish`` are not called.
+        See, and possibly change, the response's head before it is sent. A filter that has a true ``passive`` after that, or
+        gives one to use in its place that has begun, leaves the body alone: ``feed`` and ``finish`` are not called.
 
         :param head: a `ngrok_twisted.wrapper.ResponseHead`.
         """

@@ -50,9 +50,12 @@ class ResponseHead:
     :ivar length: the body's length in bytes, or ``None`` when it is not known; a filter that changes the body sets it to
         ``None``.
     :ivar bodiless: true where no body follows whatever ``length`` says (HEAD, 1xx, 204, 304).
+    :ivar request: whose response it is; set while filters see it, so that one filter can serve all requests of a module.
     """
 
-    __slots__ = ("status", "reason", "_headers", "length", "bodiless")
+    __slots__ = ("status", "reason", "_headers", "length", "bodiless", "request")
+
+    request: Any
 
     def __init__(
         self, status: int, reason: bytes, headers: list[tuple[bytes, bytes]], length: int | None, bodiless: bool = False
@@ -82,15 +85,15 @@ class ResponseHead:
         """The same, not to be changed: whoever only looks takes these."""
         return self._headers or ()
 
-    def amend(self, removed: frozenset[bytes], added: Sequence[tuple[bytes, bytes]]) -> None:
+    def amend(self, edit: HeadEdit) -> None:
         """
         Take fields away, and put others behind those that are left. What a service said need not be gone through for that.
 
-        :param removed: names in lower case; every field of that name goes.
+        :param edit: its ``host`` means nothing here.
         """
-        if removed:
-            self.headers = [field for field in self.headers if field[0].lower() not in removed]
-        self.headers.extend(added)
+        if edit.removed:
+            self.headers = [field for field in self.headers if field[0].lower() not in edit.removed]
+        self.headers.extend(edit.added)
 
     def work_out(self, function: Callable[[Sequence[tuple[bytes, bytes]]], T]) -> T:
         """
@@ -191,30 +194,65 @@ class Filtered(Wrapper):
 
 class HeadEdit:
     """
-    What modules change in the head of one request, once everything else has had its say.
+    What modules change in the head of a message, once everything else has had its say. It is never changed itself.
 
     :ivar removed: field names in lower case; every value goes, also those that the edge itself would add.
     :ivar added: pairs of name and value that come after all others.
-    :ivar host: stands in the place of ``Host``; empty leaves it as it is.
+    :ivar host: stands in the place of a request's ``Host``; empty leaves it as it is.
+    :ivar lines: ``added`` as bytes, each line with its end before it, as soon as somebody needed them; see
+        `ngrok_twisted.upstream.headers.lines_of_edit`.
     """
 
-    __slots__ = ("removed", "added", "host")
+    __slots__ = ("removed", "added", "host", "lines", "_followed")
+
+    #: Other edits for which it is remembered what comes of this one and them.
+    FOLLOWED_MAX = 16
 
     def __init__(
-        self, removed: frozenset[bytes] = frozenset(), added: Sequence[tuple[bytes, bytes]] = (), host: bytes = b""
+        self,
+        removed: frozenset[bytes] = frozenset(),
+        added: Sequence[tuple[bytes, bytes]] = (),
+        host: bytes = b"",
+        lasting: bool = False,
     ) -> None:
+        """
+        :param lasting: as after `last`.
+        """
         self.removed = removed
         self.added = added
         self.host = host
+        self.lines: bytes | None = None
+        self._followed: dict[HeadEdit, HeadEdit] | None = {} if lasting else None
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the same object changes many messages, so that it is worth remembering what comes of it."""
+        return self._followed is not None
+
+    def last(self) -> None:
+        """From now on it is a lasting one."""
+        if self._followed is None:
+            self._followed = {}
 
     def applied(self, fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Fields of a message after the edit."""
         return [*(field for field in fields if field[0].lower() not in self.removed), *self.added]
 
     def then(self, other: HeadEdit) -> HeadEdit:
-        """The edit that is the same as this one, and after it the other."""
+        """The edit that is the same as this one, and after it the other. Of two lasting ones it is a lasting one."""
+        followed = self._followed
+        if followed is None or other._followed is None:
+            return self._then(other, False)
+        known = followed.get(other)
+        if known is None:
+            if len(followed) >= self.FOLLOWED_MAX:
+                followed.clear()
+            known = followed[other] = self._then(other, True)
+        return known
+
+    def _then(self, other: HeadEdit, lasting: bool) -> HeadEdit:
         kept = [field for field in self.added if field[0].lower() not in other.removed]
-        return HeadEdit(self.removed | other.removed, (*kept, *other.added), other.host or self.host)
+        return HeadEdit(self.removed | other.removed, (*kept, *other.added), other.host or self.host, lasting)
 
 
 class Prepared(Wrapper):

@@ -64,7 +64,7 @@ class CompressingCase(SynchronousTestCase):
         """A request arrives."""
         self.service = Service()
         clock = Clock()
-        self.visitor = Visitor(Filtered(Forward(Backend(self.service), clock), Compressing), clock=clock)
+        self.visitor = Visitor(Filtered(Forward(Backend(self.service), clock), lambda request: Compressing()), clock=clock)
         wants = b"" if accept is None else b"Accept-Encoding: " + accept + b"\r\n"
         self.visitor.send(method + b" / HTTP/1." + minor + b"\r\nHost: a.example\r\n" + wants + more + b"\r\n")
 
@@ -98,7 +98,7 @@ class HeadTests(CompressingCase):
 
     def test_filter(self) -> None:
         """It is a response filter."""
-        self.assertTrue(verifyObject(IResponseFilter, Compressing(None)))
+        self.assertTrue(verifyObject(IResponseFilter, Compressing()))
 
     def test_codings(self) -> None:
         """Every coding is told, and can be read by others."""

@@ -20,7 +20,7 @@ from ngrok_twisted.backend import BackendContext
 from ngrok_twisted.errors import InvalidConfig, UpstreamUnreachable
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IBackend, IBackendKind, ITarget
-from ngrok_twisted.net.dial import address_endpoint
+from ngrok_twisted.net.dial import AddressEndpoint, address_endpoint
 from ngrok_twisted.net.local import is_local
 from ngrok_twisted.net.tls import wrap_tls_client
 from ngrok_twisted.records.base import Problem
@@ -117,12 +117,20 @@ class Address:
         if config.tls.enabled:
             endpoint = wrap_tls_client(endpoint, _tls_context(), host, clock=reactor, handshake_timeout=DIAL_TIMEOUT)
         self._endpoint = endpoint
+        self._plain = (host, self._port) if isinstance(endpoint, AddressEndpoint) else None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Address) and other._config == self._config
 
     def __hash__(self) -> int:
         return self._hash
+
+    def plain_address(self) -> tuple[str, int] | None:
+        """
+        :return: for streams: the IP address and port that a plain socket leads to, as `ngrok_twisted.net.dial.dial` takes
+            them; ``None`` where it takes more than that.
+        """
+        return None if self._plain is None or self._is_own_port(self._port) else self._plain
 
     def connect(self, factory: Any) -> Deferred[Any]:
         """

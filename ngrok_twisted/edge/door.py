@@ -13,7 +13,7 @@ from typing import Any
 
 from twisted.internet.protocol import Factory
 
-from ngrok_twisted.edge.front import TLSFront
+from ngrok_twisted.edge.front import Peek, TLSFront
 from ngrok_twisted.net.tls import TLSServerFactory
 from ngrok_twisted.tls.options import TLSOptions
 
@@ -74,6 +74,10 @@ class AgentFront(TLSFront):
         """
         super().__init__(plane, clock)
         self._door = door
+
+    def buildProtocol(self, addr: Any) -> Peek:
+        """IProtocolFactory: `owner` asks the transport."""
+        return Peek(self)
 
     def owner(self, server_name: str | None, transport: Any) -> Any:
         """TLSFront."""

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence, TypeVar
 
 from ngrok_twisted.upstream.headers import Told
+
+T = TypeVar("T")
 
 
 class RequestFields:
@@ -51,6 +53,16 @@ class RequestFields:
         if self._headers is None:
             return () if self.told is None else self.told.fields
         return self._headers
+
+    def work_out(self, function: Callable[[Sequence[tuple[bytes, bytes]]], T]) -> T:
+        """
+        What a pure function makes of ``fields``: for visitors who come again and again it is asked once.
+
+        :param function: of a module, so that there are few of them. What it makes is small and shared, and must not be changed.
+        """
+        if self._headers is None and self.told is not None:
+            return self.told.work_out(function)
+        return function(self.fields)
 
     def getHeader(self, key: Any) -> Any:
         """IRequest. The last value, or ``None``; ``str`` for a ``str``."""

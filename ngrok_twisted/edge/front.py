@@ -9,21 +9,32 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
+from ngrok_twisted.byte_transports import ITakesSocket
 from ngrok_twisted.edge.address import VisitorAddress
 from ngrok_twisted.edge.respond import raw_response
 from ngrok_twisted.edge.visitors import VisitorChannel, Visitors
 from ngrok_twisted.errors import BadRequest
 from ngrok_twisted.net.clienthello import BadClientHello, ClientHelloParser, NotTLS
+from ngrok_twisted.net.giving import give, give_transport, reset
+from ngrok_twisted.net.timeouts import IdleWatch
 
 SECONDS = 1
 
-# A visitor sends its ClientHello at once; ten seconds allow for a lost packet or two on a bad line.
+# A visitor sends its ClientHello at once; ten seconds allow for a lost packet or two on a bad line. (And three more, by which an
+# `IdleWatch` may be late.)
 CLIENT_HELLO_TIMEOUT = 10 * SECONDS
+
+# What is read of a connection that has just come: more than a ClientHello is, as a rule. The rest is read by whoever has it then.
+FIRST_READ = 16 * 1024
+
+# In the place of a protocol: what there is of a ClientHello does not suffice.
+_NOT_YET = object()
 
 # A fatal alert in a TLS 1.0 record, which every version understands (RFC 8446 section 6): decode_error.
 _DECODE_ERROR = b"\x15\x03\x01\x00\x02\x02\x32"
@@ -49,7 +60,7 @@ class TLSFront(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """IProtocolFactory."""
-        return _Peek(self)
+        return _Glance(self, addr)
 
     def hold(self, server_name: str | None, go_on: Callable[[], Any]) -> bool:
         """
@@ -65,11 +76,12 @@ class TLSFront(Factory):
         The `IProtocolFactory` that is to have a connection.
 
         :param server_name: the name in the ClientHello, lower case, or ``None``.
+        :param transport: the connection's; ``None`` if it has none yet.
         """
         return self.plane.secure_owner(server_name)
 
 
-class _Peek(Protocol):
+class Peek(Protocol):
     """
     Reads a ClientHello, then is gone.
 
@@ -78,17 +90,17 @@ class _Peek(Protocol):
 
     arriving = True
     _log = Logger()
-    _timeout: IDelayedCall | None = None
     _gone = False
 
     def __init__(self, front: TLSFront) -> None:
         self._front = front
         self._parser: ClientHelloParser | None = ClientHelloParser()
-        self._seen = bytearray()
+        self._seen = b""
 
-    def connectionMade(self) -> None:
-        """Start the clock."""
-        self._timeout = self._front.clock.callLater(CLIENT_HELLO_TIMEOUT, self._too_slow)
+    def makeConnection(self, transport: Any) -> None:
+        """IProtocol. Start the clock."""
+        self.transport = transport
+        self._watch = IdleWatch(self._front.clock, CLIENT_HELLO_TIMEOUT, self._too_slow)
 
     def dataReceived(self, data: bytes) -> None:
         """Read on until the ClientHello is whole."""
@@ -132,7 +144,7 @@ class _Peek(Protocol):
             self._find_owner(server_name)
 
     def _step_aside(self, server_name: str | None) -> None:
-        seen, self._seen = bytes(self._seen), bytearray()
+        seen, self._seen = self._seen, b""
         transport: Any = self.transport
         peer = transport.getPeer()
         address = VisitorAddress(peer.host, peer.port, server_name)
@@ -162,14 +174,52 @@ class _Peek(Protocol):
         transport.loseConnection()
 
     def _too_slow(self) -> None:
-        self._timeout = None
         self._refuse("no ClientHello in time", b"")
 
     def _stop(self) -> None:
         self._parser = None
-        if self._timeout is not None:
-            self._timeout.cancel()
-            self._timeout = None
+        self._watch.stop()
+
+
+@implementer(ITakesSocket)
+class _Glance(Peek):
+    """Needs no transport for a ClientHello that is here already, as it is wherever there is much to do."""
+
+    def __init__(self, front: TLSFront, addr: Any) -> None:
+        """:param addr: the visitor's."""
+        super().__init__(front)
+        self._address = addr
+
+    def take_socket(self, sock: Any, client: Any, data: bytes) -> None:
+        """ITakesSocket. Whatever is unusual is left to the ways of a transport, which meet it again."""
+        try:
+            data += sock.recv(FIRST_READ)
+        except OSError:
+            pass
+        found = self._owner_of(data) if data else _NOT_YET
+        clock = self._front.clock
+        if found is _NOT_YET:
+            give_transport(self, sock, client, clock, data)
+        elif found is None:
+            reset(sock)
+        else:
+            give(found, sock, client, clock, data)
+
+    def _owner_of(self, data: bytes) -> Any:
+        """
+        :return: the protocol of the name's owner, ``None`` if that does not want the visitor, or `_NOT_YET`.
+        """
+        front, peer = self._front, self._address
+        if front.plane.returning is not None:
+            return _NOT_YET
+        try:
+            hello = ClientHelloParser().feed(data)
+            if hello is None:
+                return _NOT_YET
+            name = hello.server_name
+            return front.owner(name, None).buildProtocol(VisitorAddress(peer.host, peer.port, name))
+        except (NotTLS, BadClientHello, OSError):
+            return _NOT_YET
 
 
 class PlainFront(Factory):

@@ -5,6 +5,7 @@ HTTPS and HTTP edges: what is behind a name that speaks HTTP.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from ssl import SSLContext
 from typing import Any, Callable
 
 from twisted.internet.interfaces import IProtocolFactory
@@ -96,6 +97,12 @@ class HTTPSEdge(Factory):
         return self._handshakes.buildProtocol(addr)
 
 
+# Seconds for which what a handshake needs is remembered, and the names of one edge for which it is (wildcards have many). So long
+# a certificate may be shown after it was due to be renewed, or tickets be sealed with a key that has just become too old.
+_REMEMBERED = 5.0
+_NAMES = 100
+
+
 class _Handshakes(Factory):
     """The innermost factory of an https edge: TLS, with HTTP inside."""
 
@@ -106,21 +113,74 @@ class _Handshakes(Factory):
         self._plane = plane
         self._context = context
         self._options = entry.options
+        self._ready: dict[str | None, _Ready] = {}
         if context.limits.streams:
             self._options = replace(entry.options, alpn=(HTTP2, *entry.options.alpn))
 
     def buildProtocol(self, addr: Any) -> Any:
         """IProtocolFactory."""
-        name = self._plane.certificate_name(addr.server_name)
-        tls_context = self._context.certificates.context_for(name, self._options)
-        site = SecureSite(addr.server_name, self._entry, self._plane, self._context)
-        make = lambda transport: visitor_protocol(transport.negotiatedProtocol, site, self._plane.visitors)
-        return TLSServer(tls_context, make, clock=self._context.runtime.reactor)
+        server_name, context = addr.server_name, self._context
+        name = self._plane.certificate_name(server_name)
+        reactor = context.runtime.reactor
+        ready = self._ready.get(server_name)
+        if (
+            ready is None
+            or ready.name != name
+            or ready.until < reactor.seconds()
+            or ready.revision != context.certificates.revision
+        ):
+            ready = self._prepare(server_name, name)
+        return TLSServer(ready.tls_context, ready.protocol, clock=reactor)
+
+    def _prepare(self, server_name: str | None, name: str | None) -> _Ready:
+        """
+        Remember what the next connections for a name need, too: what it is made of takes as long to find as a request to serve.
+
+        :param name: for which a certificate is shown.
+        """
+        if len(self._ready) >= _NAMES:
+            self._ready.clear()
+        context = self._context
+        ready = self._ready[server_name] = _Ready(
+            name,
+            context.certificates.context_for(name, self._options),
+            context.certificates.revision,
+            context.runtime.reactor.seconds() + _REMEMBERED,
+            SecureSite(server_name, self._entry, self._plane, context),
+            self._plane.visitors,
+        )
+        return ready
+
+
+class _Ready:
+    """
+    What connections for one name have in common.
+
+    :ivar name: the name that the certificate is for.
+    :ivar revision: that of the `ngrok_twisted.tls.certificates.Certificates` that it is from.
+    :ivar until: seconds on the reactor's clock.
+    """
+
+    __slots__ = ("name", "tls_context", "revision", "until", "_site", "_visitors")
+
+    def __init__(
+        self, name: str | None, tls_context: SSLContext, revision: int, until: float, site: Site, visitors: Any
+    ) -> None:
+        self.name = name
+        self.tls_context = tls_context
+        self.revision = revision
+        self.until = until
+        self._site = site
+        self._visitors = visitors
+
+    def protocol(self, transport: Any) -> Any:
+        """What speaks with a visitor whose handshake is over."""
+        return visitor_protocol(transport.negotiatedProtocol, self._site, self._visitors)
 
 
 class SecureSite(Site):
     """
-    Finds the resource for each request of one HTTPS connection.
+    Finds the resource for each request of HTTPS connections that asked for one name.
 
     The router is asked at every request, so that a connection that is kept alive meets the name's newest edge.
     """

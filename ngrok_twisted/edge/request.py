@@ -18,12 +18,13 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from ngrok_twisted.edge.consumer import ResponseConsumer
+from ngrok_twisted.edge.filters import ResponseFilters
 from ngrok_twisted.edge.grpc import last_words
 from ngrok_twisted.edge.respond import respond_with_error
 from ngrok_twisted.errors import EdgeError
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.upstream.headers import Told
-from ngrok_twisted.upstream.response import Said, response_to
+from ngrok_twisted.upstream.response import Said, UpstreamResponse, response_to
 from ngrok_twisted.upstream.syntax import Fields
 from ngrok_twisted.wrapper import ResponseHead
 
@@ -33,7 +34,7 @@ Trailers = Sequence[tuple[bytes, bytes]]
 
 
 @implementer(IRequest)
-class EdgeRequest(ResponseConsumer):
+class EdgeRequest(ResponseFilters, ResponseConsumer):
     """
     :ivar flow: the `Flow`; it ends once, with the response or the connection.
     :ivar method: as sent.
@@ -166,18 +167,6 @@ class EdgeRequest(ResponseConsumer):
         else:
             self.abort()
 
-    def add_filter(self, made: Any, outermost: bool = False) -> None:
-        """
-        :param made: an `IResponseFilter` for this response. The one added last is the innermost: it goes first.
-        :param outermost: it goes after all that are there now.
-        """
-        if self._filters is None:
-            self._filters = [made]
-        elif outermost:
-            self._filters.append(made)
-        else:
-            self._filters.insert(0, made)
-
     # -- the response
 
     def respond(
@@ -200,20 +189,24 @@ class EdgeRequest(ResponseConsumer):
         self.started = True
         if self.gone:
             return
-        flow = self.flow
-        flow.status = status = head.status
+        self.flow.status = status = head.status
         if self._bodiless or status == 204 or status == 304:
             head.bodiless = self._bodiless = True
             buffers = ()
         if self._filters is not None:
             if last and head.length is None and not head.bodiless and not trailers:
                 head.length = sum(map(len, buffers))  # filters may want to know how much is coming
-            filters = self._begun(head)
-            if head.status != status:  # another answer, which may have a body although the first had none
-                flow.status = status = head.status
-                head.bodiless = self._bodiless = self.method == b"HEAD" or status == 204 or status == 304
-            if filters:
-                buffers = self._filtered(filters, buffers, last)
+            self._begin(head)
+        self._send(head, buffers, last, trailers)
+
+    def _send(self, head: ResponseHead, buffers: Sequence[Any], last: bool, trailers: Trailers = ()) -> None:
+        """Send the head, which filters have seen, and what is there of the body."""
+        flow, status = self.flow, head.status
+        if status != flow.status:  # another answer, which may have a body although the first had none
+            flow.status = status
+            head.bodiless = self._bodiless = self.method == b"HEAD" or status == 204 or status == 304
+        if self._filters is not None:
+            buffers = self._filtered(self._filters, buffers, last)
         for data in buffers:
             flow.bytes_out += len(data)
         self.channel.write_head(self, head, buffers, last, trailers)
@@ -228,13 +221,21 @@ class EdgeRequest(ResponseConsumer):
         :param told: what it said, with the length of the body.
         :raises RuntimeError: there was a response already.
         """
-        special = self._filters is not None or self._bodiless or self.started or self.gone or self.expects_continue
-        if special or not self.channel.write_as_told(self, told, body):
+        if self._bodiless or self.started or self.gone or self.expects_continue:
             self.respond(response_to(self.method, told), (body,) if body else (), last=True)
             return
         self.started = True
-        self.flow.status = told.status
-        self.flow.bytes_out += len(body)
+        flow = self.flow
+        flow.status = told.status
+        head, now = None, told
+        if self._filters is not None:
+            head = UpstreamResponse(told)
+            self._begin(head)
+            now = head.as_told() if self._filters is None and head.length == told.length else None
+        if now is None or not self.channel.write_as_told(self, now, body):
+            self._send(head or UpstreamResponse(told), (body,) if body else (), True)
+            return
+        flow.bytes_out += len(body)
         self._ended()
 
     def write(self, data: Any) -> None:
@@ -310,7 +311,7 @@ class EdgeRequest(ResponseConsumer):
         head.bodiless = self._bodiless = True
         self.flow.status = head.status
         if self._filters is not None:
-            self._begun(head)
+            self._begin(head)
         self._producer = None
         self.channel.upgrade(self, head, protocol)
 
@@ -324,29 +325,9 @@ class EdgeRequest(ResponseConsumer):
         if not self.finished and not self.gone:
             self.channel.hang_up(self)
 
-    def _begun(self, head: ResponseHead) -> list[Any]:
-        """:return: those that want to see the body; the others are let go, so that it passes without a copy."""
-        assert self._filters is not None
-        for response_filter in self._filters:
-            response_filter.begin(head)
-        filters = [each for each in self._filters if not getattr(each, "passive", False)]
-        self._filters = filters or None
-        return filters
-
-    def _filtered(self, filters: list[Any], buffers: Sequence[Any], last: bool) -> list[bytes]:
-        """Run buffers through the filters, innermost first; at the end each filter's last bytes go through those after it."""
-        if self._bodiless:
-            return []
-        data = b"".join(buffers)
-        for response_filter in filters:
-            if data:
-                data = response_filter.feed(data)
-            if last:
-                data += response_filter.finish()
-        return [data] if data else []
-
     def _ended(self) -> None:
         self.finished = 1
+        self._filters = None  # some know their request: a ring
         if self._producer is not None:
             self.unregisterProducer()
         if self.receiver is not None or self._stored_body is not None:
@@ -385,5 +366,5 @@ class EdgeRequest(ResponseConsumer):
         if self._notifications is not None:
             failure = reason or Failure(ConnectionDone())
             self._notify(lambda deferred: deferred.errback(failure))
-        self.receiver = self._stored_body = None
+        self.receiver = self._stored_body = self._filters = None
         self.flow.finish(self.channel.clock().seconds())

@@ -8,7 +8,7 @@ from typing import Any, Sequence
 
 from ngrok_twisted.edge.head import RequestHead
 from ngrok_twisted.upstream.chunked import encode_trailers
-from ngrok_twisted.upstream.headers import FIELD_LINES, joined, lines_of
+from ngrok_twisted.upstream.headers import FIELD_LINES, joined, lines_of_edit
 from ngrok_twisted.upstream.response import Said
 from ngrok_twisted.upstream.syntax import KILOBYTE, MalformedMessage
 
@@ -108,7 +108,7 @@ class ResponseWriter:
         amended = head.as_amended()
         if amended is not None:
             said, edit = amended
-            return b"".join((said.lines_without(edit.removed), lines_of(edit.added), self._frame(head), b"\r\n\r\n"))
+            return b"".join((said.lines_without(edit.removed), lines_of_edit(edit), self._frame(head), b"\r\n\r\n"))
         reason = head.reason
         if b"\n" in reason or b"\r" in reason:
             raise MalformedMessage("line end in a reason phrase")

@@ -66,7 +66,11 @@ class Realm:
             principal = avatarId.applied(principal)
         if self._clock is not None:
             self._used(avatarId, self._clock.seconds())
-        return interfaces[0], principal, lambda: None
+        return interfaces[0], principal, _leave
+
+
+def _leave() -> None:
+    """A session that ends leaves nothing behind here."""
 
 
 def find_credential(snapshot: Snapshot, id: str) -> Any:

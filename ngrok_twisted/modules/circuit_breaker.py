@@ -196,6 +196,7 @@ class Breaker(Wrapper):
         self.circuit = circuit
         self.place = place
         self._seconds = seconds
+        self._outcome = Outcome(circuit, seconds, place)
 
     def render(self, request: Any) -> Any:
         """
@@ -208,7 +209,9 @@ class Breaker(Wrapper):
         flow.remember(DECISION, decision)
         if decision == BLOCK:
             raise self._refusal()
-        outcome = Outcome(circuit, self._seconds, flow, self.place)
+        outcome = self._outcome
+        if outcome.epoch != circuit.epoch:
+            outcome = self._outcome = Outcome(circuit, self._seconds, self.place)
         if decision == ALLOW_WHILE_OPEN:
             flow.observers += (outcome.over,)
         request.add_filter(outcome)
@@ -223,32 +226,33 @@ class Breaker(Wrapper):
 @implementer(IResponseFilter)
 class Outcome:
     """
-    Sees what one request comes to, and changes nothing.
+    Sees what requests come to, and changes nothing.
+
+    :ivar epoch: of the circuit, when these requests passed.
     """
 
-    __slots__ = ("_circuit", "_seconds", "_epoch", "_flow", "_place")
+    __slots__ = ("epoch", "_circuit", "_seconds", "_place")
 
     _log = Logger()
 
     #: The body does not matter.
     passive = True
 
-    def __init__(self, circuit: Circuit, seconds: Callable[[], float], flow: Flow, place: str) -> None:
+    def __init__(self, circuit: Circuit, seconds: Callable[[], float], place: str) -> None:
+        self.epoch = circuit.epoch
         self._circuit = circuit
         self._seconds = seconds
-        self._epoch = circuit.epoch
-        self._flow = flow
         self._place = place
 
     def begin(self, head: ResponseHead) -> None:
         """IResponseFilter."""
         failed = head.status >= 500
-        error = self._flow.error
+        error = head.request.flow.error
         if error is not None and (not failed or type(error) is EdgeError):
             return  # the visitor's own fault, or that of a module between here and the backend
         circuit = self._circuit
         before = circuit.state
-        if circuit.record(self._epoch, failed, self._seconds()):
+        if circuit.record(self.epoch, failed, self._seconds()):
             self._tell(before, circuit)
 
     def _tell(self, before: str, circuit: Circuit) -> None:
@@ -264,7 +268,7 @@ class Outcome:
 
     def over(self, flow: Flow) -> None:
         """The flow of a probe is over; if there was no answer, nobody knows more than before."""
-        self._circuit.abandon(self._epoch, self._seconds())
+        self._circuit.abandon(self.epoch, self._seconds())
 
     def feed(self, data: bytes) -> bytes:
         """IResponseFilter."""

@@ -35,7 +35,8 @@ class Compression:
 
     def __init__(self, config: CompressionConfig, context: ModuleContext) -> None:
         """IModuleKind."""
+        self._filter = Compressing()
 
     def wrap_resource(self, inner: Any) -> Filtered:
         """IHTTPModule."""
-        return Filtered(inner, Compressing)
+        return Filtered(inner, lambda request: self._filter)

@@ -7,6 +7,7 @@ What counts is the address of the connection, never what a header such as ``X-Fo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Iterator
 
 from twisted.internet.interfaces import IAddress, IProtocolFactory
@@ -23,6 +24,9 @@ from ngrok_twisted.wrapper import Guard, Phase
 
 #: Policies of one module; ngrok has such a limit too (ERR_NGROK_7013).
 POLICIES_MAX = 100
+
+#: Visitors' addresses whose verdict a module knows by heart: 200 KB of them.
+ADDRESSES_KEPT = 1024
 
 # ngrok's numbers: a policy that is not there, no policy at all, too many; a block that is none, nobody to let in.
 _UNKNOWN, _NO_POLICY, _TOO_MANY, _BAD_BLOCK, _NOBODY = 7007, 7025, 7013, 362, 393
@@ -117,17 +121,21 @@ class IPRestrictionModule:
     def __init__(self, config: IPPoliciesConfig | IPRestrictionConfig, context: ModuleContext) -> None:
         # A policy that was deleted has no rules any more (specification of the API, ip_policies).
         policies = (context.find_or(IPPolicy(id=id, account_id=context.account_id)) for id in config.ip_policy_ids)
-        self._admissions = (*(policy.admission for policy in policies), *_own(config))
+        self._admissions = admissions = (*(policy.admission for policy in policies), *_own(config))
+        # Visitors come again, and what counts is their address alone.
+        self._admits = lru_cache(maxsize=ADDRESSES_KEPT)(lambda host: admits(admissions, host))
 
     def wrap_resource(self, inner: Any) -> Guard:
         """IHTTPModule."""
         return Guard(inner, self._admit)
 
     def _admit(self, request: Any) -> None:
-        admitted = admits(self._admissions, request.flow.peer_host)
-        request.flow.remember(DECISION, "allow" if admitted else "block")
-        if not admitted:
-            raise Blocked()
+        flow = request.flow
+        if self._admits(flow.peer_host):
+            flow.remember(DECISION, "allow")
+            return
+        flow.remember(DECISION, "block")
+        raise Blocked()
 
     def wrap_factory(self, inner: Any) -> IProtocolFactory:
         """IConnectionModule."""

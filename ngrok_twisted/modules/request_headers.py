@@ -16,7 +16,6 @@ from zope.interface import implementer, provider
 
 from ngrok_twisted.interfaces import IHTTPModule, IModuleKind
 from ngrok_twisted.module import ModuleContext
-from ngrok_twisted.policy.facts import Facts
 from ngrok_twisted.policy.header_edits import HeaderEdits
 from ngrok_twisted.policy.header_rules import HeaderLines, HeaderMap, Side
 from ngrok_twisted.wrapper import HeadEdit, Phase, Prepared
@@ -69,11 +68,8 @@ class RequestHeaders:
     attaches = frozenset({"route"})
 
     def __init__(self, config: HeaderMap | HeaderLines, context: ModuleContext) -> None:
-        self._edits = HeaderEdits(config.added(), config.remove)
-        self._edits.warn(self.name, context.account_id, has_response=False)
-        self._removed = self._edits.removed - {b"host"}
-        fixed = self._edits.fixed
-        self._fixed = None if fixed is None else self._made(fixed)
+        self._edits = HeaderEdits(config.added(), config.remove, has_response=False, make=_made)
+        self._edits.warn(self.name, context.account_id)
 
     @staticmethod
     def from_flags(flags: Mapping[str, Any]) -> RequestHeaderLines:
@@ -86,16 +82,14 @@ class RequestHeaders:
 
     def wrap_resource(self, inner: Any) -> Prepared:
         """IHTTPModule."""
-        return Prepared(inner, self._edit)
+        return Prepared(inner, self._edits.edit)
 
-    def _edit(self, request: Any) -> HeadEdit:
-        return self._made(self._edits.fields(Facts(request))) if self._fixed is None else self._fixed
 
-    def _made(self, fields: Sequence[tuple[bytes, bytes]]) -> HeadEdit:
-        """An edit; what a template made for ``Host`` that is no host leaves it as it was."""
-        host = b""
-        for name, value in fields:
-            if name == b"host":
-                host = value if _HOST.fullmatch(value) else b""
-                fields = [item for item in fields if item[0] != b"host"]
-        return HeadEdit(self._removed, fields, host)
+def _made(removed: frozenset[bytes], fields: Sequence[tuple[bytes, bytes]]) -> HeadEdit:
+    """An edit; what a template made for ``Host`` that is no host leaves it as it was."""
+    host = b""
+    for name, value in fields:
+        if name == b"host":
+            host = value if _HOST.fullmatch(value) else b""
+            fields = [item for item in fields if item[0] != b"host"]
+    return HeadEdit(removed - {b"host"}, fields, host)

@@ -15,7 +15,6 @@ from zope.interface import implementer, provider
 
 from ngrok_twisted.interfaces import IHTTPModule, IModuleKind, IResponseFilter
 from ngrok_twisted.module import ModuleContext
-from ngrok_twisted.policy.facts import Facts
 from ngrok_twisted.policy.header_edits import HeaderEdits
 from ngrok_twisted.policy.header_rules import HeaderLines, HeaderMap, Side
 from ngrok_twisted.wrapper import SIGNING_IN, Filtered, Phase, ResponseHead
@@ -59,8 +58,9 @@ class ResponseHeaders:
     attaches = frozenset({"route"})
 
     def __init__(self, config: HeaderMap | HeaderLines, context: ModuleContext) -> None:
-        self._edits = HeaderEdits(config.added(), config.remove)
-        self._edits.warn(self.name, context.account_id, has_response=True)
+        edits = HeaderEdits(config.added(), config.remove, has_response=True)
+        edits.warn(self.name, context.account_id)
+        self._filter = _Edit(edits)
 
     @staticmethod
     def from_flags(flags: Mapping[str, Any]) -> ResponseHeaderLines:
@@ -73,30 +73,25 @@ class ResponseHeaders:
 
     def wrap_resource(self, inner: Any) -> Filtered:
         """IHTTPModule."""
-        return Filtered(inner, self._filter)
-
-    def _filter(self, request: Any) -> _Edit:
-        return _Edit(self._edits, request)
+        return Filtered(inner, lambda request: self._filter)
 
 
 @implementer(IResponseFilter)
 class _Edit:
-    """The change to one response; it leaves the body alone."""
+    """The change to each response; it leaves the body alone."""
 
-    __slots__ = ("_edits", "_request")
+    __slots__ = ("_edit",)
 
     passive = True
 
-    def __init__(self, edits: HeaderEdits, request: Any) -> None:
-        self._edits = edits
-        self._request = request
+    def __init__(self, edits: HeaderEdits) -> None:
+        self._edit = edits.edit
 
     def begin(self, head: ResponseHead) -> None:
         """IResponseFilter."""
-        edits, variables = self._edits, self._request.flow.variables
+        variables = head.request.flow.variables
         if variables is None or SIGNING_IN not in variables:
-            added = edits.fixed
-            head.amend(edits.removed, edits.fields(Facts(self._request, head)) if added is None else added)
+            head.amend(self._edit(head))
 
     def feed(self, data: bytes) -> bytes:
         """IResponseFilter: a passive filter is not asked."""

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-import socket
 from errno import EAGAIN, ECONNABORTED, EPERM, EWOULDBLOCK, errorcode
+from socket import IPPROTO_TCP, NI_NUMERICHOST, NI_NUMERICSERV, SOCK_STREAM, TCP_NODELAY, SocketType, getnameinfo
 from typing import Any
 
 from twisted.internet import tcp
@@ -14,7 +14,8 @@ from twisted.internet.main import CONNECTION_DONE
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ngrok_twisted.net.eager import EagerServer, plain_address
+from ngrok_twisted.net.eager import plain_address
+from ngrok_twisted.net.giving import give
 
 SECONDS = 1.0
 
@@ -42,7 +43,6 @@ class EagerPort(tcp.Port):
     accepts and drops them with three log lines each when the process has none left, and spins when the system has none.)
     """
 
-    transport = EagerServer
     _log = Logger()
     factory: Any
     reactor: Any
@@ -54,14 +54,15 @@ class EagerPort(tcp.Port):
         super().startListening()
         self.numberAccepts = _ACCEPT_MOST
         # Linux hands the option down to accepted sockets: one system call for all of them.
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
 
     def doRead(self) -> None:
         """IReadDescriptor."""
         accepted = 0
         for accepted in range(1, self.numberAccepts + 1):
             try:
-                sock, address = self.socket.accept()
+                # Beneath the socket module's own, which puts names on numbers and a class around it: ten calls in Python.
+                descriptor, address = self.socket._accept()
             except OSError as error:
                 if error.errno in _VISITOR_LEFT:
                     continue
@@ -70,7 +71,7 @@ class EagerPort(tcp.Port):
                 self.numberAccepts = max(1, accepted - 1)
                 return
             try:
-                self._welcome(sock, address)
+                self._welcome(SocketType(self.addressFamily, SOCK_STREAM, IPPROTO_TCP, descriptor), address)
             except Exception:
                 self._log.failure("a connection from {peer} could not be set up", peer=address[0])
             if self.disconnecting or not self.connected:
@@ -105,23 +106,18 @@ class EagerPort(tcp.Port):
     def _welcome(self, sock: Any, address: Any) -> None:
         """Build the protocol and the transport of one accepted socket."""
         if len(address) == 4 and address[3]:  # link-local: the scope belongs to the host's name
-            host = socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0]
+            host = getnameinfo(address, NI_NUMERICHOST | NI_NUMERICSERV)[0]
             address = (host, *address[1:])
-        transport = None
         try:
             protocol = self.factory.buildProtocol(plain_address(address))
-            if protocol is None:
-                sock.close()
-                return
-            self.sessionno += 1
-            transport = self.transport(sock, protocol, address, self, self.sessionno, self.reactor)
-            protocol.makeConnection(transport)
         except Exception:
-            if transport is None:
-                sock.close()
-            else:
-                transport.abortConnection()
+            sock.close()
             raise
+        if protocol is None:
+            sock.close()
+        else:
+            sock.setblocking(False)
+            give(protocol, sock, address, self.reactor)
 
     def _rest(self, error: OSError) -> None:
         """Stop accepting for a while."""

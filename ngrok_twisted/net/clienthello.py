@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 from struct import Struct
-from typing import Any, Callable
 
 # ngrok's limit for a handshake message; post-quantum hellos have about 2 KB, real ones never reach 17 KB.
 MAX_HELLO_BYTES = 64 * 1024
@@ -56,10 +55,14 @@ _STARTS = {
 # The head of an extension: its type and its size (RFC 8446 section 4.2).
 _EXTENSION = Struct(">HH")
 
-# Extensions that are remembered: how many of each type, and their largest size in bytes, which is above that of the longest
-# host name (253). At most half a megabyte for each type.
+# Hellos that are remembered: how many, and the largest size in bytes of what they are made of, which is above that of the longest
+# host name (253). At most a megabyte.
 REMEMBERED = 1024
 REMEMBERED_BYTES = 300
+
+# How a connection begins: a record's head, of the message the type and size, and the least that has room for both.
+_BEGINNING = Struct(">BBBHBBH")
+_SHORTEST = _BEGINNING.size
 
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\Z")
@@ -125,9 +128,12 @@ class ClientHelloParser:
         :raises BadClientHello: the hello is broken or too large.
         """
         if self._result is None:
-            self._wire += data
             try:
-                self._result = self._advance()
+                if not self._wire and not self._consumed and _is_whole(data):
+                    self._result = _parse(data, 9)  # as nearly all come
+                else:
+                    self._wire += data
+                    self._result = self._advance()
             except ClientHelloError as error:
                 self._result = error
             except IndexError:
@@ -151,7 +157,7 @@ class ClientHelloParser:
             del self._wire[: 5 + length]
             self._consumed += 5 + length
             if self._complete():
-                return _parse(bytes(self._message[4:]))
+                return _parse(bytes(self._message), 4)
         return None
 
     def _complete(self) -> bool:
@@ -167,6 +173,21 @@ class ClientHelloParser:
         if len(message) > 4 + length:
             raise BadClientHello("something follows the ClientHello in its record")
         return len(message) == 4 + length
+
+
+def _is_whole(data: bytes) -> bool:
+    """Whether bytes begin with a record that holds a ClientHello and nothing else, all of it."""
+    if len(data) < _SHORTEST:
+        return False
+    kind, major, _, record, message, high, length = _BEGINNING.unpack_from(data)
+    return (
+        kind == _HANDSHAKE
+        and major == 3
+        and message == _CLIENT_HELLO
+        and not high
+        and record == length + 4 <= MAX_RECORD_BYTES
+        and len(data) >= record + 5
+    )
 
 
 def _refuse_start(start: bytes) -> None:
@@ -225,39 +246,57 @@ class _Reader:
         return self._data[start:at]
 
 
-def _parse(body: bytes) -> ClientHello:
-    """A ClientHello's body, RFC 8446 section 4.1.2."""
-    reader = _Reader(body)
-    legacy_version = reader.number(2)
-    if legacy_version >> 8 != 3:
+def _parse(data: bytes, at: int) -> ClientHello:
+    """
+    A ClientHello's body, RFC 8446 section 4.1.2. It is walked over by numbers: an object for the place would take as long again.
+
+    :param data: has nothing else behind it but whole records.
+    :param at: where the body begins, behind the head of the message.
+    :raises IndexError: a length in it lies.
+    """
+    end = at + int.from_bytes(data[at - 3 : at])
+    if at + 35 > end:
+        raise IndexError
+    legacy_version = data[at] << 8 | data[at + 1]
+    if data[at] != 3:
         raise BadClientHello("the ClientHello's version is not one of TLS")
-    reader.take(32)
-    if len(reader.vector(1)) > 32:
+    size = data[at + 34]
+    if size > 32:
         raise BadClientHello("the session id is too long")
-    suites = reader.vector(2)
-    if not suites or len(suites) % 2:
+    at += 35 + size
+    if at + 2 > end:
+        raise IndexError
+    size = data[at] << 8 | data[at + 1]
+    if not size or size % 2:
         raise BadClientHello("the list of cipher suites is malformed")
-    if not reader.vector(1):
+    at += 2 + size
+    if at >= end:
+        raise IndexError
+    if not data[at]:
         raise BadClientHello("the list of compression methods is empty")
-    extensions = _extensions(reader.vector(2)) if reader else {}
-    if reader:
-        raise BadClientHello("something follows the extensions")
-    return ClientHello(
-        server_name=_server_name(extensions.get(_SERVER_NAME)),
-        alpn=_alpn(extensions.get(_ALPN)),
-        versions=_versions(extensions.get(_SUPPORTED_VERSIONS)) or (legacy_version,),
-    )
+    at += 1 + data[at]
+    if at > end:
+        raise IndexError
+    found = _extensions(data, at, end) if at < end else {}
+    return _told(found.get(_SERVER_NAME), found.get(_ALPN), found.get(_SUPPORTED_VERSIONS), legacy_version)
 
 
-def _extensions(data: bytes) -> dict[int, bytes]:
+def _extensions(data: bytes, at: int, end: int) -> dict[int, bytes]:
     """Extensions by type; RFC 8446 section 4.2 forbids two of a kind. A browser sends about twenty."""
+    if at + 2 > end:
+        raise IndexError
+    at, all_of_them = at + 2, at + 2 + (data[at] << 8 | data[at + 1])
+    if all_of_them > end:
+        raise IndexError
+    if all_of_them < end:
+        raise BadClientHello("something follows the extensions")
     found: dict[int, bytes] = {}
-    at, end = 0, len(data)
+    unpack = _EXTENSION.unpack_from
     while at < end:
         start = at + 4
         if start > end:
             raise IndexError
-        kind, size = _EXTENSION.unpack_from(data, at)
+        kind, size = unpack(data, at)
         at = start + size
         if kind in found:
             raise BadClientHello(f"extension {kind} stands there twice")
@@ -267,17 +306,22 @@ def _extensions(data: bytes) -> dict[int, bytes]:
     return found
 
 
-def _remembered(read: Callable[[bytes | None], Any]) -> Callable[[bytes | None], Any]:
+def _told(name: bytes | None, alpn: bytes | None, versions: bytes | None, legacy_version: int) -> ClientHello:
     """
-    Read an extension once where visitors send the same bytes: the names of an edge are few, and so are the browsers.
-
-    :param read: a pure function of the extension's data, or of ``None`` if there is none.
+    The same names, protocols and versions make the same hello: the names of an edge are few, and so are the browsers. Only what
+    is short is remembered.
     """
-    known = lru_cache(maxsize=REMEMBERED)(read)
-    return lambda data: (known if data is None or len(data) <= REMEMBERED_BYTES else read)(data)
+    if len(name or b"") + len(alpn or b"") + len(versions or b"") <= REMEMBERED_BYTES:
+        return _remembered(name, alpn, versions, legacy_version)
+    return _understood(name, alpn, versions, legacy_version)
 
 
-@_remembered
+def _understood(name: bytes | None, alpn: bytes | None, versions: bytes | None, legacy_version: int) -> ClientHello:
+    return ClientHello(
+        server_name=_server_name(name), alpn=_alpn(alpn), versions=_versions(versions) or (legacy_version,)
+    )
+
+
 def _server_name(data: bytes | None) -> str | None:
     """RFC 6066 section 3: a list that holds exactly one name, a host name."""
     if data is None:
@@ -312,7 +356,6 @@ def _host(name: bytes) -> str | None:
     return host
 
 
-@_remembered
 def _alpn(data: bytes | None) -> tuple[bytes, ...]:
     """RFC 7301 section 3.1."""
     if data is None:
@@ -327,7 +370,6 @@ def _alpn(data: bytes | None) -> tuple[bytes, ...]:
     return tuple(found)
 
 
-@_remembered
 def _versions(data: bytes | None) -> tuple[int, ...]:
     """RFC 8446 section 4.2.1; without the extension, which a client of TLS 1.2 does not have, nothing."""
     if data is None:
@@ -337,3 +379,6 @@ def _versions(data: bytes | None) -> tuple[int, ...]:
     if outer or not versions or len(versions) % 2:
         raise BadClientHello("the supported_versions extension is malformed")
     return tuple(int.from_bytes(versions[at : at + 2]) for at in range(0, len(versions), 2))
+
+
+_remembered = lru_cache(maxsize=REMEMBERED)(_understood)

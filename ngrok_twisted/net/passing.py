@@ -21,6 +21,7 @@ from zope.interface import implementer
 from ngrok_twisted.interfaces import IBatchTransport
 from ngrok_twisted.net.announced import announced_ends, rename
 from ngrok_twisted.net.eager import EagerServer
+from ngrok_twisted.net.giving import give, serve
 from ngrok_twisted.net.proxy_header import Address
 
 # The port that a transport was accepted at; it only must not be `None`, since options of the socket are set already.
@@ -60,15 +61,25 @@ def let_go(transport: Any) -> tuple[int, Ends]:
     :param transport: one that `can_let_go`.
     :return: its descriptor, which is the caller's, and whose it is.
     """
+    ends = Ends(transport.client, announced_ends(transport))
+    return take_out(transport).detach(), ends
+
+
+def take_out(transport: Any) -> Any:
+    """
+    Take a connection out of the reactor, as `let_go`.
+
+    :param transport: a `ngrok_twisted.net.eager.EagerTransport` of which nothing is unsent.
+    :return: its socket, which is the caller's.
+    """
     # An epoll registration belongs to the open file, not to the descriptor: it would survive in the other process's copy.
     transport.stopReading()
     transport.stopWriting()
-    ends = Ends(transport.client, announced_ends(transport))
     sock = transport.socket
     transport.connected, transport.disconnected = 0, 1
     transport.producer = None
     del transport.protocol, transport.socket, transport.fileno
-    return sock.detach(), ends
+    return sock
 
 
 def take_up(reactor: Any, descriptor: int, ends: Ends, protocol: Any, data: bytes = b"") -> None:
@@ -80,20 +91,16 @@ def take_up(reactor: Any, descriptor: int, ends: Ends, protocol: Any, data: byte
     :param data: what was read of it already.
     """
     family = socket.AF_INET if len(ends.client) == 2 else socket.AF_INET6
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=descriptor)
+    sock = socket.SocketType(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, socket.IPPROTO_TCP, descriptor)
     if protocol is None:
         sock.close()
         return
-    transport: Any = EagerServer(sock, protocol, ends.client, _ANOTHER_PROCESS, next(_numbers), reactor)
-    if ends.announced is not None:
-        rename(transport, *ends.announced)
-    try:
-        protocol.makeConnection(transport)
-        if data and transport.connected:
-            transport.protocol.dataReceived(data)
-    except Exception:
-        transport.abortConnection()
-        raise
+    if ends.announced is None:
+        give(protocol, sock, ends.client, reactor, data)
+        return
+    transport = EagerServer(sock, protocol, ends.client, _ANOTHER_PROCESS, next(_numbers), reactor)
+    rename(transport, *ends.announced)
+    serve(transport, data)
 
 
 @implementer(IBatchTransport)

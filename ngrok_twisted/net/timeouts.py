@@ -74,13 +74,14 @@ class IdleWatch:
         """
         if self._on_idle is None:
             return
-        if self._due:
-            self._wheel.take_out(self)  # it is filed again: the wheel goes on, even if it was the only one
-        else:
-            self._wheel = _wheel_of(self._wheel.clock)
         self.timeout = timeout
         self._last = self._wheel.clock.seconds()
-        self._wheel.file(self)
+        if not self._due:
+            self._wheel = _wheel_of(self._wheel.clock)
+            self._wheel.file(self)
+        elif self._due > _due(self._last + timeout):  # else it is looked at too early, and filed again
+            self._wheel.take_out(self)  # the wheel goes on, even if it was the only one
+            self._wheel.file(self)
 
     def stop(self) -> None:
         """
@@ -90,8 +91,14 @@ class IdleWatch:
         all, until the garbage collector comes by.
         """
         self._on_idle = None
-        if self._due:
-            self._wheel.discard(self)
+        due = self._due
+        if due:  # as `_Wheel.discard`, in one call: each connection comes by here
+            self._due = 0
+            wheel = self._wheel
+            bucket = wheel.buckets[due]
+            bucket.remove(self)
+            if not bucket:
+                wheel.drop(due)
 
 
 class _Wheel:
@@ -99,6 +106,7 @@ class _Wheel:
     The watches of one clock, filed under the tick at which each may be due.
 
     :ivar now: the time of the last tick, in seconds.
+    :ivar buckets: the watches by tick; none is empty.
     """
 
     _log = Logger()
@@ -106,37 +114,41 @@ class _Wheel:
     def __init__(self, clock: Any) -> None:
         self.clock = clock
         self.now: float = clock.seconds()
-        self._buckets: dict[int, set[IdleWatch]] = {}
+        self.buckets: dict[int, set[IdleWatch]] = {}
         self._call = clock.callLater(TICK, self._tick)
 
     def file(self, watch: IdleWatch) -> None:
-        # `_last` may be a tick older than the activity it stands for: one more tick, so as never to be early.
-        due = ceil((watch._last + watch.timeout) / TICK) + 1
-        watch._due = due
-        bucket = self._buckets.get(due)
+        watch._due = due = _due(watch._last + watch.timeout)
+        bucket = self.buckets.get(due)
         if bucket is None:
-            bucket = self._buckets[due] = set()
+            bucket = self.buckets[due] = set()
         bucket.add(watch)
 
     def discard(self, watch: IdleWatch) -> None:
         self.take_out(watch)
-        if not self._buckets:
+        if not self.buckets:
             self._end()
 
     def take_out(self, watch: IdleWatch) -> None:
-        bucket = self._buckets[watch._due]
+        bucket = self.buckets[watch._due]
         bucket.remove(watch)
         if not bucket:
-            del self._buckets[watch._due]
+            del self.buckets[watch._due]
         watch._due = 0
+
+    def drop(self, due: int) -> None:
+        """The bucket of this tick has become empty."""
+        del self.buckets[due]
+        if not self.buckets:
+            self._end()
 
     def _tick(self) -> None:
         self.now = now = self.clock.seconds()
         self._call = self.clock.callLater(TICK, self._tick)
         current = int(now / TICK)
-        for due in sorted(due for due in self._buckets if due <= current):
-            for watch in tuple(self._buckets.get(due, ())):
-                if watch in self._buckets.get(due, ()):  # else an earlier callback of this tick stopped it, or moved it
+        for due in sorted(due for due in self.buckets if due <= current):
+            for watch in tuple(self.buckets.get(due, ())):
+                if watch in self.buckets.get(due, ()):  # else an earlier callback of this tick stopped it, or moved it
                     self._look_at(watch, now)
                     if self.clock.seconds() - now > LOOK:
                         self._look_again()
@@ -165,6 +177,11 @@ class _Wheel:
             self._call.cancel()
         if _wheels.get(self.clock) is self:
             del _wheels[self.clock]
+
+
+def _due(seconds: float) -> int:
+    """The tick to look at a watch. Its `_last` may be a tick older than what it stands for: one more, so as never to be early."""
+    return ceil(seconds / TICK) + 1
 
 
 _wheels: dict[Any, _Wheel] = {}

@@ -40,9 +40,6 @@ from ngrok_twisted.net.tls_output import BrokenTLS
 class TLSServer(TLSConnection):
     """The server's side. ``TLSServer(context, inner, clock=…)``; the other options are those of `TLSConnection`."""
 
-    def __init__(self, context: ssl.SSLContext, inner: Any, *, clock: Any, **options: Any) -> None:
-        super().__init__(context, inner, clock=clock, server_side=True, **options)
-
 
 @implementer(IProtocolFactory)
 class TLSServerFactory:

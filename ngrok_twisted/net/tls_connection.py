@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ssl
 from typing import Any, Callable
-from weakref import WeakSet
+from weakref import ref
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol, IPushProducer
@@ -16,9 +16,11 @@ from zope.interface import implementer
 
 from ngrok_twisted.interfaces import IBatchReceiver, IFillable
 from ngrok_twisted.net.quickack import acknowledger
+from ngrok_twisted.net.timeouts import IdleWatch
 from ngrok_twisted.net.tls_output import KEPT, LARGE_STEP, RECORD, TLSOutput, cut, explain
 from ngrok_twisted.net.tls_output import BrokenTLS, HandshakeFailed, HandshakeTimeout, TruncatedTLS
 from ngrok_twisted.net.tls_rest import rest_of
+from ngrok_twisted.tls.openssl import bare_connection
 
 SECONDS = 1.0
 
@@ -32,8 +34,9 @@ READ_SIZE = 256 * 1024
 # a twelfth less. Others wait longer meanwhile, if these are tiny records.
 LARGE_READ_SIZE = 512 * 1024
 
-# Contexts without renegotiation. To ask one for its options takes as long as to parse the ClientHello.
-_known: WeakSet[ssl.SSLContext] = WeakSet()
+# Contexts without renegotiation. To ask one for its options takes as long as to parse the ClientHello. (A WeakSet is the same
+# with a call in Python for each question.)
+_known: set[ref[ssl.SSLContext]] = set()
 
 _received = memoryview(bytearray(READ_SIZE))
 _much_received = memoryview(bytearray(LARGE_READ_SIZE))
@@ -49,7 +52,8 @@ class TLSConnection(TLSOutput):
 
     _protocol: Any = None
     _batch = _halves = False  # what the inner protocol provides
-    _call: Any = None  # the handshake's end, and later a pending `_drain`
+    _watch: Any = None  # ends a handshake that takes too long
+    _call: Any = None  # a pending `_drain`
     _paused = False
     _peer_done = False  # close_notify came
     _broken: ssl.SSLError | None = None
@@ -63,7 +67,7 @@ class TLSConnection(TLSOutput):
         inner: Any,
         *,
         clock: Any,
-        server_side: bool,
+        server_side: bool = True,
         server_hostname: str | None = None,
         handshake_timeout: float = HANDSHAKE_TIMEOUT,
         on_handshake: Callable[[Failure | None], object] | None = None,
@@ -77,17 +81,21 @@ class TLSConnection(TLSOutput):
         :param on_handshake: called once: with ``None`` when the inner protocol is connected, or with the `Failure` that
             ended the handshake: of an `ssl.SSLError`, or of one of this module's errors.
         """
-        if context not in _known:
+        if ref(context) not in _known:
             context.options |= ssl.OP_NO_RENEGOTIATION
-            _known.add(context)
+            _known.add(ref(context, _known.discard))
         self._inner = inner
         self._clock = clock
         self._server_side = server_side
         self._handshake_timeout = handshake_timeout
         self._on_handshake = on_handshake
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        wrapped = context.wrap_bio(incoming, outgoing, server_side=server_side, server_hostname=server_hostname)
-        super().__init__(_bare(wrapped), incoming, outgoing, rest_of(clock))
+        super().__init__(
+            bare_connection(context, incoming, outgoing, server_side, server_hostname),
+            incoming,
+            outgoing,
+            rest_of(clock),
+        )
 
     # -- the inner protocol
 
@@ -125,7 +133,7 @@ class TLSConnection(TLSOutput):
     def makeConnection(self, transport: Any) -> None:
         """IProtocol."""
         self.transport = transport
-        self._call = self._clock.callLater(self._handshake_timeout, self._handshake_timed_out)
+        self._watch = IdleWatch(self._clock, self._handshake_timeout, self._handshake_timed_out)
         if not self._server_side:
             self._shake()
             self._flush()
@@ -171,6 +179,8 @@ class TLSConnection(TLSOutput):
         call, self._call = self._call, None
         if call is not None:
             call.cancel()
+        if self._watch is not None:
+            self._watch.stop()
         if not self.connected:
             if not self._ended:
                 self._ended = True
@@ -333,8 +343,8 @@ class TLSConnection(TLSOutput):
         if protocol is None:
             self._handshake_failed(Failure(HandshakeFailed("nobody serves this connection")))
             return False
-        self._call.cancel()
-        self._call = None
+        self._watch.stop()
+        del self._watch
         self._rest.note(self)
         self.connected = True
         self.protocol = protocol
@@ -345,7 +355,6 @@ class TLSConnection(TLSOutput):
         return not self._ended
 
     def _handshake_timed_out(self) -> None:
-        self._call = None
         self._handshake_failed(Failure(HandshakeTimeout()))
 
     def _handshake_failed(self, reason: Failure) -> None:
@@ -384,11 +393,3 @@ class TLSConnection(TLSOutput):
     def getPeerCertificate(self) -> bytes | None:
         """The peer's certificate in DER, or ``None``."""
         return self._ssl.getpeercert(True)
-
-
-def _bare(wrapped: Any) -> Any:
-    """
-    :return: what an `ssl.SSLObject` stands before. All that it adds is a call in Python to each call of OpenSSL, and 150 bytes
-        to each connection; only callbacks of the context, of which we have none, need it.
-    """
-    return wrapped._sslobj

@@ -24,10 +24,12 @@ SOON = 0.05 * SECONDS
 class Rest:
     """Those of one clock."""
 
-    __slots__ = ("_clock", "_grown", "_call")
+    __slots__ = ("_clock", "_pause", "_grown", "_call")
 
-    def __init__(self, clock: Any) -> None:
+    def __init__(self, clock: Any, pause: float = PAUSE) -> None:
+        """:param pause: seconds until those that have grown are looked at."""
         self._clock = clock
+        self._pause = pause
         self._grown: dict[Any, None] = {}
         self._call: Any = None
 
@@ -39,7 +41,7 @@ class Rest:
         """
         self._grown[connection] = None
         if self._call is None:
-            self._call = self._clock.callLater(PAUSE, self._look)
+            self._call = self._clock.callLater(self._pause, self._look)
 
     def forget(self, connection: Any) -> None:
         """It is gone, and its memory with it."""

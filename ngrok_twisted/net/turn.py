@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Callable
 
 from twisted.logger import Logger
@@ -15,17 +16,17 @@ class Turn:
     """
 
     _log = Logger()
-    __slots__ = ("_clock", "_due")
+    __slots__ = ("_soon", "_due")
 
     def __init__(self, clock: Any) -> None:
         """:param clock: an `IReactorTime`."""
-        self._clock = clock
+        self._soon = soon_of(clock)
         self._due: list[Callable[[], object]] = []
 
     def later(self, call: Callable[[], object]) -> None:
         """Call ``call`` at the end of the turn. What it raises is logged."""
         if not self._due:
-            self._clock.callLater(0, self._run)
+            self._soon(self._run)
         self._due.append(call)
 
     def _run(self) -> None:
@@ -35,3 +36,13 @@ class Turn:
                 call()
             except Exception:
                 self._log.failure("a connection failed at the end of the turn")
+
+
+def soon_of(clock: Any) -> Callable[[Callable[[], object]], object]:
+    """
+    :param clock: an `IReactorTime`.
+    :return: has something called when what happens now is over: `ngrok_twisted.net.reactor.LeanEPollReactor.soon`, or a
+        timed call where the reactor is another one.
+    """
+    soon: Callable[[Callable[[], object]], object] | None = getattr(clock, "soon", None)
+    return partial(clock.callLater, 0) if soon is None else soon

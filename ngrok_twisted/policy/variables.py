@@ -28,12 +28,15 @@ class Variable:
     :ivar deep: there may be something in it: it is a list or a mapping.
     :ivar folded: its keys are names of header fields, in lower case.
     :ivar response: there is nothing before the response.
+    :ivar of: where its value would be read, if it depends on nothing else: paths of attributes that begin at `Facts`, and lead
+        to what compares by value. Empty where it depends on more.
     """
 
     read: Read
     deep: bool = False
     folded: bool = False
     response: bool = False
+    of: tuple[str, ...] = ()
 
 
 # -- connection --------------------------------------------------------------------------------------------------------
@@ -124,7 +127,7 @@ _CERTIFICATE_LISTS = (
 # -- response ----------------------------------------------------------------------------------------------------------
 
 
-def _of_response(read: Callable[[Any], Any], **more: bool) -> Variable:
+def _of_response(read: Callable[[Any], Any], **more: Any) -> Variable:
     """:param read: gives the value, from a `ngrok_twisted.wrapper.ResponseHead`."""
     return Variable(lambda facts: None if facts.response is None else read(facts.response), response=True, **more)
 
@@ -140,23 +143,25 @@ def _unknown(facts: Facts) -> None:
     """There is no database of places."""
 
 
-_client_ip = Variable(lambda facts: facts.request.flow.peer_host)
+_client_ip = Variable(lambda facts: facts.request.flow.peer_host, of=("request.flow.peer_host",))
 _request_number = Variable(_request_id)
-_method = Variable(lambda facts: of.decoded(facts.request.method))
-_url_host = Variable(lambda facts: facts.request.flow.host)
-_path = Variable(lambda facts: of.path(facts.request))
-_query = Variable(lambda facts: of.query(facts.request))
-_raw_url = Variable(lambda facts: of.raw_url(facts.request))
-_scheme = Variable(lambda facts: facts.request.flow.proto)
+_method = Variable(lambda facts: of.decoded(facts.request.method), of=("request.method",))
+_url_host = Variable(lambda facts: facts.request.flow.host, of=("request.flow.host",))
+_path = Variable(lambda facts: of.path(facts.request), of=("request.uri",))
+_query = Variable(lambda facts: of.query(facts.request), of=("request.uri",))
+_raw_url = Variable(
+    lambda facts: of.raw_url(facts.request), of=("request.flow.proto", "request.authority", "request.uri")
+)
+_scheme = Variable(lambda facts: facts.request.flow.proto, of=("request.flow.proto",))
 _user_agent = Variable(lambda facts: of.first(facts.request.fields, b"user-agent"))
-_version = Variable(lambda facts: of.decoded(facts.request.clientproto))
-_status = _of_response(lambda head: head.status)
+_version = Variable(lambda facts: of.decoded(facts.request.clientproto), of=("request.clientproto",))
+_status = _of_response(lambda head: head.status, of=("response.status",))
 _empty = Variable(lambda facts: "")
 
 _CONNECTION: Mapping[str, Variable] = {
     "backend.connection_reused": Variable(_reused),
     "backend.dial_duration": Variable(_dialled),
-    "backend.id": Variable(lambda facts: facts.request.flow.backend_id),
+    "backend.id": Variable(lambda facts: facts.request.flow.backend_id, of=("request.flow.backend_id",)),
     "conn.bytes_in": Variable(lambda facts: facts.request.flow.bytes_in),
     "conn.bytes_out": Variable(lambda facts: facts.request.flow.bytes_out),
     "conn.client_ip": _client_ip,
@@ -203,7 +208,7 @@ _REQUEST: Mapping[str, Variable] = {
     "http.request.user_agent": _user_agent,
     "http.request.version": _version,
     "req.method": _method,
-    "req.host": Variable(lambda facts: of.decoded(facts.request.authority)),
+    "req.host": Variable(lambda facts: of.decoded(facts.request.authority), of=("request.authority",)),
     "req.version": _version,
     "req.user_agent": _user_agent,
     "req.location": Variable(lambda facts: of.first(facts.request.fields, b"location")),
@@ -216,19 +221,22 @@ _REQUEST: Mapping[str, Variable] = {
     "req.content_type.parameters": Variable(
         lambda facts: of.media_parameters(facts.request.fields), deep=True, folded=True
     ),
-    "req.url": Variable(lambda facts: of.url(facts.request)),
+    "req.url": Variable(
+        lambda facts: of.url(facts.request),
+        of=("request.flow.proto", "request.flow.host", "request.authority", "request.uri"),
+    ),
     "req.url.raw": _raw_url,
     "req.url.scheme": _scheme,
-    "req.url.authority": Variable(lambda facts: of.decoded(facts.request.authority)),
+    "req.url.authority": Variable(lambda facts: of.decoded(facts.request.authority), of=("request.authority",)),
     "req.url.user": _empty,
     "req.url.user_password": _empty,
     "req.url.host": _url_host,
-    "req.url.port": Variable(lambda facts: of.port(facts.request)),
+    "req.url.port": Variable(lambda facts: of.port(facts.request), of=("request.authority",)),
     "req.url.path": _path,
-    "req.url.raw_path": Variable(lambda facts: of.raw_path(facts.request)),
+    "req.url.raw_path": Variable(lambda facts: of.raw_path(facts.request), of=("request.uri",)),
     "req.url.query": _query,
-    "req.url.query_params": Variable(lambda facts: of.arguments(facts.request), deep=True),
-    "req.url.uri": Variable(lambda facts: of.decoded(facts.request.uri)),
+    "req.url.query_params": Variable(lambda facts: of.arguments(facts.request), deep=True, of=("request.uri",)),
+    "req.url.uri": Variable(lambda facts: of.decoded(facts.request.uri), of=("request.uri",)),
 }
 
 _RESPONSE: Mapping[str, Variable] = {

@@ -57,7 +57,10 @@ class _Made:
 class Certificates:
     """
     :ivar base_domain: the domain whose direct children share a certificate.
+    :ivar revision: another number whenever other certificates are in force.
     """
+
+    revision = 0
 
     _log = Logger()
 
@@ -88,6 +91,7 @@ class Certificates:
         self._tables = tables
         before = set(self._uploaded.values())
         self._uploaded = _uploaded(snapshot)
+        self.revision += 1
         gone = before.difference(self._uploaded.values())
         for key in [key for key in self._contexts if key[0] in gone]:
             del self._contexts[key]

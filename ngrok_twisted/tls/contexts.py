@@ -1,8 +1,9 @@
 """
 `ssl.SSLContext` objects from a key pair and `TLSOptions`, after Mozilla's *intermediate* configuration.
 
-Compression and renegotiation are off, ciphers are authenticated and forward secret, and the visitor picks among them,
-since phones without AES in hardware know best. Session tickets are on. OpenSSL keeps one ticket key a context, which is
+Compression and renegotiation are off, ciphers are authenticated and forward secret. Visitors that put ChaCha20 first get it,
+since phones without AES in hardware know best; all others get AES-128, which is the cheapest for both ends. Session tickets
+are on. OpenSSL keeps one ticket key a context, which is
 rotated by making a new context: see `TICKET_KEY_LIFE` and `ngrok_twisted.tls.certificates`. Contexts with different options
 never share a key, so a session that was opened without a client certificate cannot be resumed where one is required; with
 the same options several processes do, where they are told a secret to derive it from.
@@ -29,6 +30,11 @@ HOURS = 3600.0
 #: After this many seconds a context is made anew, and with it the key that seals session tickets: whoever steals a key
 #: can read the TLS 1.2 sessions of half a day, no more.
 TICKET_KEY_LIFE = 12 * HOURS
+
+#: Given with a whole handshake; a resumed one is always given one. A visitor that comes back has used one up and been given
+#: another. Who opens several connections at the same moment has no ticket for any of them, or the first of HTTP/2 is enough;
+#: OpenSSL's second one would cost a twentieth of the handshake.
+TICKETS = 1
 
 #: TLS 1.2; those of TLS 1.3 are always good.
 CIPHERS = ":".join(
@@ -69,7 +75,8 @@ def make_context(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _set_versions(context, options)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
-    context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE  # where `tune` cannot order them
+    context.num_tickets = TICKETS
     if options.alpn:
         context.set_alpn_protocols([name.decode("ascii") for name in options.alpn])
     tune(context)

@@ -19,8 +19,8 @@ from ngrok_twisted.errors import EdgeError, TunnelLost, UpstreamInvalid, Upstrea
 from ngrok_twisted.interfaces import IBatchReceiver
 from ngrok_twisted.net.timeouts import IdleWatch
 from ngrok_twisted.upstream.chunked import ChunkedDecoder
-from ngrok_twisted.upstream.headers import restore_locations
 from ngrok_twisted.upstream.http2_frames import begins
+from ngrok_twisted.upstream.locations import restore_locations
 from ngrok_twisted.upstream.response import (
     BY_LENGTH,
     CHUNKED,

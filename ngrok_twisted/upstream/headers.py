@@ -6,12 +6,13 @@ What changes in a head on its way through the edge (RFC 9110 section 7.6): pure 
 
 from __future__ import annotations
 
-import re
-from typing import AbstractSet, Any, Callable, Iterable, Sequence
+from typing import AbstractSet, Any, Callable, Iterable, Sequence, TypeVar
 
 from ngrok_twisted.upstream.memo import Memo, size_of
 from ngrok_twisted.upstream.syntax import TOKEN, Fields, MalformedMessage, tokens
 from ngrok_twisted.wrapper import HeadEdit
+
+T = TypeVar("T")
 
 # What is done with a field of a request, by its lower-case name.
 _DROP, _FOR, _PROTO, _HOST, _LENGTH, _TE = range(1, 7)
@@ -57,8 +58,6 @@ _NUL, _SPACE = b"\0 "
 
 # Those that visitors use; others are looked at each time.
 _METHODS = frozenset(b"GET HEAD POST PUT PATCH DELETE OPTIONS".split())
-
-_ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]*)(.*)", re.DOTALL)
 
 
 class Passed:
@@ -135,7 +134,7 @@ class Told:
     :ivar authority: what they say of the host, with its port.
     """
 
-    __slots__ = ("fields", "authority", "_named", "_passed", "_rest", "_rest_for")
+    __slots__ = ("fields", "authority", "_named", "_passed", "_rest", "_rest_for", "_worked_out")
 
     fields: tuple[tuple[bytes, bytes], ...]
     authority: bytes
@@ -145,6 +144,21 @@ class Told:
         self._passed: dict[frozenset[bytes], Passed] = {}
         self._rest = b""
         self._rest_for: tuple[Any, ...] = ()
+        self._worked_out: dict[Any, Any] | None = None
+
+    def work_out(self, function: Callable[[Sequence[tuple[bytes, bytes]]], T]) -> T:
+        """
+        What a pure function makes of the fields; it is asked once.
+
+        :param function: of a module, so that there are few of them. What it makes is small and shared, and must not be changed.
+        """
+        known = self._worked_out
+        if known is None:
+            known = self._worked_out = {}
+        if function not in known:
+            known[function] = function(self.fields)
+        made: T = known[function]
+        return made
 
     def last(self, name: bytes) -> bytes | None:
         """
@@ -188,7 +202,7 @@ class Told:
             self._rest_for = circumstances
         if edit is None or not edit.added:
             return b"".join((method, b" ", target, self._rest, b"\r\n\r\n"))
-        lines = lines_of(edit.added)
+        lines = lines_of_edit(edit)
         if _NUL in lines:
             raise MalformedMessage("a NUL in a field")
         return b"".join((method, b" ", target, self._rest, lines, b"\r\n\r\n"))
@@ -321,6 +335,18 @@ def lines_of(fields: Sequence[tuple[bytes, bytes]]) -> bytes:
     return block
 
 
+def lines_of_edit(edit: HeadEdit) -> bytes:
+    """
+    The lines of the fields that an edit adds, as `lines_of` has them; they are made once.
+
+    :raises MalformedMessage: see `lines_of`.
+    """
+    lines = edit.lines
+    if lines is None:
+        lines = edit.lines = lines_of(edit.added)
+    return lines
+
+
 def _lines(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[bytes, int]:
     block = lines_of(fields)
     return block, size_of(fields) + len(block)
@@ -330,36 +356,6 @@ FIELD_LINES = Memo(_lines)
 """
 `lines_of` fields that come again and again, by a tuple of ``(name, value)``.
 """
-
-
-def restored_location(location: bytes, rewritten_host: bytes, host: bytes, proto: bytes) -> bytes:
-    """
-    A ``Location`` that names the rewritten host, turned back into one that the visitor can reach.
-
-    :param location: of the upstream's response.
-    :param rewritten_host: the ``Host`` that the upstream was given.
-    :param host: the one that the visitor sent.
-    :param proto: ``https`` or ``http``, the visitor's.
-    :return: the location, unchanged if it names somebody else.
-    """
-    match = _ABSOLUTE.fullmatch(location)
-    if match is None or match[1].lower() != rewritten_host.lower():
-        return location
-    return proto + b"://" + host + match[2]
-
-
-def restore_locations(head: Any, rewritten_host: bytes, host: bytes, proto: bytes) -> None:
-    """
-    Apply `restored_location` to a response.
-
-    :param head: a `ngrok_twisted.wrapper.ResponseHead`, changed in place.
-    """
-    if not any(name.lower() == b"location" for name, _ in head.fields):
-        return  # an untouched head goes the short way
-    head.headers = [
-        (name, restored_location(value, rewritten_host, host, proto) if name.lower() == b"location" else value)
-        for name, value in head.headers
-    ]
 
 
 def without_named(fields: Iterable[tuple[bytes, bytes]], named: AbstractSet[bytes]) -> Fields:

@@ -17,11 +17,11 @@ from zope.interface import implementer
 from ngrok_twisted.errors import EdgeError, Overloaded, TunnelLost, UpstreamInvalid, UpstreamTimeout
 from ngrok_twisted.net.windows import fitting
 from ngrok_twisted.upstream import http2_frames as h2
-from ngrok_twisted.upstream.headers import restore_locations
 from ngrok_twisted.upstream.http2_fields import read_trailers, response_head
 from ngrok_twisted.upstream.http2_frames import StreamBroken
 from ngrok_twisted.upstream.http2_request import BODY, HEAD, IDLE, OVER, RAW, UNSETTLED, RequestStream
 from ngrok_twisted.upstream.http2_session import MOST_STREAM_WINDOW, STREAM_WINDOW
+from ngrok_twisted.upstream.locations import restore_locations
 from ngrok_twisted.upstream.syntax import Fields
 from ngrok_twisted.wrapper import ResponseHead
 

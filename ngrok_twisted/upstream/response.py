@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import Any, Callable, Sequence, TypeVar
 
-from ngrok_twisted.upstream.headers import FIELD_LINES, lines_of, without_named
+from ngrok_twisted.upstream.headers import FIELD_LINES, lines_of, lines_of_edit, without_named
 from ngrok_twisted.upstream.memo import Memo, size_of
 from ngrok_twisted.upstream.syntax import (
     Fields,
@@ -133,12 +133,11 @@ class UpstreamResponse(ResponseHead):
             return self._headers
         return self.said.fields if self._edit is None else self._edit.applied(self.said.fields)
 
-    def amend(self, removed: frozenset[bytes], added: Sequence[tuple[bytes, bytes]]) -> None:
+    def amend(self, edit: HeadEdit) -> None:
         """See `ResponseHead`."""
         if self._headers is not None:
-            super().amend(removed, added)
+            super().amend(edit)
         else:
-            edit = HeadEdit(removed, added)
             self._edit = edit if self._edit is None else self._edit.then(edit)
 
     def work_out(self, function: Callable[[Sequence[tuple[bytes, bytes]]], T]) -> T:
@@ -152,16 +151,21 @@ class UpstreamResponse(ResponseHead):
         return made
 
     def as_told(self) -> Said | None:
-        """See `ResponseHead`."""
-        return self.said if self._edit is None and self._is_said() else None
+        """See `ResponseHead`. What lasting edits have made of it is as good as told."""
+        said, edit = self.said, self._edit
+        if self._headers is not None or self.status != said.status or self.reason is not said.reason:
+            return None
+        if edit is None:
+            return said
+        made: Said | None = _AMENDED[said, edit] if edit.lasting else None
+        return made
 
     def as_amended(self) -> tuple[Said, HeadEdit] | None:
         """See `ResponseHead`."""
-        return None if self._edit is None or not self._is_said() else (self.said, self._edit)
-
-    def _is_said(self) -> bool:
-        said = self.said
-        return self._headers is None and self.status == said.status and self.reason is said.reason
+        said, edit = self.said, self._edit
+        if edit is None or self._headers is not None or self.status != said.status or self.reason is not said.reason:
+            return None
+        return said, edit
 
 
 def parse_response(head: bytes, method: bytes) -> UpstreamResponse:
@@ -222,11 +226,34 @@ def _read(head: bytes) -> Said:
         said.persistent, kept = _connection(connection, said.persistent, kept)
     said.fields = tuple(kept)
     said.line_and_fields = b"HTTP/1.1 %d %b%b" % (status, said.reason, FIELD_LINES[said.fields])
-    said.block = b""
     said.worked_out = {}
     said._without = {}
-    said.counted = b"" if length is None else b"%b\r\nContent-Length: %d\r\n\r\n" % (said.line_and_fields, length)
+    _count(said, length)
     return said
+
+
+def _count(said: Said, length: int | None) -> None:
+    """Fill in what follows from ``line_and_fields``."""
+    said.block = b""
+    said.counted = b"" if length is None else b"%b\r\nContent-Length: %d\r\n\r\n" % (said.line_and_fields, length)
+
+
+def _amend(question: tuple[Said, HeadEdit]) -> tuple[Said, int]:
+    """What a service would have said, had it said what an edit makes of it."""
+    said, edit = question
+    made = Said()
+    made.head, made.status, made.reason, made.length = said.head, said.status, said.reason, said.length
+    made.persistent, made.framing = said.persistent, said.framing
+    made.fields = tuple(edit.applied(said.fields))
+    made.line_and_fields = said.lines_without(edit.removed) + lines_of_edit(edit)
+    made.worked_out = {}
+    made._without = {}
+    _count(made, said.length)
+    return made, 8 * len(made.line_and_fields) + 2 * size_of(made.fields)  # with what it was made of
+
+
+# By a pair of what was said and of an edit: a route makes the same of the same.
+_AMENDED = Memo(_amend)
 
 
 def _remember(head: bytes) -> tuple[Said, int]:

@@ -3,13 +3,15 @@ Streams: the bytes of one visitor's connection, relayed to a target and back wit
 
 A `StreamFactory` is the innermost factory of TCP edges and of TLS edges that do not terminate TLS. For each visitor it
 walks the backend's candidates until one of them connects, then makes both transports each other's producer. A FIN becomes
-a FIN, a reset becomes a reset, silence becomes an end. Between two plain TCP sockets the kernel moves the bytes
-(`ngrok_twisted.upstream.splice`).
+a FIN, a reset becomes a reset, silence becomes an end. Two plain TCP sockets need no transports (`ngrok_twisted.upstream.direct`);
+where the first candidate is dialled with one, and the visitor comes with one, none are made.
 """
 
 from __future__ import annotations
 
-from typing import Any, Callable, Sequence
+from functools import partial
+from itertools import chain
+from typing import Any, Callable, Iterable, Sequence
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError as DeferredTimeout, maybeDeferred
 from twisted.internet.error import ConnectingCancelledError, TimeoutError as ConnectTimeout
@@ -20,21 +22,21 @@ from zope.interface import implementer
 
 from ngrok_twisted.errors import EdgeError, EndpointOffline, UpstreamTimeout, UpstreamUnreachable
 from ngrok_twisted.flow import Flow
+from ngrok_twisted.byte_transports import ITakesSocket
 from ngrok_twisted.interfaces import IFlowFactory, ITunnel
+from ngrok_twisted.net.dial import Dialling, dial
+from ngrok_twisted.net.giving import give_transport, reset
 from ngrok_twisted.net.timeouts import MINUTES, SECONDS, IdleWatch
+from ngrok_twisted.upstream.direct import CLOSE_TIMEOUT, Direct, joined_directly
 from ngrok_twisted.upstream.opening import opened
 from ngrok_twisted.upstream.proxy_protocol import header
 from ngrok_twisted.upstream.side import Side
-from ngrok_twisted.upstream.splice import splice
 
 # ngrok's limit for either direction of a stream.
 IDLE_TIMEOUT = 5 * MINUTES
 
 # The product's limit for reaching an agent's service.
 DIAL_TIMEOUT = 10 * SECONDS
-
-# How long a side may take to send what it holds once the stream has idled out.
-CLOSE_TIMEOUT = 10 * SECONDS
 
 
 @implementer(IProtocolFactory)
@@ -96,6 +98,7 @@ class StreamFactory:
         """IProtocolFactory."""
 
 
+@implementer(ITakesSocket)
 class Visitor(Side):
     """
     The visitor's side, which owns the stream.
@@ -104,15 +107,81 @@ class Visitor(Side):
     """
 
     _log = Logger()
-    _dialling: Deferred[None] | None = None
+    _candidates: Iterable[Any] | None = None  # those that were not tried yet; ``None``: nobody was asked
+    _error: EdgeError | None = None  # of the candidate that was tried last
+    _dialling: Deferred[None] | Dialling | None = None
+    _waiting: Any = None  # the visitor's socket, while one for the target is being connected
     _target: Side | None = None
-    _spliced: Any = None
+    _direct: Direct | None = None
     _closing = False
 
     def __init__(self, factory: StreamFactory, flow: Flow) -> None:
         super().__init__()
         self._factory = factory
         self.flow = flow
+
+    # -- with a socket
+
+    def take_socket(self, sock: Any, client: Any, data: bytes) -> None:
+        """ITakesSocket."""
+        try:
+            candidates = iter(self._factory.backend.candidates(self.flow))
+            target = next(candidates, None)
+            plain_address = getattr(target, "plain_address", None)
+            address = None if plain_address is None else plain_address()
+        except Exception:
+            reset(sock)
+            self._broke(Failure())
+            self._finish()
+            return
+        if address is None:
+            self._candidates = () if target is None else chain((target,), candidates)
+            give_transport(self, sock, client, self._factory.clock, data)
+            return
+        self._candidates = candidates
+        self._waiting = sock
+        connected = partial(self._connected, target, client, data)
+        self._dialling = dial(self._factory.clock, address, self._factory.dial_timeout, connected)
+
+    def _connected(self, target: Any, client: Any, data: bytes, far: Any, error: Exception | None) -> None:
+        """The first candidate has answered, or has not."""
+        near, self._waiting, self._dialling = self._waiting, None, None
+        if error is not None:
+            self._error = self._note(target, error)
+            give_transport(self, near, client, self._factory.clock, data)
+            return
+        self.flow.reached()
+        factory = self._factory
+        self._direct = Direct(factory.clock, near, far, factory.idle_timeout, self._over)
+        self._direct.start(data)
+
+    def _over(self, direct: Direct) -> None:
+        """Both sockets are closed."""
+        self._direct = None
+        self.flow.bytes_in, self.flow.bytes_out = direct.near.received, direct.far.received
+        self.flow.finish(self._factory.clock.seconds())
+
+    def abort(self) -> None:
+        """Reset the connection, if there still is one."""
+        waiting, self._waiting = self._waiting, None
+        if self._direct is not None:
+            self._direct.abort()
+        elif waiting is None:
+            super().abort()
+        else:
+            if self._dialling is not None:
+                self._dialling.cancel()
+            reset(waiting)
+            self._finish()
+
+    # -- with a transport
+
+    def dataReceived(self, data: bytes) -> None:
+        """IProtocol."""
+        if self._direct is None:
+            super().dataReceived(data)
+        else:
+            self._direct.bring(data)  # whoever had the transport before us hands on what was read
 
     def connectionMade(self) -> None:
         """IProtocol."""
@@ -122,8 +191,10 @@ class Visitor(Side):
 
     async def _dial(self) -> None:
         """Try one candidate after the other."""
-        error: EdgeError = EndpointOffline()
-        for target in self._factory.backend.candidates(self.flow):
+        error = self._error or EndpointOffline()
+        if self._candidates is None:
+            self._candidates = self._factory.backend.candidates(self.flow)
+        for target in self._candidates:
             if not IStreamClientEndpoint.providedBy(target):
                 continue  # something that answers by itself answers requests, not streams
             attempt = Attempt(self)
@@ -185,14 +256,17 @@ class Visitor(Side):
         """The coroutine ended with an exception: ours, unless it was cancelled because the visitor left."""
         if reason.check(CancelledError) and self.lost:
             return
-        self._log.failure("flow {flow} could not be served", failure=reason, flow=self.flow.number)
-        self.flow.error = EdgeError()
+        self._broke(reason)
         self.abort()
         if self._target is not None:
             self._target.abort()
 
+    def _broke(self, reason: Failure) -> None:
+        self._log.failure("flow {flow} could not be served", failure=reason, flow=self.flow.number)
+        self.flow.error = EdgeError()
+
     def _join(self, target: Any, side: Side) -> None:
-        """Each side's transport becomes the other's producer."""
+        """Each side's transport becomes the other's producer; or both are taken away, and their sockets remain."""
         self._target = side
         self.flow.reached()
         if ITunnel.providedBy(target):
@@ -203,10 +277,13 @@ class Visitor(Side):
         self.watch.touch()
         self.join(side)
         side.join(self)
-        self._spliced = splice(self, side, self._factory.clock)
-        if self._spliced is None:
-            self.feed_from(side)
-            side.feed_from(self)
+        self._direct = joined_directly(self, side, self._factory.clock, self.watch.timeout, self._over)
+        if self._direct is not None:
+            self.watch.stop()
+            self._release()
+            return
+        self.feed_from(side)
+        side.feed_from(self)
         for one in (self, side):
             one.resumeProducing()
             if one.finished:
@@ -222,14 +299,16 @@ class Visitor(Side):
 
     def side_lost(self, side: Side) -> None:
         """One of the two connections is gone."""
-        if self._spliced is not None:
-            self._spliced.lost(side)
         target = self._target
         if self.lost and (target is None or target.lost):
             self.watch.stop()
-            if target is not None:
-                self.release()
-                target.release()
+            self._release()
+
+    def _release(self) -> None:
+        """The two sides are not joined any more."""
+        self.release()
+        if self._target is not None:
+            self._target.release()
 
     def _finish(self) -> None:
         self.flow.bytes_in = self.received

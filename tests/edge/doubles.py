@@ -47,6 +47,8 @@ class Certificates:
     :ivar issued: the same for certificates of many names.
     """
 
+    revision = 0
+
     def __init__(self) -> None:
         self.asked: list[tuple[str | None, TLSOptions]] = []
         self.issued: list[tuple[tuple[str, ...], TLSOptions]] = []

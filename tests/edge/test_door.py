@@ -195,7 +195,7 @@ class OwnListenerTests(DoorCase):
     def test_silence(self) -> None:
         """Who says nothing is not waited for."""
         wire = Wire(Recorder(), self.front.buildProtocol(None))
-        self.edge.reactor.advance(CLIENT_HELLO_TIMEOUT)
+        self.edge.reactor.advance(CLIENT_HELLO_TIMEOUT + 3)
         wire.run()
         self.assertTrue(wire.server.closed)
         self.assertEqual(self.edge.reactor.getDelayedCalls(), [])

@@ -169,7 +169,7 @@ class TLSFrontTests(SynchronousTestCase):
             self.clock.advance(1)
             self.send(HELLO[number : number + 1])
         self.assertFalse(self.wire.disconnecting)
-        self.clock.advance(1)
+        self.clock.pump([1, 1, 1])
         self.assertRefused(b"")
 
     def test_lost(self) -> None:

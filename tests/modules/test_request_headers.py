@@ -207,7 +207,7 @@ class FlagTests(SynchronousTestCase):
         flags = {"request-header-add": ["X-A: 1", "x-a: b:2"], "request-header-remove": ["Cookie"]}
         config = RequestHeaders.from_flags(flags)
         context = ModuleContext(runtime=Runtime(reactor=None, random=None))  # type: ignore[arg-type]
-        edit = RequestHeaders(config, context)._edit(None)
+        edit = RequestHeaders(config, context)._edits.edit(None)
         self.assertEqual((list(edit.added), edit.removed), ([(b"x-a", b"1"), (b"x-a", b"b:2")], {b"cookie"}))
         self.assertRaises(InvalidConfig, RequestHeaders.from_flags, {"request-header-add": ["X-A"]})
         self.assertEqual(RequestHeaders.from_flags({}).added(), [])

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.edge.head import parse_request
-from ngrok_twisted.upstream.headers import Told, joined, request_head, restored_location
+from ngrok_twisted.upstream.headers import Told, joined, request_head
 from ngrok_twisted.upstream.syntax import MalformedMessage
 from ngrok_twisted.wrapper import HeadEdit
 
@@ -111,23 +111,6 @@ class RequestHeadTests(SynchronousTestCase):
         self.assertEqual(
             lines((b"Transfer-Encoding", b"chunked"), (b"X-2", b"1")), [b"Host: a.example", b"X-2: 1", *OURS]
         )
-
-
-class LocationTests(SynchronousTestCase):
-    """Undoing a rewritten host."""
-
-    def test_table(self) -> None:
-        """Only a location at the rewritten host is turned back."""
-        for location, expected in {
-            b"http://in:3000/x?y#z": b"https://a.example/x?y#z",
-            b"HTTPS://IN:3000": b"https://a.example",
-            b"http://in:3000?y": b"https://a.example?y",
-            b"http://in/x": b"http://in/x",
-            b"http://in:3000.evil/": b"http://in:3000.evil/",
-            b"http://u@in:3000/": b"http://u@in:3000/",
-            b"/x": b"/x",
-        }.items():
-            self.assertEqual(restored_location(location, b"in:3000", b"a.example", b"https"), expected)
 
 
 class HeadEditTests(SynchronousTestCase):

@@ -25,9 +25,11 @@ from ngrok_twisted.transports.ssh.framing import (
     MAX_PACKET,
     U32,
     WRAP,
+    Frame,
     Opened,
     Opener,
     PacketError,
+    Restless,
     Sealer,
     Sealing,
     check_length,
@@ -41,16 +43,33 @@ _PADDING = tuple(bytes((size,)) for size in range(32))
 
 
 class GCMSealer:
-    """``aes*-gcm@openssh.com``: the length is authenticated and in the clear, the nonce counts packets."""
+    """
+    ``aes*-gcm@openssh.com``: the length is authenticated and in the clear, the nonce counts packets.
 
-    __slots__ = ("sequence", "_salt", "_counter", "_encrypt", "_encrypted")
+    What the cryptography library keeps for a key takes 2.4 KiB and is made in a microsecond: it is made for the first packet,
+    and again for the first one after a `rest`.
+    """
+
+    __slots__ = ("sequence", "_key", "_salt", "_counter", "_encrypt", "_encrypted")
 
     def __init__(self, key: bytes, iv: bytes, mac: Mac | None, sequence: int) -> None:
         self.sequence = sequence
+        self._key = key
         self._salt = iv[:4]
         self._counter = int.from_bytes(iv[4:12], "big")
-        aead = AESGCM(key)
+
+    def __getattr__(self, name: str) -> Any:
+        # Called for a slot that is empty, so that packets of a connection that does not rest pay nothing.
+        if name not in ("_encrypt", "_encrypted"):
+            raise AttributeError(name)
+        aead = AESGCM(self._key)
         self._encrypt, self._encrypted = aead.encrypt_into, aead.encrypt
+        return object.__getattribute__(self, name)
+
+    def rest(self) -> None:
+        """`Sealer.rest`."""
+        self._encrypt = self._encrypted = None
+        del self._encrypt, self._encrypted
 
     def seal(self, scratch: memoryview, size: int, wire: memoryview, at: int) -> int:
         """`Sealer.seal`."""
@@ -63,6 +82,17 @@ class GCMSealer:
         self._encrypt(self._salt + counter.to_bytes(8, "big"), scratch[4:stop], head, wire[at + 4 : end])
         self.sequence = self.sequence + 1 & WRAP
         return end
+
+    def seal_framed(self, frame: Frame) -> int:
+        """`Sealer.seal_framed`."""
+        frame.before[:] = frame.lengths
+        frame.padding[:] = noise.take(frame.count)
+        frame.in_front[:] = head = frame.head
+        counter = self._counter
+        self._counter = counter + 1 & 0xFFFFFFFFFFFFFFFF
+        self._encrypt(self._salt + counter.to_bytes(8, "big"), frame.clear, head, frame.sealed)
+        self.sequence = self.sequence + 1 & WRAP
+        return frame.end
 
     def sealed(self, message: bytes) -> bytes:
         """`Sealer.sealed`."""
@@ -78,15 +108,26 @@ class GCMSealer:
 class GCMOpener:
     """The other side of `GCMSealer`."""
 
-    __slots__ = ("sequence", "limit", "_salt", "_counter", "_decrypt")
+    __slots__ = ("sequence", "limit", "_key", "_salt", "_counter", "_decrypt")
     trailer = 16
 
     def __init__(self, key: bytes, iv: bytes, mac: Mac | None, sequence: int) -> None:
         self.sequence = sequence
         self.limit = MAX_PACKET
+        self._key = key
         self._salt = iv[:4]
         self._counter = int.from_bytes(iv[4:12], "big")
-        self._decrypt = AESGCM(key).decrypt_into
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "_decrypt":
+            raise AttributeError(name)
+        self._decrypt = AESGCM(self._key).decrypt_into
+        return self._decrypt
+
+    def rest(self) -> None:
+        """`Opener.rest`."""
+        self._decrypt = None
+        del self._decrypt
 
     def open(self, wire: memoryview, start: int, end: int, plain: memoryview, at: int) -> Opened | None:
         """`Opener.open`."""
@@ -159,7 +200,7 @@ class ChaChaSealer(_ChaCha, Sealing):
         return end + 16
 
 
-class ChaChaOpener(_ChaCha):
+class ChaChaOpener(_ChaCha, Restless):
     """The other side of `ChaChaSealer`."""
 
     __slots__ = ("limit",)
@@ -236,7 +277,7 @@ class CTRSealer(Sealing):
         return end + mac.size
 
 
-class CTROpener:
+class CTROpener(Restless):
     """
     The other side of `CTRSealer`.
 

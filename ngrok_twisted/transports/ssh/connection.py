@@ -8,6 +8,7 @@ Source: RFC 4254; OpenSSH's PROTOCOL sections 2.5 and 3 for ``hostkeys-00``, ``n
 from __future__ import annotations
 
 import struct
+from sys import intern
 from typing import TYPE_CHECKING, Any, Callable
 
 from twisted.conch.ssh.common import NS
@@ -30,11 +31,6 @@ from ngrok_twisted.transports.ssh.sessions import SessionChannel
 if TYPE_CHECKING:
     from ngrok_twisted.transports.ssh.server import SSHTransport
 
-# RFC 4254 section 5.1.
-ADMINISTRATIVELY_PROHIBITED = 1
-UNKNOWN_CHANNEL_TYPE = 3
-RESOURCE_SHORTAGE = 4
-
 # RFC 4254 section 5.2: a window never grows past this.
 MAX_WINDOW = 0xFFFFFFFF
 
@@ -56,14 +52,18 @@ class Connection:
     :ivar peer_host: its IP address.
     :ivar peer_port: its TCP port.
     :ivar client_version: its identification line.
-    :ivar session_id_hex: the identifier of the SSH session.
     :ivar channels: by our number.
     :ivar blocked: bulk must wait: the socket is full, or keys are being exchanged.
     :ivar no_more_sessions: the client has given up further sessions.
     :ivar waiting: the channels with bytes that wait for that or for their window, in order.
     :ivar windows: of the channels that visitors have.
+    :ivar recent_window: that of a channel that brought bytes last.
     """
 
+    __slots__ = (
+        "transport limits clock later principal username peer_host peer_port client_version channels blocked waiting "
+        "windows recent_window gateway connected no_more_sessions _next_number _sessions _touched _requests _probes"
+    ).split()
     _log = Logger()
 
     def __init__(self, transport: SSHTransport, principal: Principal, username: bytes) -> None:
@@ -71,17 +71,17 @@ class Connection:
         self.transport = transport
         self.limits = transport.limits
         self.clock = transport.clock
-        self.later: Callable[[Callable[[], None]], None] = transport.factory.turn.later
+        self.later: Callable[[Callable[[], None]], None] = transport.factory.later
         self.principal = principal
         self.username = username
         self.peer_host: str = getattr(peer, "host", "")
         self.peer_port: int = getattr(peer, "port", 0)
-        self.client_version = transport.otherVersionString.decode("ascii", "replace")
-        self.session_id_hex = (transport.sessionID or b"").hex()
+        self.client_version = intern(transport.otherVersionString.decode("ascii", "replace"))
         self.channels: dict[int, Channel] = {}
         self.blocked = False
         self.waiting: dict[Channel, None] = {}
         self.windows = self.limits.windows()
+        self.recent_window = 0
         self.gateway: Any = None
         self.connected = True
         self._next_number = 0
@@ -90,6 +90,11 @@ class Connection:
         self._touched: list[Channel] = []
         self._requests = GlobalRequests(self)
         self._probes: list[Deferred[None]] = []
+
+    @property
+    def session_id_hex(self) -> str:
+        """The identifier of the SSH session."""
+        return (self.transport.sessionID or b"").hex()
 
     # -- for the gateway -----------------------------------------------------------------------------------------------
 
@@ -221,6 +226,7 @@ class Connection:
         if not touched:
             return
         self._touched = []
+        self.recent_window = touched[-1].window
         for channel in touched:
             batch, channel.batch = channel.batch, []
             try:
@@ -317,13 +323,13 @@ class Connection:
 
     def _objection(self, kind: bytes) -> tuple[int, str]:
         if kind in (b"direct-tcpip", b"direct-streamlocal@openssh.com", b"x11", b"auth-agent@openssh.com"):
-            return ADMINISTRATIVELY_PROHIBITED, "not possible here"
+            return messages.ADMINISTRATIVELY_PROHIBITED, "not possible here"
         if kind != b"session":
-            return UNKNOWN_CHANNEL_TYPE, "unknown channel type"
+            return messages.UNKNOWN_CHANNEL_TYPE, "unknown channel type"
         if self.no_more_sessions:
-            return ADMINISTRATIVELY_PROHIBITED, "no more sessions"
+            return messages.ADMINISTRATIVELY_PROHIBITED, "no more sessions"
         if self._sessions >= self.limits.max_sessions or len(self.channels) >= self.limits.max_channels:
-            return RESOURCE_SHORTAGE, "too many sessions"
+            return messages.RESOURCE_SHORTAGE, "too many sessions"
         return 0, ""
 
     def _open_confirmed(self, payload: bytes) -> None:

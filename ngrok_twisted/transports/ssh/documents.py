@@ -110,6 +110,8 @@ class Documents:
     What a connection's commands wait for.
     """
 
+    __slots__ = ("_fetch", "_clock", "_inputs", "_fetched", "_fetching")
+
     def __init__(self, fetch: Callable[[str], Deferred[str]], clock: Any) -> None:
         """
         :param fetch: gets the text behind a URL; it fails with `Refused`, in a bounded time.
@@ -119,7 +121,7 @@ class Documents:
         self._clock = clock
         self._inputs: dict[Any, _Input] = {}
         self._fetched: dict[str, Document] = {}
-        self._fetching: set[Deferred[Any]] = set()
+        self._fetching: dict[Deferred[Any], None] = {}  # smaller than a set while it is empty
 
     # -- standard input ------------------------------------------------------------------------------------------------
 
@@ -196,8 +198,8 @@ class Documents:
                 raise Refused(PARSE_ERROR, f"One connection may name {MAX_URLS} URLs of policies. Connect again.")
             known = self._fetched[url] = Document()
             fetching: Deferred[Any] = Deferred.fromCoroutine(self._get(url, known))
-            self._fetching.add(fetching)
-            fetching.addBoth(lambda _: self._fetching.discard(fetching))
+            self._fetching[fetching] = None
+            fetching.addBoth(lambda _: self._fetching.pop(fetching, None))
         return known
 
     async def _get(self, url: str, document: Document) -> None:

@@ -31,18 +31,6 @@ MSG_KEX_REPLY = 31
 MSG_KEX_GROUP_INIT = 32
 MSG_KEX_GROUP_REQUEST = 34
 
-# What Conch's key exchange leaves on the transport; worth several KiB.
-_KEX_STATE = (
-    "ourKexInitPayload",
-    "otherKexInitPayload",
-    "ecPub",
-    "g",
-    "p",
-    "dhSecretKey",
-    "dhSecretKeyPublicMP",
-    "dhGexRequest",
-)
-
 _GROUP_EXCHANGE = b"diffie-hellman-group-exchange-sha256"
 
 
@@ -53,29 +41,44 @@ class KeyExchange(SSHServerTransport):
     :ivar strict: strict key exchange is in force.
     """
 
+    # What an instance's dictionary holds beyond thirty names takes a KiB, for each of ten thousand connections. Only what Conch
+    # sets for a group exchange goes there.
+    __slots__ = (
+        "transport connected factory limits clock strict sessionID kexAlg keyAlg ourVersionString otherVersionString "
+        "ourKexInitPayload otherKexInitPayload _writer _reader _stage _ours _agreement _next_opener _ignore_guess "
+        "_ciphers _extensions _certified _closing _kex_since _keyed_at _impatience _passed"
+    ).split()
     _log = Logger()
 
-    transport: Any
-    factory: Any
-    limits: SSHLimits
-    clock: Any
-    strict = False
     _writer: PacketWriter
     _reader: PacketReader
-    _stage: frozenset[int] | None = None  # the messages that may come next in a key exchange; None outside of one
-    _ours: kex.Proposal | None = None
-    _agreement: kex.Agreement | None = None
-    _next_opener: Opener | None = None
-    _ignore_guess = False
-    _ciphers = (kex.ALL_CIPHERS, kex.ALL_CIPHERS)
-    _extensions = False
-    # Those of the first exchange serve for all: a client that trusts nothing but the certificate could not go on with
-    # another, or with none.
-    _certified: Mapping[bytes, HostKey] | None = None
-    _closing = False
-    _kex_since = 0.0
-    _keyed_at = 0.0
-    _impatience: Any = None
+
+    def __init__(self, factory: Any) -> None:
+        """:param factory: the `ngrok_twisted.transports.ssh.transport.SSHServerFactory`."""
+        self.transport: Any = None
+        self.connected = 0
+        self.factory: Any = factory
+        self.limits: SSHLimits = factory.settings
+        self.clock: Any = factory.clock
+        self.ourVersionString = factory.identification
+        self.strict = False
+        self.sessionID: bytes | None = None
+        self._stage: frozenset[int] | None = (
+            None  # the messages that may come next in a key exchange; None outside of one
+        )
+        self._ours: kex.Proposal | None = None
+        self._agreement: kex.Agreement | None = None
+        self._next_opener: Opener | None = None
+        self._ignore_guess = False
+        self._ciphers = kex.EVERY_CIPHER
+        self._extensions = False
+        # Those of the first exchange serve for all: a client that trusts nothing but the certificate could not go on with
+        # another, or with none.
+        self._certified: Mapping[bytes, HostKey] | None = None
+        self._closing = False
+        self._kex_since = self._keyed_at = 0.0
+        self._impatience: Any = None
+        self._passed = 0  # bytes in and out, when it was last looked at
 
     def disconnect(self, code: int, text: str) -> None:
         """Tell the peer why, and end the connection. :param code: RFC 4253 section 11.1."""
@@ -115,7 +118,7 @@ class KeyExchange(SSHServerTransport):
         self._impatience = None
         if peer is not None and self.limits.prefer_aes_gcm:
             # Remembered for the exchanges that we begin, before the client's proposal is seen again.
-            self._ciphers = kex.suited(peer.ciphers_in), kex.suited(peer.ciphers_out)
+            self._ciphers = kex.suited(peer.ciphers_in, peer.ciphers_out)
         if self._certified is None:
             self._certified = self.factory.certified_keys()
         self._ours = kex.offer((*self._certified, *self.factory.plain_keys), *self._ciphers)
@@ -253,10 +256,10 @@ class KeyExchange(SSHServerTransport):
         self._keys_changed()
         self._keyed_at = self.clock.seconds()
         self._next_opener = self._agreement = self._ours = self._stage = None
-        for name in _KEX_STATE:
-            # Set, not deleted: instances keep sharing the keys of their dictionaries, worth more than a KiB each.
-            if getattr(self, name, None) is not None:
-                setattr(self, name, None)
+        self._kex_since = 0.0
+        self.ourKexInitPayload = self.otherKexInitPayload = b""
+        if self.kexAlg == _GROUP_EXCHANGE:
+            self.__dict__.clear()  # what Conch has set
 
     _EXCHANGE = {
         MSG_NEWKEYS: ssh_NEWKEYS,
@@ -264,6 +267,17 @@ class KeyExchange(SSHServerTransport):
         MSG_KEX_GROUP_REQUEST: ssh_KEX_DH_GEX_REQUEST,
         MSG_KEX_GROUP_INIT: ssh_KEX_DH_GEX_INIT,
     }
+
+    def shrink(self) -> None:
+        """Give back what an idle connection needs not keep, or look again later."""
+        reader, writer = self._reader, self._writer
+        passed = reader.received + writer.sent
+        if passed != self._passed:
+            self._passed = passed
+            self.factory.rest.note(self)
+        elif reader.opener is not None:
+            reader.opener.rest()
+            writer.sealer.rest()
 
     def _check_keys_age(self) -> None:
         now = self.clock.seconds()

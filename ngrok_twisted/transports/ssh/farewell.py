@@ -36,6 +36,8 @@ class Farewell:
     The last words of one connection.
     """
 
+    __slots__ = ("_connection", "_timers", "_screens", "_forwards", "_troubles")
+
     def __init__(self, connection: Any, timers: Timers, screens: Screens, forwards: Forwards) -> None:
         """
         :param connection: the authenticated SSH connection.
@@ -44,7 +46,7 @@ class Farewell:
         self._timers = timers
         self._screens = screens
         self._forwards = forwards
-        self._troubles: list[Refused] = []
+        self._troubles: tuple[Refused, ...] = ()
         self.expect_forward()
 
     @property
@@ -68,13 +70,13 @@ class Farewell:
             if not self._forwards.hopeful:
                 screen.end(exit_status(refused))
         if not watching:
-            self._troubles = [*self._troubles, refused][:_MAX_TROUBLES]
+            self._troubles = (*self._troubles, refused)[:_MAX_TROUBLES]
             self._timers.start("trouble", SESSION_WAIT, self._say_goodbye, restart=False)
             self.expect_forward()
 
     def tell(self, screen: Screen) -> None:
         """Show a session what was refused before it came; end it if nothing is left for it."""
-        troubles, self._troubles = self._troubles, []
+        troubles, self._troubles = self._troubles, ()
         for refused in troubles:
             screen.complain(refused)
         if troubles and not self._forwards.hopeful:

@@ -32,7 +32,7 @@ class State(Enum):
 class Forward:
     """
     :ivar wish: what the client asked for.
-    :ivar answer: fires with the port for the reply, once; the connection has it.
+    :ivar answer: fires with the port for the reply, which the connection has; ``None`` once it has fired.
     :ivar command: the command it was given.
     :ivar silent: it began without a command, which may still come.
     :ivar claims: what was asked of the reservations.
@@ -45,10 +45,11 @@ class Forward:
     :ivar expiry: the delayed call that ends it, or ``None``.
     """
 
+    __slots__ = "wish answer state command silent claims grants tunnels port born expiry work attempt".split()
+
     def __init__(self, wish: Wish) -> None:
         self.wish = wish
-        self.answer: Deferred[int] = Deferred()
-        self.answered = False
+        self.answer: Deferred[int] | None = Deferred()
         self.state = State.HELD
         self.command: Command = IMPLIED
         self.silent = False
@@ -76,15 +77,15 @@ class Forward:
 
     def succeed(self) -> None:
         """Answer the request with the port."""
-        if not self.answered:
-            self.answered = True
-            self.answer.callback(self.port)
+        answer, self.answer = self.answer, None
+        if answer is not None:
+            answer.callback(self.port)
 
     def fail(self, error: Exception) -> None:
         """Answer the request with a failure."""
-        if not self.answered:
-            self.answered = True
-            self.answer.errback(error)
+        answer, self.answer = self.answer, None
+        if answer is not None:
+            answer.errback(error)
 
     def shown(self) -> list[Shown]:
         """What the user sees of it."""

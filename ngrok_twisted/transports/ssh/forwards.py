@@ -47,6 +47,7 @@ class Forwards:
     Claims names for forwards, puts their tunnels online, and takes everything back in reverse.
     """
 
+    __slots__ = "_session _watcher _audience _connection _settings _reservations _tunnels _clock _documents _all _endings".split()
     _log = Logger()
 
     def __init__(
@@ -121,7 +122,8 @@ class Forwards:
         """
         forward.command, forward.silent, forward.state = command, silent, State.CLAIMING
         forward.attempt += 1
-        forward.wish = replace(forward.wish, metadata=metadata)
+        if metadata != forward.wish.metadata:
+            forward.wish = replace(forward.wish, metadata=metadata)
         Deferred.fromCoroutine(self._establish(forward)).addErrback(
             lambda failure: self._log.failure("a forward could not be set up", failure)
         )

@@ -19,6 +19,7 @@ So the answer to a forward is held until the command is seen; it is given at onc
 
 from __future__ import annotations
 
+from sys import intern
 from typing import Any, Callable
 
 from zope.interface import implementer
@@ -67,6 +68,10 @@ class Gateway:
     :ivar metadata: the first ``NGROK_METADATA`` of its sessions.
     """
 
+    __slots__ = (
+        "id principal peer_host agent_version started_at metadata _connection _settings _tunnels _clock _refusal "
+        "_when_gone _screens _documents _forwards _plan _spoken _timers _held _gone _farewell"
+    ).split()
     transport = "ssh"
     os = ""
 
@@ -94,7 +99,7 @@ class Gateway:
         self.principal = connection.principal
         self.peer_host: str = connection.peer_host
         # RFC 4253 section 4.2: SSH-protoversion-softwareversion SP comments.
-        self.agent_version: str = connection.client_version.split("-", 2)[-1]
+        self.agent_version: str = intern(connection.client_version.split("-", 2)[-1])
         self.started_at: float = clock.seconds()
         self.metadata = ""
         self._connection = connection
@@ -108,7 +113,8 @@ class Gateway:
             account=self.principal.account_name,
             session_id=self.id,
             clock=clock,
-            wants_hint=lambda: wants_hint(self.principal.credential_id),
+            wants_hint=wants_hint,
+            credential_id=self.principal.credential_id,
         )
         self._documents = Documents(fetch, clock)
         self._forwards = Forwards(
@@ -176,8 +182,10 @@ class Gateway:
             self._farewell.complain(refused)
             return fail(refused)
         self._farewell.busy()
+        answer = forward.answer
+        assert answer is not None
         self._hold(forward)
-        return forward.answer
+        return answer
 
     def _hold(self, forward: Forward) -> None:
         self._held.add(forward)

@@ -25,6 +25,8 @@ class Hold:
     :ivar forwards: those that wait, in the order of their requests.
     """
 
+    __slots__ = ("forwards", "_timers", "_session_wait", "_command_wait", "_silence")
+
     def __init__(self, timers: Timers, strict: bool, silence: Callable[[], None]) -> None:
         """
         :param strict: nothing is published without a command, so there is more patience for one.

@@ -45,6 +45,8 @@ AES_GCM = (b"aes128-gcm@openssh.com", b"aes256-gcm@openssh.com")
 # In the order of `CIPHERS`; the client's order decides.
 ALL_CIPHERS = tuple(CIPHERS)
 OTHER_CIPHERS = tuple(name for name in CIPHERS if name not in AES_GCM)
+#: For both directions.
+EVERY_CIPHER = (ALL_CIPHERS, ALL_CIPHERS)
 MACS_OFFERED = (
     b"hmac-sha2-256-etm@openssh.com",
     b"hmac-sha2-512-etm@openssh.com",
@@ -144,11 +146,18 @@ def _encoded(proposal: Proposal) -> bytes:
     return b"".join(NS(b",".join(names)) for names in lists) + bytes((proposal.follows, 0, 0, 0, 0))
 
 
-def suited(theirs: tuple[bytes, ...]) -> tuple[bytes, ...]:
+@lru_cache(maxsize=128)
+def suited(
+    ciphers_in: tuple[bytes, ...], ciphers_out: tuple[bytes, ...]
+) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     """
-    :param theirs: the ciphers that a client lists for one direction.
-    :return: those to offer to it where AES-GCM is preferred: see `SSHLimits.prefer_aes_gcm`.
+    :param ciphers_in: those that a client lists for one direction, and ``ciphers_out`` for the other.
+    :return: those to offer to it for each, where AES-GCM is preferred: see `SSHLimits.prefer_aes_gcm`.
     """
+    return _suited(ciphers_in), _suited(ciphers_out)
+
+
+def _suited(theirs: tuple[bytes, ...]) -> tuple[bytes, ...]:
     return AES_GCM if set(AES_GCM) & set(theirs) else OTHER_CIPHERS
 
 

@@ -177,8 +177,10 @@ class SSHService(Service):
         self._tunnels = tunnels
         self._sessions = sessions
         self._clock = runtime.reactor
-        self._hints = Hints(runtime.reactor)
-        self._fetcher = Fetcher(runtime.reactor, config.private_policy_urls)
+        # Made once for all gateways: bound methods are 64 bytes each.
+        self._wants_hint = Hints(runtime.reactor).wanted
+        self._fetch = Fetcher(runtime.reactor, config.private_policy_urls).fetch
+        self._when_gone = self._gone
         self._gateways = Roster(runtime.reactor)
         self._forget: dict[Gateway, Callable[[], None]] = {}
         self._refusal: Refused | None = None
@@ -213,9 +215,9 @@ class SSHService(Service):
             refusal=self._refusal
             or self._turned_away(connection)
             or self._too_many(connection.principal.credential_id),
-            wants_hint=self._hints.wanted,
-            fetch=self._fetcher.fetch,
-            when_gone=self._gone,
+            wants_hint=self._wants_hint,
+            fetch=self._fetch,
+            when_gone=self._when_gone,
         )
         self._gateways.arrived(gateway, gateway.principal.credential_id)
         if self._sessions is not None:

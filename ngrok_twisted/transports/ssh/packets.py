@@ -11,7 +11,7 @@ from typing import Any, Callable, Sequence
 
 from ngrok_twisted.interfaces import IBatchTransport
 from ngrok_twisted.net.turn import Turn
-from ngrok_twisted.transports.ssh.framing import MAX_PACKET, OVERHEAD, PAYLOAD, U32, Opener, Sealer
+from ngrok_twisted.transports.ssh.framing import MAX_PACKET, OVERHEAD, PAYLOAD, U32, Frame, Opener, Sealer
 
 # Bytes taken from the socket in one read: bigger reads save nothing (performance.md A.3).
 READ_SIZE = 256 * 1024
@@ -147,6 +147,9 @@ class PacketWriter:
     _scratch = memoryview(bytearray(MAX_MESSAGE + OVERHEAD))
     _wire = memoryview(bytearray(_WIRE_SIZE))
 
+    # Full packets, by their places in the wire buffer: eight for a cipher.
+    _frames: dict[int, Frame] = {}
+
     def __init__(self, transport: Any, sealer: Sealer, turn: Turn) -> None:
         """:param transport: an `ITransport`; an `IBatchTransport` saves a copy."""
         self.sealer = sealer
@@ -191,18 +194,19 @@ class PacketWriter:
         :param buffers: bytes-like objects; they are free when this returns.
         """
         scratch = self._scratch
+        full = _DATA_START + limit
         self._seal_queue()
         at = size = 0
         for buffer in buffers:
             view = memoryview(buffer)
-            while (length := len(view)) > limit - size:
-                cut = limit - size
-                scratch[_DATA_START + size : _DATA_START + limit] = view[:cut]
+            start, length = 0, len(view)
+            while length - start > (room := limit - size):
+                scratch[full - room : full] = view[start : start + room]
                 at = self._seal_data(number, limit, at)
-                view = view[cut:]
+                start += room
                 size = 0
-            scratch[_DATA_START + size : _DATA_START + size + length] = view
-            size += length
+            scratch[_DATA_START + size : _DATA_START + size + length - start] = view[start:]
+            size += length - start
         if size:
             at = self._seal_data(number, size, at)
         self._put(at)
@@ -244,6 +248,11 @@ class PacketWriter:
             at = self._put(at)
             self._scratch[_DATA_START : _DATA_START + size] = kept
         _DATA_HEAD.pack_into(self._scratch, PAYLOAD, MSG_CHANNEL_DATA, number, size)
+        if size == PACKET_DATA:
+            frame = self._frames.get(at)
+            if frame is None:
+                frame = self._frames[at] = Frame(self._scratch, _DATA_HEAD.size + size, self._wire, at)
+            return self.sealer.seal_framed(frame)
         return self.sealer.seal(self._scratch, _DATA_HEAD.size + size, self._wire, at)
 
     def _put(self, end: int) -> int:

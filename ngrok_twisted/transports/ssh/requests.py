@@ -50,6 +50,8 @@ class Answers:
     The client's requests that wait for their answers, oldest first.
     """
 
+    __slots__ = ("_send", "_limit", "_waiting")
+
     def __init__(self, send: Callable[[bytes], None], limit: int) -> None:
         """
         :param send: sends a message.
@@ -79,6 +81,7 @@ class GlobalRequests:
     Serves one client's global requests (RFC 4254 sections 4 and 7.1).
     """
 
+    __slots__ = ("_connection", "_answers")
     _log = Logger()
 
     def __init__(self, connection: Connection) -> None:

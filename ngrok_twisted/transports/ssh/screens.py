@@ -22,6 +22,8 @@ class Screens:
     What the user of one connection sees.
     """
 
+    __slots__ = ("_settings", "_account", "_session_id", "_clock", "_wants_hint", "_credential_id", "_all")
+
     def __init__(
         self,
         *,
@@ -29,18 +31,21 @@ class Screens:
         account: str,
         session_id: str,
         clock: Any,
-        wants_hint: Callable[[], bool],
+        wants_hint: Callable[[str], bool],
+        credential_id: str,
     ) -> None:
         """
         :param account: the account's name, for the banner.
         :param session_id: the agent session's id, for programs.
-        :param wants_hint: whether the user should be shown how to reconnect, today; asked once it could be.
+        :param wants_hint: whether the user of a credential should be shown how to reconnect, today; asked once it could be.
+        :param credential_id: of this one.
         """
         self._settings = settings
         self._account = account
         self._session_id = session_id
         self._clock = clock
         self._wants_hint = wants_hint
+        self._credential_id = credential_id
         self._all: dict[Any, Screen] = {}
 
     def __len__(self) -> int:
@@ -136,7 +141,7 @@ class Screens:
         if screen.code:
             self._show_codes(screen, forwards)
         plain = screen.session.pty is not None and not screen.console.json and not screen.console.quiet
-        if shown and plain and self._wants_hint():
+        if shown and plain and self._wants_hint(self._credential_id):
             screen.show(screen.console.notice("\n".join(_hint(self._settings, forwards[0]))))
 
     def typed(self, screen: Screen, data: bytes, live: list[Forward]) -> None:

@@ -10,6 +10,8 @@ from typing import Any, Callable
 class Timers:
     """At most one delayed call a name."""
 
+    __slots__ = ("_clock", "_calls")
+
     def __init__(self, clock: Any) -> None:
         """
         :param clock: an `IReactorTime`.

@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from ngrok_twisted import __version__
 from ngrok_twisted.net.chores import Chores
 from ngrok_twisted.net.strangers import Strangers
+from ngrok_twisted.net.tls_rest import Rest
 from ngrok_twisted.net.turn import Turn
 from ngrok_twisted.transports.ssh.connection import Connection
 from ngrok_twisted.transports.ssh.hostkeys import HostKey, certified_keys, host_keys_by_algorithm
@@ -26,6 +27,10 @@ from ngrok_twisted.transports.ssh.limits import SSHLimits
 from ngrok_twisted.transports.ssh.server import SSHTransport
 
 __all__ = ["SSHLimits", "SSHServerFactory"]
+
+# Seconds after a log-in, and after each sign of life, until what the ciphers can make again is given back: the client has
+# answered by then, and one that rests rests nine seconds of ten.
+REST_AFTER = 0.25
 
 # RFC 4253 section 4.2: printable ASCII without blanks and minus signs.
 IDENTIFICATION = b"SSH-2.0-ngrok_twisted_" + re.sub(r"[^0-9A-Za-z.]", "_", __version__).encode("ascii")
@@ -77,7 +82,9 @@ class SSHServerFactory(Factory):
         self._certificates: Mapping[bytes, bytes] = {}
         self._certified: Mapping[bytes, HostKey] = {}
         self.turn = Turn(clock)
+        self.later = self.turn.later
         self.chores = Chores(clock)
+        self.rest = Rest(clock, REST_AFTER)
         self._by_kind: dict[bytes, Key] = {}
         for key in host_keys:
             self._by_kind.setdefault(key.sshType(), key)
@@ -90,8 +97,7 @@ class SSHServerFactory(Factory):
         if self._strangers.crowded(addr):
             self._log.warn("ssh: too many connections without a login, refused {address}", address=addr)
             return None
-        protocol = SSHTransport()
-        protocol.factory = self
+        protocol = SSHTransport(self)
         self._strangers.add(protocol, addr)
         return protocol
 

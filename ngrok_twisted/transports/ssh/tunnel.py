@@ -30,6 +30,8 @@ class SSHTunnel(GrantedTunnel):
     The address of the forward is echoed byte for byte in every channel, since clients find the local service by it.
     """
 
+    __slots__ = ("_connection", "_address", "_port")
+
     def __init__(self, *, id: str, connection: Any, grant: Grant, address: bytes, port: int, started_at: float) -> None:
         """
         :param connection: the authenticated SSH connection, see `ngrok_twisted.transports.ssh.gateway`.

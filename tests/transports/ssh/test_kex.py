@@ -49,7 +49,7 @@ class AgreementTests(SynchronousTestCase):
 
     def agreed(self, client: Proposal) -> kex.Agreement:
         """With our offer to this client."""
-        return agree(client, offer((b"ssh-ed25519",), suited(client.ciphers_in), suited(client.ciphers_out)))
+        return agree(client, offer((b"ssh-ed25519",), *suited(client.ciphers_in, client.ciphers_out)))
 
     def test_gcm_for_those_who_have_it(self) -> None:
         """A client that prefers chacha20 and lists AES-GCM gets AES-GCM, and needs no MAC."""

@@ -13,7 +13,7 @@ from zope.interface.verify import verifyObject
 
 from ngrok_twisted.interfaces import IFillable
 from ngrok_twisted.transports.ssh.kex import Proposal
-from ngrok_twisted.transports.ssh.server import MOST_AT_ONCE
+from ngrok_twisted.transports.ssh.appetite import MOST_OF_PACKET
 from tests.transports.ssh.client import ScriptedClient
 
 IGNORE = b"\x02" + NS(b"")
@@ -179,10 +179,10 @@ class SegmentTests(SynchronousTestCase):
         """The rest of a packet is waited for in few pieces, and then everything is read as ever."""
         wire = self.client.seal(b"\x02" + bytes(30_000))
         self.come(wire[:1448])
-        self.assertEqual(self.asked, [MOST_AT_ONCE])
-        self.come(wire[1448 : 1448 + MOST_AT_ONCE])
-        self.assertEqual(self.asked[1:], [len(wire) - 1448 - MOST_AT_ONCE])
-        self.come(wire[1448 + MOST_AT_ONCE :])
+        self.assertEqual(self.asked, [MOST_OF_PACKET])
+        self.come(wire[1448 : 1448 + MOST_OF_PACKET])
+        self.assertEqual(self.asked[1:], [len(wire) - 1448 - MOST_OF_PACKET])
+        self.come(wire[1448 + MOST_OF_PACKET :])
         self.assertEqual(self.asked[2:], [1])
 
     def test_small(self) -> None:
