@@ -1,6 +1,6 @@
 # make run    the edge, on embedded defaults, in the foreground
 # make test   the whole suite; make test-unit leaves the real clients out
-# make profile SUITE=tls  where the edge's time goes in that suite (CELL="words of a kind of work")
+# make profile  where the edge's time goes, a line for each kind of work; SUITE=tls CELL="words of its name" for one in full
 # make bench  the edge beside its peers, a quarter of an hour (SUITE=https and so on); what each module costs (SUITE=modules)
 
 PYTHON ?= python3
@@ -38,7 +38,7 @@ ifeq ($(SUITE),modules)
 endif
 
 profile: $(BENCH_READY)
-	@$(BENCH)/python -m benchmarks.profile --suite $(or $(SUITE),https) --cell "$(CELL)" $(BENCH_FLAGS)
+	@$(BENCH)/python -m $(if $(SUITE),benchmarks.profile --suite $(SUITE) --cell "$(CELL)",benchmarks.profiles) $(BENCH_FLAGS)
 
 check: $(TEST_READY)
 	$(BIN)/black --check ngrok_twisted tests twisted benchmarks

@@ -11,7 +11,7 @@ from __future__ import annotations
 from time import process_time
 from typing import Any, Callable
 
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
@@ -61,23 +61,13 @@ class Nowhere:
 
 
 @implementer(IBatchReceiver)
-class Sink:
+class Sink(Protocol):
     """A protocol that takes what comes."""
 
-    transport: Any = None
-
-    def makeConnection(self, transport: Any) -> None:
-        """`IProtocol`."""
-        self.transport = transport
+    transport: Any
 
     def batchReceived(self, buffers: Any) -> None:
         """`IBatchReceiver`."""
-
-    def dataReceived(self, data: bytes) -> None:
-        """`IProtocol`."""
-
-    def connectionLost(self, reason: Any) -> None:
-        """`IProtocol`."""
 
 
 def opened() -> tuple[Mux, Sink]:

@@ -54,9 +54,5 @@ def shares(parts: Iterable[Part]) -> list[float]:
 
 def _looked_at(kind: type[Suite], arms: Sequence[type[Arm]], claims: Iterable[Claim]) -> Sequence[type[Arm]]:
     """The arms that some claim is about in some kind of work of a suite."""
-    labels = {label for claim in claims if _is_about(claim, kind) for label in (claim.ours, claim.peer)}
-    return [arm for arm in arms if arm.label in labels]
-
-
-def _is_about(claim: Claim, kind: type[Suite]) -> bool:
-    return claim.suite == kind.name and any(cell.startswith(claim.cells or "") for cell in kind.cells)
+    held = [claim for claim in claims if any(claim.is_about(kind.name, cell) for cell in kind.cells)]
+    return [arm for arm in arms if any(arm.label in (claim.ours, claim.peer) for claim in held)]

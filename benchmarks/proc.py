@@ -32,12 +32,14 @@ class ProcessStat:
     :ivar parent: its parent's number.
     :ivar ticks: clock ticks of its own, in user and in kernel mode.
     :ivar reaped_ticks: clock ticks of its children that have ended and been waited for, and of theirs.
+    :ivar kernel_ticks: those of all these that were in kernel mode.
     """
 
     pid: int
     parent: int
     ticks: int
     reaped_ticks: int
+    kernel_ticks: int = 0
 
 
 def parse_stat(line: str) -> ProcessStat:
@@ -54,7 +56,11 @@ def parse_stat(line: str) -> ProcessStat:
         raise ValueError(f"not a /proc stat line: {line!r}")
     user, system, reaped_user, reaped_system = map(int, fields[11:15])
     return ProcessStat(
-        pid=int(pid), parent=int(fields[1]), ticks=user + system, reaped_ticks=reaped_user + reaped_system
+        pid=int(pid),
+        parent=int(fields[1]),
+        ticks=user + system,
+        reaped_ticks=reaped_user + reaped_system,
+        kernel_ticks=system + reaped_system,
     )
 
 
@@ -103,6 +109,13 @@ def cpu_seconds(
     :return: CPU seconds that the trees have used since they were started.
     """
     return sum(_own(stat, exact(stat.pid)) + stat.reaped_ticks / TICKS_PER_SECOND for stat in tree(stats, roots))
+
+
+def kernel_seconds(stats: Iterable[ProcessStat], roots: Iterable[int]) -> float:
+    """
+    :return: CPU seconds that the trees have used in kernel mode since they were started, in clock ticks.
+    """
+    return sum(stat.kernel_ticks for stat in tree(stats, roots)) / TICKS_PER_SECOND
 
 
 def _own(stat: ProcessStat, exact: float | None) -> float:

@@ -12,6 +12,7 @@ from random import Random
 from time import process_time
 from typing import Any, Callable
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
@@ -59,6 +60,14 @@ class Nowhere:
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *arguments: None
+
+    def getHost(self) -> IPv4Address:
+        """ITransport."""
+        return IPv4Address("TCP", "203.0.113.1", 443)
+
+    def getPeer(self) -> IPv4Address:
+        """ITransport."""
+        return IPv4Address("TCP", "192.0.2.1", 40000)
 
     def write(self, data: Any) -> None:
         """ITransport."""

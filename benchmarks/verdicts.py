@@ -51,6 +51,10 @@ class Claim:
     unit: str = ""
     least: int = LEAST_SAMPLES
 
+    def is_about(self, suite: str, cell: str) -> bool:
+        """Whether it speaks of that kind of work of that suite."""
+        return suite == self.suite and cell.startswith(self.cells or "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -164,7 +168,7 @@ def _cells(claim: Claim, document: Document) -> Iterable[tuple[str, Mapping[str,
     for suite in document["suites"]:
         if suite["suite"] == claim.suite:
             for cell in suite["cells"]:
-                if not claim.cells or cell["name"].startswith(claim.cells):
+                if claim.is_about(claim.suite, cell["name"]):
                     yield cell["name"], cell["samples"]
 
 

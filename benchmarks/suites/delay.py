@@ -19,6 +19,10 @@ GIGABYTE = 10**9
 MILLISECONDS = 1e-3
 VOLUME = 20 * 10**6
 """Bytes: 1.6 seconds of the link, after a slow start of about half a second."""
+HELD_UP = 1.2
+"""What takes so many times as long as the link needs is done once more, and the faster one counts. Where the kernel's congestion
+control is BBR, each connection stops for 0.4 seconds every ten seconds to measure its round trip again: that meets one haul in
+four, of any arm, and never two in succession."""
 TIMEOUT = 60.0
 """Seconds, in which a window of 35 KB moves as much over 100 ms."""
 DIRECTIONS = {"download": "D", "upload": "U"}
@@ -30,6 +34,7 @@ class FarUserSuite(Suite):
 
     :cvar round_trip: of the link, milliseconds.
     :cvar hauls: the directions of its kinds of work, by their names.
+    :cvar rests: what is far is a connection that is old enough to be held up, see `HELD_UP`.
     """
 
     name: ClassVar[str] = "delay"
@@ -37,6 +42,7 @@ class FarUserSuite(Suite):
     carries: ClassVar[str] = "tcp"
     unit: ClassVar[Unit] = Unit(cost="cpu-s/GB", cost_scale=1, rate="Mbit/s", rate_scale=8000)
     round_trip: ClassVar[int] = 100
+    rests: ClassVar[bool] = True
     hauls: ClassVar[Mapping[str, str]] = {f"far user, 100 ms, {name}": way for name, way in DIRECTIONS.items()}
     cells = tuple(hauls)
     skips = frozenset({"sshd-gcm", "go-ssh"})
@@ -59,6 +65,12 @@ class FarUserSuite(Suite):
 
     def measure(self, arm: Arm, cell: str) -> Sample:
         """`Suite`."""
+        sample = self._haul(arm, cell)
+        if self.rests and sample.seconds * far.BANDWIDTH > HELD_UP * 8 * VOLUME:
+            sample = min(sample, self._haul(arm, cell), key=lambda one: one.seconds)
+        return sample
+
+    def _haul(self, arm: Arm, cell: str) -> Sample:
         with billed(arm) as bill:
             report = report_of(*self._visitor(self.address(arm).port, self.hauls[cell]), timeout=TIMEOUT)
         return Sample(
@@ -94,6 +106,7 @@ class FarVisitorSuite(FarUserSuite):
     """
 
     title: ClassVar[str] = "One stream through ssh -R, the visitor 100 ms away on 100 Mbit/s, default OpenSSH client"
+    rests: ClassVar[bool] = False  # each visitor has a connection of its own
     hauls: ClassVar[Mapping[str, str]] = {f"far visitor, 100 ms, {name}": way for name, way in DIRECTIONS.items()}
     cells = tuple(hauls)
     most_rounds: ClassVar[int] = 2

@@ -10,6 +10,7 @@ from benchmarks.proc import (
     TICKS_PER_SECOND,
     ProcessStat,
     cpu_seconds,
+    kernel_seconds,
     parse_memory,
     parse_stat,
     tree,
@@ -21,9 +22,9 @@ def stat_line(name: str) -> str:
     return f"42 ({name}) S 7 42 42 0 -1 4194304 1 2 3 4 10 20 3 4 20 0 1 0 100 1000 10 18446744073709551615 0 0\n"
 
 
-def process(pid: int, parent: int, ticks: int = 0, reaped: int = 0) -> ProcessStat:
+def process(pid: int, parent: int, ticks: int = 0, reaped: int = 0, kernel: int = 0) -> ProcessStat:
     """A process for tests."""
-    return ProcessStat(pid=pid, parent=parent, ticks=ticks, reaped_ticks=reaped)
+    return ProcessStat(pid=pid, parent=parent, ticks=ticks, reaped_ticks=reaped, kernel_ticks=kernel)
 
 
 class ParseStatTests(SynchronousTestCase):
@@ -31,11 +32,11 @@ class ParseStatTests(SynchronousTestCase):
 
     def test_fields(self) -> None:
         """User and system time are added, for the process and for its reaped children."""
-        self.assertEqual(parse_stat(stat_line("sshd")), process(42, 7, 30, 7))
+        self.assertEqual(parse_stat(stat_line("sshd")), process(42, 7, 30, 7, 24))
 
     def test_spaces_and_parentheses_in_the_name(self) -> None:
         """A program's name may look like the end of the field."""
-        self.assertEqual(parse_stat(stat_line("a) S 1 (b")), process(42, 7, 30, 7))
+        self.assertEqual(parse_stat(stat_line("a) S 1 (b")), process(42, 7, 30, 7, 24))
 
     def test_something_else(self) -> None:
         """What is no such line is refused."""
@@ -71,6 +72,11 @@ class TreeTests(SynchronousTestCase):
     def test_descendants(self) -> None:
         """Children and grandchildren belong to the tree, neighbours and parents do not."""
         self.assertEqual({stat.pid for stat in tree(self.machine, [10])}, {10, 11, 12})
+
+    def test_kernel(self) -> None:
+        """The kernel's part is added up over a tree, with what ended in it."""
+        machine = [process(10, 1, 50, 5, kernel=30), process(11, 10, 9, kernel=3), process(12, 1, 9, kernel=9)]
+        self.assertEqual(kernel_seconds(machine, [10]), 33 / TICKS_PER_SECOND)
 
     def test_overlapping_roots(self) -> None:
         """A process that is reached from two roots is there once."""
