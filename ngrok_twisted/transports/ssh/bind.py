@@ -16,13 +16,14 @@ from ngrok_twisted.errors import Refused
 from ngrok_twisted.hostnames import normalise, split_hostport
 from ngrok_twisted.records.endpoint import Upstream
 from ngrok_twisted.transports.ssh import values
-from ngrok_twisted.transports.ssh.command import Command, check_fits, shown
+from ngrok_twisted.transports.ssh.command import IMPLIED, Command, check_fits, shown
 from ngrok_twisted.transports.ssh.modules import NOT_HERE, fitted, modules_of, policy_text
 from ngrok_twisted.transports.ssh.naming import (
     Name,
     address_name,
     credentials,
     is_internal,
+    key_of,
     name_of,
     NO_NAME,
 )
@@ -87,9 +88,42 @@ def bind(wish: Wish, command: Command, settings: GatewaySettings, now: float) ->
     :return: one claim; two, of the same name, where https and http were both asked for.
     :raises Refused: with the code of what does not fit.
     """
+    if command is IMPLIED and not wish.metadata and key_of(wish.address) == b"":
+        return _usual.bind(wish, settings)
+    return _bind(wish, command, settings, now)
+
+
+def _bind(wish: Wish, command: Command, settings: GatewaySettings, now: float) -> tuple[Claim, ...]:
     verb = command.verb or implied_verb(wish.port)
     check_fits(command, verb)
     return tuple(fitted(claim) for claim in _claims(wish, command, verb, settings, now))
+
+
+class _Usual:
+    """
+    The claims of forwards that name nothing, as those of ``-N -R 443:…``: the same for all, made once, and worth half a KiB for
+    each of ten thousand clients.
+    """
+
+    # Different ports, and places on a connection, that are remembered.
+    MOST = 128
+
+    def __init__(self) -> None:
+        self._settings: GatewaySettings | None = None
+        self._known: dict[tuple[int, int], tuple[Claim, ...]] = {}
+
+    def bind(self, wish: Wish, settings: GatewaySettings) -> tuple[Claim, ...]:
+        """As `bind`."""
+        if settings is not self._settings or len(self._known) >= self.MOST:
+            self._settings, self._known = settings, {}
+        key = wish.port, wish.position
+        claims = self._known.get(key)
+        if claims is None:
+            claims = self._known[key] = _bind(wish, IMPLIED, settings, 0)  # nothing in it knows of the time
+        return claims
+
+
+_usual = _Usual()
 
 
 def _claims(wish: Wish, command: Command, verb: str, settings: GatewaySettings, now: float) -> tuple[Claim, ...]:

@@ -34,7 +34,7 @@ class Channel:
     :ivar window: bytes that may come and not be taken.
     :ivar receive_window: bytes the client may still send.
     :ivar send_window: bytes we may still send.
-    :ivar batch: buffers of the current read, see `Connection.deliver`.
+    :ivar batch: buffers of the current read, see `Connection.deliver`; ``None`` if there are none.
     """
 
     def __init__(self, connection: Connection, number: int, window: int) -> None:
@@ -45,7 +45,7 @@ class Channel:
         self.window = self.receive_window = window
         self.send_window = 0
         self.packet_limit = 0
-        self.batch: list[memoryview] = []
+        self.batch: list[memoryview] | None = None
         self.got_eof = self.got_close = False
         self.sent_eof = self.sent_close = False
         self._owed = 0

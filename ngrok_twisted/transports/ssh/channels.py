@@ -45,6 +45,12 @@ class OpenRefused(UpstreamUnreachable):
 class ForwardedChannel(Substream, Channel):
     """A byte stream to the client's local service, once the client has confirmed it."""
 
+    # Those that all have. The others are in the instance's dict, which Python keeps small for up to 30 names in a class.
+    __slots__ = (
+        "connection number remote confirmed window receive_window send_window packet_limit batch got_eof got_close sent_eof "
+        "sent_close _owed _unsent _incoming carrier _factory _opening _timeout _credited"
+    ).split()
+
     credit = Channel.credit
     owe = Channel.owe
 

@@ -10,6 +10,7 @@ Sources: RFC 4253 (packets), RFC 4344 (CTR), RFC 5647 with OpenSSH's PROTOCOL se
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Callable
 
@@ -45,9 +46,7 @@ _PADDING = tuple(bytes((size,)) for size in range(32))
 class GCMSealer:
     """
     ``aes*-gcm@openssh.com``: the length is authenticated and in the clear, the nonce counts packets.
-
-    What the cryptography library keeps for a key takes 2.4 KiB and is made in a microsecond: it is made for the first packet,
-    and again for the first one after a `rest`.
+    What the library keeps for a key takes 2.4 KiB and a microsecond: it is made for the first packet, also after a `rest`.
     """
 
     __slots__ = ("sequence", "_key", "_salt", "_counter", "_encrypt", "_encrypted")
@@ -68,8 +67,8 @@ class GCMSealer:
 
     def rest(self) -> None:
         """`Sealer.rest`."""
-        self._encrypt = self._encrypted = None
-        del self._encrypt, self._encrypted
+        with suppress(AttributeError):
+            del self._encrypt, self._encrypted
 
     def seal(self, scratch: memoryview, size: int, wire: memoryview, at: int) -> int:
         """`Sealer.seal`."""
@@ -126,8 +125,8 @@ class GCMOpener:
 
     def rest(self) -> None:
         """`Opener.rest`."""
-        self._decrypt = None
-        del self._decrypt
+        with suppress(AttributeError):
+            del self._decrypt
 
     def open(self, wire: memoryview, start: int, end: int, plain: memoryview, at: int) -> Opened | None:
         """`Opener.open`."""

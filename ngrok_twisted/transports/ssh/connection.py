@@ -12,7 +12,7 @@ from sys import intern
 from typing import TYPE_CHECKING, Any, Callable
 
 from twisted.conch.ssh.common import NS
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -31,16 +31,11 @@ from ngrok_twisted.transports.ssh.sessions import SessionChannel
 if TYPE_CHECKING:
     from ngrok_twisted.transports.ssh.server import SSHTransport
 
-# RFC 4254 section 5.2: a window never grows past this.
-MAX_WINDOW = 0xFFFFFFFF
-
 # Our own unanswered global requests; with more waiting, one more asks nothing new.
 MAX_PROBES = 16
 
 _U32 = struct.Struct(">I")
 _TWO = struct.Struct(">II")
-_HOST_KEYS = bytes((messages.GLOBAL_REQUEST,)) + NS(b"hostkeys-00@openssh.com") + b"\0"
-_KEEPALIVE = bytes((messages.GLOBAL_REQUEST,)) + NS(b"keepalive@openssh.com") + b"\1"
 
 
 class Connection:
@@ -56,8 +51,7 @@ class Connection:
     :ivar blocked: bulk must wait: the socket is full, or keys are being exchanged.
     :ivar no_more_sessions: the client has given up further sessions.
     :ivar waiting: the channels with bytes that wait for that or for their window, in order.
-    :ivar windows: of the channels that visitors have.
-    :ivar recent_window: that of a channel that brought bytes last.
+    :ivar windows: of the channels that visitors have; ``recent_window`` is that of one that brought bytes last.
     """
 
     __slots__ = (
@@ -81,20 +75,13 @@ class Connection:
         self.blocked = False
         self.waiting: dict[Channel, None] = {}
         self.windows = self.limits.windows()
-        self.recent_window = 0
         self.gateway: Any = None
         self.connected = True
-        self._next_number = 0
-        self._sessions = 0
+        self.recent_window = self._next_number = self._sessions = 0
         self.no_more_sessions = False
-        self._touched: list[Channel] = []
+        self._touched: list[Channel] | None = None  # a list for each read costs less than one that is kept, and cold
         self._requests = GlobalRequests(self)
-        self._probes: list[Deferred[None]] = []
-
-    @property
-    def session_id_hex(self) -> str:
-        """The identifier of the SSH session."""
-        return (self.transport.sessionID or b"").hex()
+        self._probes: list[Deferred[None] | None] = []
 
     # -- for the gateway -----------------------------------------------------------------------------------------------
 
@@ -119,8 +106,7 @@ class Connection:
         channel = ForwardedChannel(self, self._number(), factory)
         self.channels[channel.number] = channel
         self.transport.send(
-            bytes((messages.CHANNEL_OPEN,))
-            + NS(b"forwarded-tcpip")
+            messages.OPEN_FORWARDED
             + struct.pack(">III", channel.number, channel.window, PACKET_DATA)
             + NS(address)
             + struct.pack(">I", port)
@@ -140,10 +126,13 @@ class Connection:
         # One that was cancelled keeps its place: its answer still comes.
         result: Deferred[None] = Deferred()
         if len(self._probes) >= MAX_PROBES:
-            self._probes[-1].addCallbacks(result.callback, result.errback)
+            if self._probes[-1] is None:
+                self._probes[-1] = result
+            else:
+                self._probes[-1].addCallbacks(result.callback, result.errback)
             return result
         self._probes.append(result)
-        self.transport.send(_KEEPALIVE)
+        self.transport.send(messages.KEEPALIVE)
         return result
 
     def disconnect(self, code: int, text: str) -> None:
@@ -159,7 +148,7 @@ class Connection:
     def start(self, gateway: Any) -> None:
         """The login is answered: announce our host keys (spec 8.4)."""
         self.gateway = gateway
-        self.transport.send(_HOST_KEYS + self.transport.factory.host_key_blobs)
+        self.transport.send(messages.HOST_KEYS + self.transport.factory.host_key_blobs)
 
     def lost(self, reason: Failure) -> None:
         """The connection is gone, and all on it."""
@@ -170,7 +159,7 @@ class Connection:
         for channel in channels.values():
             self._guard(channel.connection_lost, reason)
         for probe in probes:
-            if not probe.called:
+            if probe is not None and not probe.called:
                 probe.errback(TunnelLost())
         self.waiting.clear()
         gateway, self.gateway = self.gateway, None
@@ -179,7 +168,9 @@ class Connection:
 
     def keepalive(self) -> None:
         """Ask for a sign of life; any message counts as one."""
-        self.probe().addErrback(lambda failure: failure.trap(TunnelLost, CancelledError) and None)
+        if self.connected and len(self._probes) < MAX_PROBES:
+            self._probes.append(None)  # nobody waits for this one
+            self.transport.send(messages.KEEPALIVE)
 
     def block(self, blocked: bool) -> None:
         """Stop or resume bulk."""
@@ -199,10 +190,14 @@ class Connection:
         """
         channel, length = self._channel_data(plain, first + 1, last, first + 9)
         if length and not channel.sent_close:
-            batch = channel.batch
-            if not batch:
+            if channel.batch is not None:
+                channel.batch.append(plain[first + 9 : last])
+                return
+            channel.batch = [plain[first + 9 : last]]
+            if self._touched is None:
+                self._touched = [channel]
+            else:
                 self._touched.append(channel)
-            batch.append(plain[first + 9 : last])
 
     def _channel_data(self, plain: Any, at: int, last: int, start: int) -> tuple[Channel, int]:
         if start > last:
@@ -223,14 +218,14 @@ class Connection:
     def deliver(self) -> None:
         """Give each channel what this read brought for it, in one call."""
         touched = self._touched
-        if not touched:
+        if touched is None:
             return
-        self._touched = []
+        self._touched = None
         self.recent_window = touched[-1].window
         for channel in touched:
-            batch, channel.batch = channel.batch, []
+            batch, channel.batch = channel.batch, None
             try:
-                channel.received(batch)
+                channel.received(batch or [])
             except Exception:
                 self._log.failure("ssh {peer}: a channel failed", peer=self.peer_host)
                 self._guard(channel.abort)
@@ -242,7 +237,7 @@ class Connection:
         number, more = _TWO.unpack_from(plain, first + 1)
         channel = self._channel(number)
         channel.send_window += more
-        if channel.send_window > MAX_WINDOW:
+        if channel.send_window > messages.MAX_WINDOW:
             raise PacketError(PROTOCOL_ERROR, "window overflow")
         if channel in self.waiting and not self.blocked:
             self._guard(channel.drain)
@@ -296,7 +291,7 @@ class Connection:
     def _request_answered(self, payload: bytes) -> None:
         if self._probes:
             probe = self._probes.pop(0)
-            if not probe.called:
+            if probe is not None and not probe.called:
                 probe.callback(None)
 
     # -- channels, RFC 4254 section 5 ----------------------------------------------------------------------------------

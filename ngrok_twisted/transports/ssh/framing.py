@@ -240,6 +240,13 @@ class ClearSealer(Sealing):
         self.sequence = self.sequence + 1 & WRAP
         return at + end
 
+    def sealed(self, message: bytes) -> bytes:
+        """`Sealer.sealed`."""
+        size = len(message)
+        padding = 11 - size % 8  # so that eights are filled, with four of padding at least
+        self.sequence = self.sequence + 1 & WRAP
+        return _HEAD.pack(1 + size + padding, padding) + message + noise.take(padding)
+
 
 class ClearOpener(Restless):
     """What is received before the first keys."""

@@ -109,12 +109,7 @@ class Gateway:
         self._refusal = refusal
         self._when_gone = when_gone
         self._screens = Screens(
-            settings=settings,
-            account=self.principal.account_name,
-            session_id=self.id,
-            clock=clock,
-            wants_hint=wants_hint,
-            credential_id=self.principal.credential_id,
+            settings=settings, principal=self.principal, session_id=self.id, clock=clock, wants_hint=wants_hint
         )
         self._documents = Documents(fetch, clock)
         self._forwards = Forwards(

@@ -13,6 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
+from twisted.conch.ssh.common import NS
 from twisted.conch.ssh.keys import BadKeyError, EncryptedKeyError, Key
 from twisted.logger import Logger
 from twisted.python.filepath import FilePath
@@ -36,6 +37,9 @@ _KINDS: dict[str, Any] = {
 }
 
 
+_ED25519 = NS(b"ssh-ed25519")
+
+
 class UnusableKey(ValueError):
     """A host key that cannot be served; the message is a sentence that holds nothing of it."""
 
@@ -55,7 +59,7 @@ class HostKey:
     Source: OpenSSH's PROTOCOL.certkeys; the certificate goes where the public key goes, and the key signs as ever.
     """
 
-    __slots__ = ("_key", "_blob")
+    __slots__ = ("_key", "_blob", "_sign")
 
     def __init__(self, key: Key, certificate: bytes = b"") -> None:
         """
@@ -65,6 +69,8 @@ class HostKey:
         self._key = key
         # Made once: Conch makes it anew for whoever asks.
         self._blob = certificate or key.public().blob()
+        # Without Conch's questions for the kind of key, which take a third as long as the signature.
+        self._sign = _ed25519(key).sign if key.type() == "Ed25519" else None
 
     def blob(self) -> bytes:
         """What is shown to the client."""
@@ -72,7 +78,15 @@ class HostKey:
 
     def sign(self, data: bytes, signatureType: bytes) -> bytes:
         """:param signatureType: the name of the host key algorithm, be it one for certificates."""
+        if self._sign is not None:
+            return _ED25519 + NS(self._sign(data))  # RFC 8709 section 6
         return self._key.sign(data, signatureType=SIGNATURES.get(signatureType, signatureType))
+
+
+def _ed25519(key: Key) -> ed25519.Ed25519PrivateKey:
+    loaded = load_ssh_private_key(key.toString("OPENSSH", subtype="v1"), None)
+    assert isinstance(loaded, ed25519.Ed25519PrivateKey)
+    return loaded
 
 
 def host_keys_by_algorithm(keys: Mapping[bytes, Key]) -> dict[bytes, HostKey]:

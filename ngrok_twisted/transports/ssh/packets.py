@@ -20,11 +20,12 @@ READ_SIZE = 256 * 1024
 # implementation to take 32768 bytes of payload.
 PACKET_DATA = 32 * 1024
 
-# Sealed packets in one write: eight full ones.
-_WIRE_SIZE = 8 * (PACKET_DATA + 9 + OVERHEAD)
+# Sealed packets in one write: sixteen full ones. (With eight a gigabyte to the client costs a tenth more, with four half as
+# much again; 32 save nothing more.)
+_WIRE_SIZE = 16 * (PACKET_DATA + 9 + OVERHEAD)
 
 # The longest message that is sent in one packet, bytes.
-MAX_MESSAGE = _WIRE_SIZE - OVERHEAD
+MAX_MESSAGE = MAX_PACKET - OVERHEAD
 
 MSG_CHANNEL_DATA = 94
 
@@ -147,7 +148,7 @@ class PacketWriter:
     _scratch = memoryview(bytearray(MAX_MESSAGE + OVERHEAD))
     _wire = memoryview(bytearray(_WIRE_SIZE))
 
-    # Full packets, by their places in the wire buffer: eight for a cipher.
+    # Full packets, by their places in the wire buffer: sixteen for a cipher.
     _frames: dict[int, Frame] = {}
 
     def __init__(self, transport: Any, sealer: Sealer, turn: Turn) -> None:
@@ -156,7 +157,7 @@ class PacketWriter:
         self.held = False
         self.queued = 0
         self.sent = 0
-        self._queue: list[bytes] = []
+        self._queue: list[bytes] | None = None
         self._ahead = b""
         self._turn = turn
         self._due = False
@@ -168,7 +169,10 @@ class PacketWriter:
 
     def send(self, message: bytes) -> None:
         """Send a message at the end of the turn, or when the gate opens."""
-        self._queue.append(message)
+        if self._queue is None:
+            self._queue = [message]
+        else:
+            self._queue.append(message)
         self.queued += len(message)
         if not self._due and not self.held:
             self._due = True
@@ -220,7 +224,7 @@ class PacketWriter:
 
     def close(self) -> None:
         """Forget what waits, and send nothing more."""
-        self._queue.clear()
+        self._queue = None
         self._ahead = b""
         self.queued = 0
         self.held = True
@@ -230,7 +234,7 @@ class PacketWriter:
         """What waits is sealed, and leaves with what is written next."""
         queue = self._queue
         if queue:
-            self._queue = []
+            self._queue = None
             self.queued = 0
             self._ahead += b"".join(map(self._sealed, queue))
 

@@ -47,19 +47,27 @@ class BadKey(Exception):
 class Fields:
     """Reads the fields of RFC 4251 section 5 out of a message; `BadKey` where it is cut short."""
 
+    __slots__ = ("_data", "_at")
+
     def __init__(self, data: bytes) -> None:
         self._data = data
+        self._at = 0
 
     def raw(self, size: int) -> bytes:
         """The next ``size`` bytes."""
-        if size > len(self._data):
+        at = self._at
+        end = self._at = at + size
+        if end > len(self._data):
             raise BadKey("cut short")
-        taken, self._data = self._data[:size], self._data[size:]
-        return taken
+        return self._data[at:end]
 
     def string(self) -> bytes:
         """A ``string``."""
-        return self.raw(int.from_bytes(self.raw(4), "big"))
+        data, at = self._data, self._at + 4
+        end = self._at = at + int.from_bytes(data[at - 4 : at], "big")
+        if end > len(data) or at > len(data):
+            raise BadKey("cut short")
+        return data[at:end]
 
     def number(self) -> int:
         """A positive ``mpint``."""
@@ -71,11 +79,11 @@ class Fields:
     @property
     def left(self) -> int:
         """Bytes that were not read yet."""
-        return len(self._data)
+        return len(self._data) - self._at
 
     def end(self) -> None:
         """Nothing may follow."""
-        if self._data:
+        if self._at != len(self._data):
             raise BadKey("trailing bytes")
 
 
@@ -127,9 +135,12 @@ class PublicKey:
             raise BadKey("the signature does not verify") from None
 
 
-def fingerprint(blob: bytes) -> str:
-    """:return: ``SHA256:…`` as OpenSSH prints it."""
-    return "SHA256:" + base64.b64encode(sha256(blob).digest()).rstrip(b"=").decode("ascii")
+def fingerprint(digest: bytes) -> str:
+    """
+    :param digest: the SHA-256 hash of a key's blob.
+    :return: ``SHA256:…`` as OpenSSH prints it.
+    """
+    return "SHA256:" + base64.b64encode(digest).rstrip(b"=").decode("ascii")
 
 
 def parse(blob: bytes) -> PublicKey:

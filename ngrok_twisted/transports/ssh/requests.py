@@ -161,9 +161,7 @@ class GlobalRequests:
             if key is None or asked > len(known):
                 raise BadKey("not one of our host keys")
             algorithm = b"rsa-sha2-512" if key.sshType() == b"ssh-rsa" else key.sshType()
-            message = (
-                NS(b"hostkeys-prove-00@openssh.com") + NS(bytes.fromhex(self._connection.session_id_hex)) + NS(blob)
-            )
+            message = NS(b"hostkeys-prove-00@openssh.com") + NS(self._connection.transport.sessionID or b"") + NS(blob)
             signatures += NS(key.sign(message, signatureType=algorithm))
         if not signatures:
             raise BadKey("no key was named")

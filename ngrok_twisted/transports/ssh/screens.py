@@ -8,6 +8,7 @@ from typing import Any, Callable, Iterable
 
 from ngrok_twisted.errors import EdgeError, Refused
 from ngrok_twisted.flow import Flow
+from ngrok_twisted.iam.principal import Principal
 from ngrok_twisted.transports.ssh.console import reconnect_hint
 from ngrok_twisted.transports.ssh.forward import Forward
 from ngrok_twisted.transports.ssh.screen import Screen
@@ -22,30 +23,27 @@ class Screens:
     What the user of one connection sees.
     """
 
-    __slots__ = ("_settings", "_account", "_session_id", "_clock", "_wants_hint", "_credential_id", "_all")
+    __slots__ = ("_settings", "_session_id", "_clock", "_wants_hint", "_principal", "_all")
 
     def __init__(
         self,
         *,
         settings: GatewaySettings,
-        account: str,
+        principal: Principal,
         session_id: str,
         clock: Any,
         wants_hint: Callable[[str], bool],
-        credential_id: str,
     ) -> None:
         """
-        :param account: the account's name, for the banner.
+        :param principal: whose sessions they are.
         :param session_id: the agent session's id, for programs.
         :param wants_hint: whether the user of a credential should be shown how to reconnect, today; asked once it could be.
-        :param credential_id: of this one.
         """
         self._settings = settings
-        self._account = account
+        self._principal = principal
         self._session_id = session_id
         self._clock = clock
         self._wants_hint = wants_hint
-        self._credential_id = credential_id
         self._all: dict[Any, Screen] = {}
 
     def __len__(self) -> int:
@@ -137,11 +135,11 @@ class Screens:
             screen.show(screen.console.forwarding(shown))
         else:
             screen.greeted = True
-            screen.show(screen.console.banner(self._settings, self._account, self._session_id, shown))
+            screen.show(screen.console.banner(self._settings, self._principal.account_name, self._session_id, shown))
         if screen.code:
             self._show_codes(screen, forwards)
         plain = screen.session.pty is not None and not screen.console.json and not screen.console.quiet
-        if shown and plain and self._wants_hint(self._credential_id):
+        if shown and plain and self._wants_hint(self._principal.credential_id):
             screen.show(screen.console.notice("\n".join(_hint(self._settings, forwards[0]))))
 
     def typed(self, screen: Screen, data: bytes, live: list[Forward]) -> None:

@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 
 from ngrok_twisted.iam.principal import Principal
 from ngrok_twisted.interfaces import IFillable
+from ngrok_twisted.net.rounds import Station
 from ngrok_twisted.transports.ssh.appetite import SATED, SEGMENT, SMALL_READ, Appetite, Sated
 from ngrok_twisted.transports.ssh.connection import Connection
 from ngrok_twisted.transports.ssh.exchange import MSG_DISCONNECT, MSG_EXT_INFO, MSG_KEXINIT, KeyExchange
@@ -42,6 +43,9 @@ MAX_IDENTIFICATION = 255
 # keep more.
 MAX_STRANGERS_PACKET = 35000
 
+# Where a client waits for its visits before it has logged in.
+_NOWHERE: Station = {}
+
 
 @implementer(IFillable, IPushProducer)
 class SSHTransport(KeyExchange):
@@ -52,7 +56,7 @@ class SSHTransport(KeyExchange):
     """
 
     __slots__ = (
-        "_line _authentication _connection _logout _full _unread _heard _appetite _silences _deadline " "_tick_call"
+        "_line _authentication _connection _logout _full _unread _heard _appetite _silences _deadline _station"
     ).split()
     _log = Logger()
 
@@ -68,7 +72,7 @@ class SSHTransport(KeyExchange):
         self._heard = 0
         self._appetite: Appetite | Sated = SATED
         self._deadline: Any = None
-        self._tick_call: Any = None
+        self._station = _NOWHERE
 
     # -- the connection's life -----------------------------------------------------------------------------------------
 
@@ -85,10 +89,11 @@ class SSHTransport(KeyExchange):
         self._closing = True
         self._reader.opener = None
         self._writer.close()
-        for call in (self._deadline, self._impatience, self._tick_call):
+        for call in (self._deadline, self._impatience):
             if call is not None and call.active():
                 call.cancel()
-        self._deadline = self._impatience = self._tick_call = None
+        self._deadline = self._impatience = None
+        self.factory.rounds.leave(self, self._station)
         self._appetite.stop()
         if self._authentication is not None:
             self._authentication.serviceStopped()
@@ -369,14 +374,13 @@ class SSHTransport(KeyExchange):
         if self._full or self._writer.held:
             connection.block(True)
         connection.start(self.factory.make_gateway(connection))
-        self._tick_call = self.clock.callLater(self.limits.keepalive_seconds, self._tick)
+        self._station = self.factory.rounds.join(self, self._tick)
         self.factory.rest.note(self)
 
     def _tick(self) -> None:
         connection = self._connection
         if connection is None:
             return
-        self._tick_call = self.clock.callLater(self.limits.keepalive_seconds, self._tick)
         self.factory.rest.note(self)
         if self._reader.received != self._heard:
             self._heard = self._reader.received

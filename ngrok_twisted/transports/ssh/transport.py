@@ -18,6 +18,7 @@ from twisted.logger import Logger
 
 from ngrok_twisted import __version__
 from ngrok_twisted.net.chores import Chores
+from ngrok_twisted.net.rounds import Rounds
 from ngrok_twisted.net.strangers import Strangers
 from ngrok_twisted.net.tls_rest import Rest
 from ngrok_twisted.net.turn import Turn
@@ -85,6 +86,7 @@ class SSHServerFactory(Factory):
         self.later = self.turn.later
         self.chores = Chores(clock)
         self.rest = Rest(clock, REST_AFTER)
+        self.rounds = Rounds(clock, settings.keepalive_seconds)
         self._by_kind: dict[bytes, Key] = {}
         for key in host_keys:
             self._by_kind.setdefault(key.sshType(), key)

@@ -8,6 +8,7 @@ CVE-2024-45337). Sources: RFC 4252, RFC 4256 (keyboard-interactive), spec/ssh-tu
 from __future__ import annotations
 
 from collections import deque
+from hashlib import sha256
 from typing import Any, Callable, Sequence
 
 from twisted.conch.error import ValidPublicKey
@@ -73,7 +74,8 @@ class PublicKeyAuth(SSHService):
         self._attempts = attempts
         self._certificates = certificates
         self._tries = 0
-        self._offered: dict[str, None] = {}
+        self._offered: dict[bytes, None] = {}  # the hashes of the keys
+        self._parsed: tuple[bytes, PublicKey] | None = None
         self._waiting: deque[bytes] = deque()
         self._login: Deferred[Any] | None = None
         self._put_off = False
@@ -148,14 +150,22 @@ class PublicKeyAuth(SSHService):
         """
         if algorithm in SIGNATURES and not self._certificates:
             raise BadKey("certificates are not accepted; the operator switches them on with ssh.user_certificates")
+        if self._parsed is not None and self._parsed[0] == blob:
+            key = self._parsed[1]  # most clients ask for a key first, and then sign with it
+        else:
+            key = self._read(algorithm, blob)
+        if algorithm not in key.algorithms:
+            raise BadKey("the algorithm does not fit the key")
+        return key
+
+    def _read(self, algorithm: bytes, blob: bytes) -> PublicKey:
         try:
             key = parse(blob)
         except BadKey as error:
             if algorithm in SIGNATURES:
                 self._log.warn("ssh certificate refused: {reason} (from {peer})", reason=error, peer=self._peer_host())
             raise
-        if algorithm not in key.algorithms:
-            raise BadKey("the algorithm does not fit the key")
+        self._parsed = blob, key
         return key
 
     def _credentials(
@@ -179,7 +189,7 @@ class PublicKeyAuth(SSHService):
 
     def _remember(self, blob: bytes) -> None:
         if len(self._offered) < self._attempts:
-            self._offered[fingerprint(blob)] = None
+            self._offered[sha256(blob).digest()] = None
 
     def _verify(self, key: PublicKey, username: bytes, algorithm: bytes, blob: bytes, signature: bytes) -> bytes:
         """
@@ -258,7 +268,7 @@ class PublicKeyAuth(SSHService):
     def _say_why(self, username: bytes) -> None:
         if not self._explained:
             self._explained = True
-            self._banner(self._explain(username, tuple(self._offered)) if self._offered else NO_KEY)
+            self._banner(self._explain(username, tuple(map(fingerprint, self._offered))) if self._offered else NO_KEY)
         self._failed()
 
     def _banner(self, text: str) -> None:

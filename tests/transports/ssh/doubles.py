@@ -36,7 +36,6 @@ class FakeConnection:
     peer_host = "192.0.2.7"
     peer_port = 50022
     client_version = "SSH-2.0-OpenSSH_9.2"
-    session_id_hex = "00" * 32
 
     def __init__(self) -> None:
         self.disconnects: list[tuple[int, str]] = []

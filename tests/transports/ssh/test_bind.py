@@ -16,7 +16,7 @@ from ngrok_twisted.errors import Refused
 from ngrok_twisted.interfaces import IModuleKind
 from ngrok_twisted.records.endpoint import Upstream
 from ngrok_twisted.transports.ssh.bind import Wish, assign, bind, implied_verb
-from ngrok_twisted.transports.ssh.command import parse
+from ngrok_twisted.transports.ssh.command import IMPLIED, parse
 from ngrok_twisted.transports.ssh.naming import NO_NAME
 from ngrok_twisted.transports.ssh.settings import GatewaySettings
 
@@ -111,6 +111,31 @@ class PortTests(SynchronousTestCase):
     def test_implied(self) -> None:
         """The implied command follows from the port."""
         self.assertEqual([implied_verb(port) for port in (0, 80, 443, 22)], ["http", "http", "http", "tcp"])
+
+
+class UsualTests(SynchronousTestCase):
+    """Forwards that name nothing."""
+
+    def usual(self, port: int = 443, settings: GatewaySettings = SETTINGS, **more: Any) -> tuple[Claim, ...]:
+        """The claims of one without a command."""
+        return bind(Wish(address=more.pop("address", b""), port=port, **more), IMPLIED, settings, NOW)
+
+    def test_shared(self) -> None:
+        """They are one for all who ask for the same."""
+        self.assertIs(self.usual(), self.usual(address=b"localhost"))
+
+    def test_apart(self) -> None:
+        """Who asks for something else, or has something to say, gets claims of its own; and so does another server."""
+        usual = self.usual()
+        for other in (self.usual(80), self.usual(position=1), self.usual(metadata="m"), self.usual(address=b"a")):
+            self.assertNotEqual(other, usual)
+        self.assertEqual(self.usual(20022, OPEN)[0].port, 20022)
+        self.assertRaises(Refused, self.usual, 20022)
+
+    def test_bounded(self) -> None:
+        """Not all ports are remembered, and none is mistaken for another."""
+        for port in range(20000, 20300):
+            self.assertEqual(self.usual(port, OPEN)[0].port, port)
 
 
 class NameTests(SynchronousTestCase):

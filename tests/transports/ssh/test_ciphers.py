@@ -58,6 +58,15 @@ def open_one(opener: Any, packet: bytes) -> bytes | None:
     return None if opened is None else bytes(plain[opened[1] : opened[2]])
 
 
+def is_made(cipher: Any, name: str) -> bool:
+    """Whether a cipher has something, without having it made."""
+    try:
+        object.__getattribute__(cipher, name)
+    except AttributeError:
+        return False
+    return True
+
+
 class RoundTripTests(SynchronousTestCase):
     """What one side seals the other opens."""
 
@@ -85,6 +94,30 @@ class RoundTripTests(SynchronousTestCase):
             for size in range(1, 40):
                 by_itself, in_buffer = pair(suite)[0].sealed(bytes(size)), seal(pair(suite)[0], bytes(size))
                 self.assertEqual(len(by_itself), len(in_buffer), (suite, size))
+
+    def test_rest(self) -> None:
+        """Ciphers that have rested, at any time and more than once, go on where they were."""
+        for suite in SUITES:
+            sealer, opener = pair(suite)
+            for number in range(8):
+                for _ in range(number % 3):
+                    sealer.rest()
+                    opener.rest()
+                message = b"message %d" % number
+                packet = sealer.sealed(message) if number & 1 else seal(sealer, message)
+                self.assertEqual(open_one(opener, packet), message, (suite, number))
+            self.assertRaises(AttributeError, getattr, sealer, "no_such_thing")
+            self.assertRaises(AttributeError, getattr, opener, "no_such_thing")
+
+    def test_rest_frees(self) -> None:
+        """AES-GCM keeps nothing of the library while it rests, and everything while it does not."""
+        sealer, opener = pair(SUITES[0])
+        open_one(opener, sealer.sealed(b"x"))
+        self.assertEqual([is_made(sealer, "_encrypted"), is_made(opener, "_decrypt")], [True, True])
+        open_one(opener, sealer.sealed(b"x"))
+        sealer.rest()
+        opener.rest()
+        self.assertEqual([is_made(sealer, "_encrypted"), is_made(opener, "_decrypt")], [False, False])
 
     def test_sequence_wraps(self) -> None:
         """Packets go on past the number 2**32 - 1 (RFC 4253 section 6.4)."""

@@ -53,9 +53,11 @@ class AnswerTests(SynchronousTestCase):
     def test_once(self) -> None:
         """It is given once."""
         made = forward(b"", 443)
+        answer = made.answer
+        assert answer is not None
         made.succeed()
         made.fail(Refused(None, "too late"))
-        self.assertEqual(self.successResultOf(made.answer), 443)
+        self.assertEqual(self.successResultOf(answer), 443)
 
     def test_title(self) -> None:
         """A labelled tunnel is shown by its labels."""

@@ -88,7 +88,7 @@ class ParseTests(SynchronousTestCase):
 
     def test_fingerprint(self) -> None:
         """As OpenSSH prints it."""
-        self.assertEqual(fingerprint(b""), "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU")
+        self.assertEqual(fingerprint(sha256(b"").digest()), "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU")
 
 
 class VerifyTests(SynchronousTestCase):

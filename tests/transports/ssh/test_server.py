@@ -14,7 +14,9 @@ from zope.interface.verify import verifyObject
 from ngrok_twisted.interfaces import IFillable
 from ngrok_twisted.transports.ssh.kex import Proposal
 from ngrok_twisted.transports.ssh.appetite import MOST_OF_PACKET
+from ngrok_twisted.transports.ssh.transport import REST_AFTER
 from tests.transports.ssh.client import ScriptedClient
+from tests.transports.ssh.test_ciphers import is_made
 
 IGNORE = b"\x02" + NS(b"")
 
@@ -110,6 +112,33 @@ class LifeTests(SynchronousTestCase):
                 if message[0] == 80:
                     client.send(b"\x52")
         self.assertFalse(client.socket.disconnecting)
+
+    def rests(self, client: ScriptedClient) -> list[bool]:
+        """Whether the ciphers of the server keep nothing that can be made again: of what it sends, and of what it receives."""
+        server = client.server
+        return [not is_made(server._writer.sealer, "_encrypt"), not is_made(server._reader.opener, "_decrypt")]
+
+    def test_rest(self) -> None:
+        """The ciphers of a client that says nothing rest soon after the login, and after each sign of life."""
+        client = ScriptedClient().login()
+        self.assertEqual(self.rests(client), [False, False])
+        client.clock.pump([REST_AFTER] * 2)
+        self.assertEqual(self.rests(client), [True, True])
+        client.take()
+        client.clock.pump([REST_AFTER] * 58 + [0])
+        self.assertEqual(client.take(80), [b"\x50" + NS(b"keepalive@openssh.com") + b"\1"])
+        client.send(b"\x52")
+        self.assertEqual(self.rests(client), [False, False])
+        client.clock.pump([REST_AFTER] * 4)
+        self.assertEqual(self.rests(client), [True, True])
+
+    def test_no_rest(self) -> None:
+        """While something comes, ciphers do not rest."""
+        client = ScriptedClient().login()
+        for _ in range(10):
+            client.clock.advance(REST_AFTER)
+            client.send(b"\x50" + NS(b"keepalive@openssh.com") + b"\1")
+            self.assertEqual(self.rests(client), [False, False])
 
     def test_unread_answers(self) -> None:
         """A client that asks on and on and reads nothing is dropped."""

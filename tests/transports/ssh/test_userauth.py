@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -48,7 +49,7 @@ class LoginTests(SynchronousTestCase):
         self.assertEqual(connection.peer_host, "192.0.2.7")
         self.assertEqual(connection.peer_port, 50022)
         self.assertEqual(connection.client_version, "SSH-2.0-scripted_1")
-        self.assertEqual(connection.session_id_hex, client.session_id.hex())
+        self.assertEqual(connection.transport.sessionID, client.session_id)
 
     def test_unknown_key(self) -> None:
         """An unknown key is refused, asked about or signed."""
@@ -182,7 +183,7 @@ class ExplanationTests(SynchronousTestCase):
         banner, failure = client.take()
         self.assertIn(b"ERR_NGROK_1102", banner)
         self.assertEqual(methods(failure), b"publickey")
-        self.assertEqual(client.explained, [(b"v2", (fingerprint(key("stranger").public().blob()),))])
+        self.assertEqual(client.explained, [(b"v2", (fingerprint(sha256(key("stranger").public().blob()).digest()),))])
         client.send(INTERACTIVE)
         self.assertEqual([message[0] for message in client.take()], [51])
 
