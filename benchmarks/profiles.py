@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections import Counter
 from typing import Iterable, Iterator, Sequence
 
@@ -19,6 +19,7 @@ from benchmarks.arms.edge import EdgeArm
 from benchmarks.kinds import all_arms, all_suites
 from benchmarks.plan import plan
 from benchmarks.profile import CANNOT, Profile, check, measure, measure_split
+from benchmarks.publish import PAGE, between
 from benchmarks.suite import Suite
 from benchmarks.table import grid, number
 from benchmarks.verdicts import Claim
@@ -28,6 +29,8 @@ SECONDS = 2.0
 """Of work for each line."""
 LARGEST = 4
 """Areas that are named."""
+
+BEGIN = "<!-- begin: made by python -m benchmarks.profiles --publish -->"
 
 COLUMNS = {
     "Python": (areas.PYTHON,),
@@ -80,15 +83,11 @@ def main(arguments: Sequence[str]) -> int:
     :return: the exit status.
     """
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    suites = all_suites()
-    parser = ArgumentParser(prog="python -m benchmarks.profiles", description="Where the edge's time goes, in a table.")
+    suites, every = all_suites(), all_arms()
+    ours = [arm for arm in every if issubclass(arm, EdgeArm)]
     names = sorted({suite.name for suite in suites})
-    parser.add_argument("--suite", action="append", choices=names, help="only this one; may be repeated")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help=f"of work each, about (default: {SECONDS:g})")
-    peers = [arm.label for arm in all_arms() if not issubclass(arm, EdgeArm)]
-    parser.add_argument("--peer", action="append", choices=peers, default=[], help="beside it; may be repeated")
-    options = parser.parse_args(arguments)
-    arms = [arm for arm in all_arms() if issubclass(arm, EdgeArm) or arm.label in options.peer]
+    options = _parse(arguments, names, [arm.label for arm in every if arm not in ours])
+    arms = [arm for arm in every if arm in ours or arm.label in options.peer]
     wanted = [suite for suite in suites if suite.name in (options.suite or names)]
     try:
         check()
@@ -97,7 +96,18 @@ def main(arguments: Sequence[str]) -> int:
         return CANNOT
     made = list(_measured(works(wanted, arms, targets.claims()), options.seconds))
     print(render(made))
+    if made and options.publish:
+        PAGE.write_text(between(PAGE.read_text(encoding="utf-8"), BEGIN, render(made)), encoding="utf-8")
     return 0 if made else CANNOT
+
+
+def _parse(arguments: Sequence[str], suites: Sequence[str], peers: Sequence[str]) -> Namespace:
+    parser = ArgumentParser(prog="python -m benchmarks.profiles", description="Where the edge's time goes, in a table.")
+    parser.add_argument("--suite", action="append", choices=suites, help="only this one; may be repeated")
+    parser.add_argument("--peer", action="append", choices=peers, default=[], help="beside it; may be repeated")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help=f"of work each, about (default: {SECONDS:g})")
+    parser.add_argument("--publish", action="store_true", help=f"put the table into {PAGE.name}, too")
+    return parser.parse_args(arguments)
 
 
 def _measured(works: Iterable[tuple[type[Suite], str, type[Arm]]], seconds: float) -> Iterator[Profile]:

@@ -29,17 +29,21 @@ def with_figures(page: str, document: Document) -> str:
     :param page: a page with `BEGIN` and `END` in it.
     :return: the page with what a run found between them.
     """
-    return _between(page, f"{caption(document)}\n\n{targets.render(document)}")
+    return between(page, BEGIN, f"{caption(document)}\n\n{targets.render(document)}")
 
 
 def with_summary(page: str, document: Document) -> str:
     """As `with_figures`, with the few lines of `benchmarks.summary`."""
-    return _between(page, summary.render(document))
+    return between(page, BEGIN, summary.render(document))
 
 
-def _between(page: str, text: str) -> str:
-    made = f"{BEGIN}\n\n{text}\n{END}"
-    return re.sub(re.escape(BEGIN) + ".*?" + re.escape(END), lambda found: made, page, count=1, flags=re.DOTALL)
+def between(page: str, begin: str, text: str) -> str:
+    """
+    :param begin: a line of the page; `END` is another one below it.
+    :return: the page with nothing but a text between the two.
+    """
+    made = f"{begin}\n\n{text}\n{END}"
+    return re.sub(re.escape(begin) + ".*?" + re.escape(END), lambda found: made, page, count=1, flags=re.DOTALL)
 
 
 def unexplained(page: str, document: Document) -> list[str]:

@@ -24,7 +24,7 @@ from ngrok_twisted.handover import VARIABLE
 # How many more objects there must be before those made since are looked at, instead of 700: the requests under way of a hundred
 # visitors are that many, hold no rings, and are gone in a moment. Looking at them took a twentieth of the time of a busy
 # server; to look at ten thousand takes a millisecond.
-YOUNG = 10_000
+YOUNG = 5_000
 
 if VARIABLE in os.environ:
     gc.disable()

@@ -29,6 +29,7 @@ from ngrok_twisted.iam.sessions import Sessions
 from ngrok_twisted.interfaces import IBackendKind, IModuleKind
 from ngrok_twisted.net.inherited import InheritedSockets
 from ngrok_twisted.observability.access import AccessLog
+from ngrok_twisted.observability.ended import Ended
 from ngrok_twisted.observability.metrics import FlowMetrics
 from ngrok_twisted.observability.posting import http_client
 from ngrok_twisted.observability.traffic import TrafficEvents
@@ -97,10 +98,11 @@ class Serving:
         self.pool = pool = Pool(reactor)
         tunnels.subscribe(lambda what, tunnel: pool.forget(tunnel) if what == "offline" else None)
         access_logs = [AccessLog(config.access_log, reactor)] if config.access_log else []
-        self.parts = [*access_logs, Trimming(reactor)]
         self.flow_metrics = FlowMetrics()
         counted = [self.flow_metrics] if config.listen.metrics else []
         ports = public_ports(config)
+        ended = Ended((*access_logs, TrafficEvents(publisher, ports), *counted), reactor)
+        self.parts = [*access_logs, ended, Trimming(reactor)]  # the last one is stopped first
         self.context = EdgeContext(
             runtime=runtime,
             tunnels=tunnels,
@@ -108,7 +110,7 @@ class Serving:
             pool=pool,
             limits=_http_limits(config),
             stream_idle=config.timeouts.stream_idle,
-            observers=(*access_logs, TrafficEvents(publisher, ports), *counted),
+            observers=(ended,),
             public_ports=ports,
             module_kinds=kinds.discover("ngrok_twisted.modules", IModuleKind),
             backend_kinds=kinds.discover("ngrok_twisted.backends", IBackendKind),

@@ -64,7 +64,9 @@ class CompressingCase(SynchronousTestCase):
         """A request arrives."""
         self.service = Service()
         clock = Clock()
-        self.visitor = Visitor(Filtered(Forward(Backend(self.service), clock), lambda request: Compressing()), clock=clock)
+        self.visitor = Visitor(
+            Filtered(Forward(Backend(self.service), clock), lambda request: Compressing()), clock=clock
+        )
         wants = b"" if accept is None else b"Accept-Encoding: " + accept + b"\r\n"
         self.visitor.send(method + b" / HTTP/1." + minor + b"\r\nHost: a.example\r\n" + wants + more + b"\r\n")
 

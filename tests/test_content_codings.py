@@ -199,6 +199,33 @@ class EncoderTests(SynchronousTestCase):
         self.assertEqual(got, sent)
         self.assertTrue(back.complete)
 
+    @settings(deadline=None)
+    @given(st.sampled_from(PREFERENCE), st.integers(0, 70_000), st.one_of(st.none(), st.integers(0, 70_000)))
+    def test_known_length(self, coding: str, size: int, said: int | None) -> None:
+        """A body whose length is known can be decoded, also one that is not as long as was said."""
+        body = (b"%d lorem ipsum " % size * 8000)[:size]
+        made, back = encoder(coding, length=size if said is None else said), decoder(coding)
+        self.assertEqual(back.feed(made.feed(body, False) + made.finish()), body)
+        self.assertTrue(back.complete)
+
+    def test_window(self) -> None:
+        """zlib keeps no more of a body than there is, and never less than it needs to find all that is repeated in it."""
+        for length, bits in (
+            (0, 9),
+            (249, 9),
+            (250, 10),
+            (2984, 12),
+            (4096, 13),
+            (16_121, 14),
+            (16_122, 15),
+            (10**9, 15),
+        ):
+            start = encoder("deflate", length=length).feed(b"", True)
+            self.assertEqual((start[0] >> 4) + 8, bits, length)
+        text = b"".join(b"%d," % (number * 7919 % 10_000) for number in range(1500))
+        body = text + text
+        self.assertEqual(*(len(made.feed(body, False) + made.finish()) for made in (encoder("gzip"), encoder("gzip", length=len(body)))))  # fmt: skip
+
     def test_smaller(self) -> None:
         """Text becomes much smaller."""
         text = b"".join(b"line %d of a text that repeats itself\n" % number for number in range(1000))

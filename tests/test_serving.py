@@ -5,6 +5,7 @@ Tests of `ngrok_twisted.serving`; that it serves is shown by `tests.test_tap` an
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.testing import MemoryReactorClock
@@ -12,6 +13,7 @@ from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.control.config import Config, Listen
+from ngrok_twisted.flow import Flow
 from ngrok_twisted.iam.sessions import Sessions
 from ngrok_twisted.records.base import Snapshot
 from ngrok_twisted.serving import Serving, make_runtime
@@ -25,15 +27,19 @@ class ServingTests(SynchronousTestCase):
     def make(self, **config: Any) -> Serving:
         """What a process with this configuration has."""
         runtime = make_runtime(MemoryReactorClock(), FilePath(self.mktemp()))
-        return Serving(replace(Config(), **config), runtime, Tunnels(), None)
+        return Serving(replace(Config(), **config), runtime, Tunnels(), SimpleNamespace(traffic=False))
 
     def test_observers(self) -> None:
         """Flows are logged and counted only where somebody wants to know."""
-        plain = self.make()
-        self.assertEqual(len(plain.context.observers), 1)
-        full = self.make(access_log="access.log", listen=Listen(metrics=("tcp:9090",)))
-        self.assertEqual((len(full.parts) - len(plain.parts), len(full.context.observers)), (1, 3))
-        self.assertIn(full.flow_metrics, full.context.observers)
+        path = self.mktemp()
+        for number, config in enumerate(({}, {"access_log": path, "listen": Listen(metrics=("tcp:9090",))})):
+            serving = self.make(**config)
+            Flow("192.0.2.1", 1, "tls", 0.0, serving.context.observers).finish(1.0)
+            for part in reversed(serving.parts):
+                part.stopService()
+            counted = [sample.value for family in serving.flow_metrics.collect() for sample in family.samples]
+            self.assertEqual(sum(counted), number)
+        self.assertEqual(FilePath(path).getContent().count(b"proto=tls"), 1)
 
     def test_connections_of_agents(self) -> None:
         """Where there are several processes, each agent has one connection, since all have to come to one of them."""

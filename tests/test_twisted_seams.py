@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import socket
 import ssl
 from typing import Any
 
@@ -34,7 +35,7 @@ def parameters(function: Any) -> list[str]:
 
 
 class EagerSeams(SynchronousTestCase):
-    """What ``net/eager.py`` and ``upstream/splice.py`` rely on."""
+    """What ``net/eager.py`` relies on."""
 
     def test_write_buffers(self) -> None:
         """A descriptor buffers in _tempDataBuffer, counted by _tempDataLen, and in dataBuffer from offset on."""
@@ -119,6 +120,7 @@ class EagerSeams(SynchronousTestCase):
         self.assertIn("self.numberAccepts = 100", source(tcp.Port.startListening))
         self.assertEqual(parameters(tcp.Port._buildAddr), ["self", "address"])
         self.assertIsNone(tcp.Port._realPortNumber)
+        self.assertTrue(callable(socket.SocketType._accept))  # type: ignore[attr-defined]
 
 
 class TLSSeams(SynchronousTestCase):
@@ -129,6 +131,7 @@ class TLSSeams(SynchronousTestCase):
         for name in ("read", "write", "do_handshake", "selected_alpn_protocol", "version", "cipher", "getpeercert"):
             self.assertIn(f"self._sslobj.{name}(", source(getattr(ssl.SSLObject, name)))
         self.assertIn("self._sslobj.shutdown()", source(ssl.SSLObject.unwrap))
+        self.assertIn("context._wrap_bio(", source(ssl.SSLObject._create))  # type: ignore[attr-defined]
 
 
 class ReactorSeams(SynchronousTestCase):
@@ -139,6 +142,8 @@ class ReactorSeams(SynchronousTestCase):
         reactor = epollreactor.EPollReactor()
         try:
             self.assertIsInstance(reactor._selectables, dict)
+            self.assertEqual((reactor._reads, reactor._writes), ({*reactor._selectables}, set()))
+            self.assertEqual((reactor._continuousPolling._readers, reactor._continuousPolling._writers), (set(), set()))
             self.assertTrue(callable(reactor._poller.poll))
         finally:
             for internal in tuple(reactor._internalReaders):
@@ -162,6 +167,26 @@ class ReactorSeams(SynchronousTestCase):
         for part in ("self._poller.poll(timeout, len(self._selectables))", "EINTR", "log.callWithLogger"):
             self.assertIn(part, text)
 
+    def test_loop(self) -> None:
+        """The stock main loop still is what ours is, and timed calls wait in a heap, new ones beside it."""
+        for part in (
+            "runUntilCurrent()",
+            "self.timeout()",
+            "self.running and t2",
+            "doIteration(t)",
+            "while self._started",
+        ):
+            self.assertIn(part, source(ReactorBase.mainLoop))
+        for part in (
+            "threadCallQueue",
+            "_insertNewDelayedCalls",
+            "_pendingTimedCalls",
+            "_cancellations > 50",
+            "_justStopped",
+        ):
+            self.assertIn(part, source(ReactorBase.runUntilCurrent))
+        self.assertIn("self._newTimedCalls", source(ReactorBase._insertNewDelayedCalls))
+
     def test_socket_methods(self) -> None:
         """The methods that make transports keep their signatures."""
         base = posixbase.PosixReactorBase
@@ -170,37 +195,6 @@ class ReactorSeams(SynchronousTestCase):
         self.assertEqual(parameters(base.adoptStreamPort), ["self", "fileDescriptor", "addressFamily", "factory"])
         self.assertEqual(parameters(base.adoptStreamConnection), ["self", "fileDescriptor", "addressFamily", "factory"])
         self.assertTrue(hasattr(base, "_supportedAddressFamilies"))
-
-
-class SpliceSeams(SynchronousTestCase):
-    """What ``upstream/splice.py`` relies on, besides the above."""
-
-    def test_an_empty_doWrite_does_what_was_asked_for(self) -> None:
-        """doWrite without data carries out a pending close or half-close."""
-
-        class Empty(abstract.FileDescriptor):
-            half_closed = False
-
-            def writeSomeData(self, data: bytes) -> int:
-                return 0
-
-            def startWriting(self) -> None:
-                pass
-
-            stopReading = stopWriting = startWriting
-
-            def _closeWriteConnection(self) -> None:
-                self.half_closed = True
-
-        descriptor = Empty(reactor=object())  # type: ignore[arg-type]
-        descriptor.connected = 1
-        descriptor.loseWriteConnection()
-        self.assertIsNone(descriptor.doWrite())
-        self.assertTrue(descriptor.half_closed and descriptor._writeDisconnected)
-        descriptor = Empty(reactor=object())  # type: ignore[arg-type]
-        descriptor.connected = 1
-        descriptor.loseConnection()
-        self.assertIs(descriptor.doWrite(), main.CONNECTION_DONE)
 
 
 class ServerSeams(SynchronousTestCase):

@@ -136,6 +136,22 @@ class PreparedTests(WrapperCase):
         self.assertEqual((both.removed, list(both.added)), ({b"a", b"b"}, [(b"c", b"2"), (b"a", b"3")]))
         self.assertEqual((both.host, second.then(HeadEdit(host=b"two")).host), (b"one", b"two"))
 
+    def test_lasting(self) -> None:
+        """What comes of two edits that are made again and again is remembered, of some of them."""
+        first, second, once = HeadEdit(lasting=True), HeadEdit(added=[(b"a", b"1")]), HeadEdit()
+        second.last()
+        self.assertTrue(second.lasting)
+        both = first.then(second)
+        self.assertIs(first.then(second), both)
+        self.assertTrue(both.lasting)
+        for one, other in ((first, once), (once, first)):
+            self.assertFalse(one.then(other).lasting)
+            self.assertIsNot(one.then(other), one.then(other))
+        for number in range(2 * HeadEdit.FOLLOWED_MAX):
+            made = first.then(HeadEdit(added=[(b"b", b"%d" % number)], lasting=True))
+            self.assertEqual(list(made.added), [(b"b", b"%d" % number)])
+        self.assertLessEqual(len(first._followed or ()), HeadEdit.FOLLOWED_MAX)
+
 
 class AnswerTests(WrapperCase):
     """Fixed responses."""

@@ -79,9 +79,13 @@ class Entitlement:
         """
         One name is one account's on all its ports: a page on ``http:`` could set cookies for that on ``https:``.
         """
-        for other in (Place("", place.host, port) for port in _SITE_PORTS if port != place.port):
-            accounts = {holding.session.principal.account_id for holding in self._holders(other)}
-            accounts |= {endpoint.account_id for endpoint in self.owned().cloud_endpoints(other)}
-            accounts.add(self.owned().edge_account(other) or account_id)
+        owned = self.owned()
+        for other in [Place("", place.host, port) for port in _SITE_PORTS if port != place.port]:
+            holders, stored, edge = self._holders(other), owned.cloud_endpoints(other), owned.edge_account(other)
+            if not (holders or stored or edge):
+                continue  # as for most names
+            accounts = {holding.session.principal.account_id for holding in holders}
+            accounts |= {endpoint.account_id for endpoint in stored}
+            accounts.add(edge or account_id)
             if accounts - {account_id}:
                 raise Refused(320, f"The name '{place.host}' is in use by another account.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Iterator, Mapping
+from typing import Any, Iterator, Mapping, NamedTuple
 
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.hostnames import is_below, is_wildcard, parents, wildcards
@@ -53,10 +53,10 @@ class ReservationSettings:
     region: str = "us"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """
-    What only one endpoint, or one pool, can have.
+    What only one endpoint, or one pool, can have. (A tuple: each claim makes and looks up a dozen, which a dataclass would
+    hash in Python.)
 
     :ivar namespace: empty for what the world sees, the account's id for internal endpoints; see `place_of`.
     :ivar host: the normalised name, possibly a wildcard; or the TCP host.

@@ -211,12 +211,15 @@ class Reservations:
     async def _take(self, session: Any, claim: Claim, place: Place, random: bool) -> Grant:
         account_id = session.principal.account_id
         self._entitlement.require(account_id, claim, place, random)
-        async with self._turns.at(queue_of(claim.proto, place)):
+        queue = queue_of(claim.proto, place)
+        waits = queue in self._turns or place in self._at
+        async with self._turns.at(queue):
             for old in tuple(self._at.get(place, ())):
                 assert old.grant.endpoint is not None
                 if not same_pool(claim, old.grant.endpoint, account_id):
                     await self._displace(session, claim, old)
-            self._entitlement.require(account_id, claim, place, random)
+            if waits:  # else nothing has changed since
+                self._entitlement.require(account_id, claim, place, random)
             return await self._open(session, claim, place, random)
 
     async def _open(self, session: Any, claim: Claim, place: Place, random: bool) -> Grant:

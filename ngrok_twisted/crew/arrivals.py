@@ -18,14 +18,16 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ngrok_twisted.byte_transports import ITakesSocket
 from ngrok_twisted.crew.frames import NO_DESCRIPTOR
 from ngrok_twisted.edge.address import VisitorAddress
 from ngrok_twisted.edge.door import AgentDoor
-from ngrok_twisted.edge.front import PlainFront, TLSFront
+from ngrok_twisted.edge.front import FIRST_READ, PlainFront, TLSFront
 from ngrok_twisted.edge.homes import ANYWHERE, MAIN, Homes
 from ngrok_twisted.edge.ports import PortFactory
 from ngrok_twisted.net.announced import announced_ends
 from ngrok_twisted.net.eager import plain_address
+from ngrok_twisted.net.giving import give, give_transport, reset
 from ngrok_twisted.net.passing import Ends, can_let_go, let_go, take_up
 from ngrok_twisted.net.turn import Turn
 
@@ -37,6 +39,8 @@ _HOST = re.compile(rb"\r\n[Hh][Oo][Ss][Tt]:[ \t]*([A-Za-z0-9._\-]{1,253})(?::[0-
 class Departures:
     """
     What leaves the main process.
+
+    :ivar reactor: what serves a connection that cannot leave.
     """
 
     _log = Logger()
@@ -52,13 +56,14 @@ class Departures:
         """
         :param wires: the `ngrok_twisted.crew.wire.Wire` to each worker that takes visitors and agents now.
         :param deal: gives the place of the next agent, see `ngrok_twisted.crew.dealing.Dealer`.
-        :param clock: an ``IReactorTime``.
+        :param clock: the reactor.
         :param is_told: whether a worker knows of all tunnels, see `ngrok_twisted.crew.abroad.AbroadOfMain.has_told`.
         """
         self._is_told = is_told
         self._wires = wires
         self._homes = homes
         self._deal = deal
+        self.reactor = clock
         self._turn = Turn(clock)
         self._next = MAIN
 
@@ -93,6 +98,17 @@ class Departures:
         self._wires[place].send(kind, (asked, tuple(ends), data), descriptor)
         return True
 
+    def send_socket(self, place: int, kind: str, asked: Any, sock: Any, client: Any, data: bytes) -> bool:
+        """
+        As `send`, for a connection that has no transport.
+
+        :param client: the peer's address, as the socket module has it.
+        """
+        if not self._takes(place):
+            return False
+        self._wires[place].send(kind, (asked, (client, None), data), sock.detach())
+        return True
+
     def _takes(self, place: int) -> bool:
         wire = self._wires.get(place)
         return wire is not None and not wire.is_busy and not wire.is_lost and self._is_told(place)
@@ -118,9 +134,11 @@ class _Elsewhere(Factory):
         return _Leaving(self, addr)
 
 
+@implementer(ITakesSocket)
 class _Leaving(Protocol):
     """
-    A connection that is about to leave: at once, or as soon as whoever had it first has handed on what was read.
+    A connection that is about to leave: at once, or as soon as whoever had it first has handed on what was read. Most never
+    have a transport.
 
     :ivar arriving: it is not known yet what the visitor wants.
     """
@@ -132,6 +150,17 @@ class _Leaving(Protocol):
         self._address = addr
         self._seen = b""
         self._over = False
+
+    def take_socket(self, sock: Any, client: Any, data: bytes) -> None:
+        """ITakesSocket."""
+        to = self._elsewhere
+        if to.departures.send_socket(to.place, to.kind, to.asked, sock, client, data):
+            return
+        protocol = to.here.buildProtocol(self._address)
+        if protocol is None:
+            reset(sock)
+        else:
+            give(protocol, sock, client, to.departures.reactor, data)
 
     def makeConnection(self, transport: Any) -> None:
         """IProtocol."""
@@ -214,12 +243,27 @@ class DealingPlainFront(PlainFront):
         return self.departures.home(self._plane.router.plain.get(found[1].decode("ascii").lower()))
 
 
+@implementer(ITakesSocket)
 class _FirstBytes(Protocol):
-    """Stands before an HTTP connection until its first bytes are here."""
+    """Stands before an HTTP connection until its first bytes are here, as they are at once wherever there is much to do."""
 
     def __init__(self, front: DealingPlainFront, channel: Any) -> None:
         self._front = front
         self._channel = channel
+
+    def take_socket(self, sock: Any, client: Any, data: bytes) -> None:
+        """ITakesSocket."""
+        departures = self._front.departures
+        try:
+            data += sock.recv(FIRST_READ)
+        except OSError:
+            pass
+        if not data:
+            give_transport(self, sock, client, departures.reactor)
+            return
+        place = self._front.home(data)
+        if place == MAIN or not departures.send_socket(place, "plain", None, sock, client, data):
+            give(self._channel, sock, client, departures.reactor, data)
 
     def makeConnection(self, transport: Any) -> None:
         """IProtocol. The visitor is counted, and its time is limited, from now on."""

@@ -6,15 +6,16 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
+from ngrok_twisted.edge.consumer import ResponseConsumer
 from ngrok_twisted.wrapper import ResponseHead
 
 
-class ResponseFilters:
+class ResponseFilters(ResponseConsumer):
     """
     A part of `ngrok_twisted.edge.request.EdgeRequest`.
     """
 
-    __slots__ = ()
+    __slots__ = ("_filters", "_bodiless")
 
     _filters: list[Any] | None
     _bodiless: bool

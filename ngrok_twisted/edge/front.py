@@ -20,7 +20,7 @@ from ngrok_twisted.edge.address import VisitorAddress
 from ngrok_twisted.edge.respond import raw_response
 from ngrok_twisted.edge.visitors import VisitorChannel, Visitors
 from ngrok_twisted.errors import BadRequest
-from ngrok_twisted.net.clienthello import BadClientHello, ClientHelloParser, NotTLS
+from ngrok_twisted.net.clienthello import BadClientHello, ClientHelloParser, NotTLS, whole_hello
 from ngrok_twisted.net.giving import give, give_transport, reset
 from ngrok_twisted.net.timeouts import IdleWatch
 
@@ -91,15 +91,16 @@ class Peek(Protocol):
     arriving = True
     _log = Logger()
     _gone = False
+    _parser: ClientHelloParser | None = None
+    _seen = b""
 
     def __init__(self, front: TLSFront) -> None:
         self._front = front
-        self._parser: ClientHelloParser | None = ClientHelloParser()
-        self._seen = b""
 
     def makeConnection(self, transport: Any) -> None:
         """IProtocol. Start the clock."""
         self.transport = transport
+        self._parser = ClientHelloParser()
         self._watch = IdleWatch(self._front.clock, CLIENT_HELLO_TIMEOUT, self._too_slow)
 
     def dataReceived(self, data: bytes) -> None:
@@ -187,7 +188,7 @@ class _Glance(Peek):
 
     def __init__(self, front: TLSFront, addr: Any) -> None:
         """:param addr: the visitor's."""
-        super().__init__(front)
+        self._front = front
         self._address = addr
 
     def take_socket(self, sock: Any, client: Any, data: bytes) -> None:
@@ -213,12 +214,12 @@ class _Glance(Peek):
         if front.plane.returning is not None:
             return _NOT_YET
         try:
-            hello = ClientHelloParser().feed(data)
+            hello = whole_hello(data)
             if hello is None:
                 return _NOT_YET
             name = hello.server_name
             return front.owner(name, None).buildProtocol(VisitorAddress(peer.host, peer.port, name))
-        except (NotTLS, BadClientHello, OSError):
+        except (BadClientHello, OSError):
             return _NOT_YET
 
 

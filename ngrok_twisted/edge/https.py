@@ -120,29 +120,21 @@ class _Handshakes(Factory):
     def buildProtocol(self, addr: Any) -> Any:
         """IProtocolFactory."""
         server_name, context = addr.server_name, self._context
-        name = self._plane.certificate_name(server_name)
         reactor = context.runtime.reactor
         ready = self._ready.get(server_name)
-        if (
-            ready is None
-            or ready.name != name
-            or ready.until < reactor.seconds()
-            or ready.revision != context.certificates.revision
-        ):
-            ready = self._prepare(server_name, name)
+        if ready is None or ready.until < reactor.seconds() or ready.revision != context.certificates.revision:
+            ready = self._prepare(server_name)
         return TLSServer(ready.tls_context, ready.protocol, clock=reactor)
 
-    def _prepare(self, server_name: str | None, name: str | None) -> _Ready:
+    def _prepare(self, server_name: str | None) -> _Ready:
         """
         Remember what the next connections for a name need, too: what it is made of takes as long to find as a request to serve.
-
-        :param name: for which a certificate is shown.
         """
         if len(self._ready) >= _NAMES:
             self._ready.clear()
         context = self._context
+        name = self._plane.certificate_name(server_name)
         ready = self._ready[server_name] = _Ready(
-            name,
             context.certificates.context_for(name, self._options),
             context.certificates.revision,
             context.runtime.reactor.seconds() + _REMEMBERED,
@@ -156,17 +148,13 @@ class _Ready:
     """
     What connections for one name have in common.
 
-    :ivar name: the name that the certificate is for.
     :ivar revision: that of the `ngrok_twisted.tls.certificates.Certificates` that it is from.
     :ivar until: seconds on the reactor's clock.
     """
 
-    __slots__ = ("name", "tls_context", "revision", "until", "_site", "_visitors")
+    __slots__ = ("tls_context", "revision", "until", "_site", "_visitors")
 
-    def __init__(
-        self, name: str | None, tls_context: SSLContext, revision: int, until: float, site: Site, visitors: Any
-    ) -> None:
-        self.name = name
+    def __init__(self, tls_context: SSLContext, revision: int, until: float, site: Site, visitors: Any) -> None:
         self.tls_context = tls_context
         self.revision = revision
         self.until = until

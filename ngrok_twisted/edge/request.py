@@ -17,7 +17,6 @@ from twisted.web.iweb import IRequest
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from ngrok_twisted.edge.consumer import ResponseConsumer
 from ngrok_twisted.edge.filters import ResponseFilters
 from ngrok_twisted.edge.grpc import last_words
 from ngrok_twisted.edge.respond import respond_with_error
@@ -34,7 +33,7 @@ Trailers = Sequence[tuple[bytes, bytes]]
 
 
 @implementer(IRequest)
-class EdgeRequest(ResponseFilters, ResponseConsumer):
+class EdgeRequest(ResponseFilters):
     """
     :ivar flow: the `Flow`; it ends once, with the response or the connection.
     :ivar method: as sent.
@@ -62,8 +61,6 @@ class EdgeRequest(ResponseFilters, ResponseConsumer):
         "started",
         "finished",
         "gone",
-        "_bodiless",
-        "_filters",
     )
 
     def __init__(self, channel: Any, flow: Flow, head: Any, told: Told | None, fields: Fields | None = None) -> None:
@@ -205,6 +202,7 @@ class EdgeRequest(ResponseFilters, ResponseConsumer):
         if status != flow.status:  # another answer, which may have a body although the first had none
             flow.status = status
             head.bodiless = self._bodiless = self.method == b"HEAD" or status == 204 or status == 304
+            buffers = () if self._bodiless else buffers
         if self._filters is not None:
             buffers = self._filtered(self._filters, buffers, last)
         for data in buffers:
@@ -227,7 +225,8 @@ class EdgeRequest(ResponseFilters, ResponseConsumer):
         self.started = True
         flow = self.flow
         flow.status = told.status
-        head, now = None, told
+        head: UpstreamResponse | None = None
+        now: Said | None = told
         if self._filters is not None:
             head = UpstreamResponse(told)
             self._begin(head)

@@ -110,7 +110,6 @@ class VisitorChannel(HTTPChannel):
     def connectionMade(self) -> None:
         """IProtocol."""
         self._visitors.arrived(self, self.shut_down, self.site.proto)
-        super().connectionMade()
 
     def connectionLost(self, reason: Failure) -> None:
         """IProtocol."""

@@ -120,8 +120,9 @@ class LastUse(Service):
     def _build(self, records: Snapshot) -> list[Put]:
         waiting = {self._waiting.pop() for _ in range(min(len(self._waiting), self._portion))}
         self._more = bool(self._waiting)
-        known = set().union(*(records.tables.get(cls.family, ()) for cls in _CLASSES))
-        self._times = {id: seconds for id, seconds in self._times.items() if id in known}
+        if not self._more:  # once for all portions: a look at ten thousand takes some milliseconds
+            known = set().union(*(records.tables.get(cls.family, ()) for cls in _CLASSES))
+            self._times = {id: seconds for id, seconds in self._times.items() if id in known}
         found = [
             record for record in _credentials(records, waiting) if not record.declared and _is_usable(records, record)
         ]

@@ -46,6 +46,7 @@ class EagerPort(tcp.Port):
     _log = Logger()
     factory: Any
     reactor: Any
+    socket: Any
     _exhausted_at: float | None = None
     _resting: Any = None
 

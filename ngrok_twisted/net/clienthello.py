@@ -129,9 +129,8 @@ class ClientHelloParser:
         """
         if self._result is None:
             try:
-                if not self._wire and not self._consumed and _is_whole(data):
-                    self._result = _parse(data, 9)  # as nearly all come
-                else:
+                self._result = None if self._wire or self._consumed else whole_hello(data)
+                if self._result is None:
                     self._wire += data
                     self._result = self._advance()
             except ClientHelloError as error:
@@ -175,19 +174,23 @@ class ClientHelloParser:
         return len(message) == 4 + length
 
 
-def _is_whole(data: bytes) -> bool:
-    """Whether bytes begin with a record that holds a ClientHello and nothing else, all of it."""
+def whole_hello(data: bytes) -> ClientHello | None:
+    """
+    :param data: the first bytes of a connection.
+    :return: the hello, if that is how nearly all come: in one record with nothing else in it, and all there.
+    :raises BadClientHello: as `ClientHelloParser.feed`.
+    """
     if len(data) < _SHORTEST:
-        return False
+        return None
     kind, major, _, record, message, high, length = _BEGINNING.unpack_from(data)
-    return (
-        kind == _HANDSHAKE
-        and major == 3
-        and message == _CLIENT_HELLO
-        and not high
-        and record == length + 4 <= MAX_RECORD_BYTES
-        and len(data) >= record + 5
-    )
+    if kind != _HANDSHAKE or major != 3 or message != _CLIENT_HELLO or high:
+        return None
+    if not length + 4 == record <= MAX_RECORD_BYTES or len(data) < record + 5:
+        return None
+    try:
+        return _parse(data, _SHORTEST)
+    except IndexError:
+        raise BadClientHello("a length in the ClientHello lies") from None
 
 
 def _refuse_start(start: bytes) -> None:
@@ -291,18 +294,19 @@ def _extensions(data: bytes, at: int, end: int) -> dict[int, bytes]:
     if all_of_them < end:
         raise BadClientHello("something follows the extensions")
     found: dict[int, bytes] = {}
+    count = 0
     unpack = _EXTENSION.unpack_from
-    while at < end:
-        start = at + 4
-        if start > end:
-            raise IndexError
+    last = end - 4
+    while at <= last:
         kind, size = unpack(data, at)
-        at = start + size
-        if kind in found:
-            raise BadClientHello(f"extension {kind} stands there twice")
-        if at > end:
-            raise IndexError
-        found[kind] = data[start:at]
+        at += 4
+        found[kind] = data[at : at + size]
+        at += size
+        count += 1
+    if at != end:
+        raise IndexError
+    if len(found) != count:
+        raise BadClientHello("an extension stands there twice")
     return found
 
 

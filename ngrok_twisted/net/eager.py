@@ -55,10 +55,9 @@ class EagerTransport:
     """
 
     TLS: bool
+    streamingProducer: bool
     connected: Any
     disconnecting: Any
-    #: Who else writes to the socket, standing in the place of ``doWrite``; its ``held`` is the bytes that wait there.
-    outbound: Any = None
 
     _filled_protocol: Any = None
     _fills = False
@@ -206,9 +205,7 @@ class EagerTransport:
 
     def _is_waited_for(self: Any) -> bool:
         """Whether something has to leave before the connection may end."""
-        if self._tempDataLen or self.dataBuffer or self.producer is not None:
-            return True
-        return self.outbound is not None and self.outbound.held > 0
+        return bool(self._tempDataLen or self.dataBuffer) or self.producer is not None
 
     def registerProducer(self: Any, producer: Any, streaming: bool) -> None:
         """IConsumer. As Twisted's, in one call in the place of three."""
@@ -239,8 +236,12 @@ class EagerTransport:
         if producer is not None:
             producer.stopProducing()
             self.producer = None
-        self.reactor.removeReader(self)
-        self.reactor.removeWriter(self)
+        forget = getattr(self.reactor, "forget", None)
+        if forget is not None:
+            forget(self)
+        else:
+            self.reactor.removeReader(self)
+            self.reactor.removeWriter(self)
         if isinstance(reason.value, ConnectionAborted):
             self._closeSocket(False)
         else:

@@ -20,11 +20,15 @@ from twisted.internet import error
 from twisted.internet.epollreactor import EPOLLIN, EPOLLOUT, EPollReactor
 from twisted.internet.main import installReactor
 from twisted.internet.posixbase import _NO_FILEDESC
+from twisted.logger import Logger
 from twisted.python import log
 
 from ngrok_twisted.net.accepting import EagerPort
 from ngrok_twisted.net.eager import EagerConnector, EagerServer
 from ngrok_twisted.net.stalls import BOUNDS, Stalls
+
+_log = Logger()
+_unexpected = _log.failureHandler("Unexpected error in main loop")
 
 #: Seconds of a turn after which the rest of its events has to wait, so that timed calls are made and what was put off
 #: for others' sake gets its share. A crowd that comes or goes in one moment would make a turn of a second.
@@ -32,6 +36,12 @@ TURN = 0.005
 
 #: How many peers of a turn may wait for what is written to them, until it leaves: so many visitors take a millisecond.
 BURST = 64
+
+#: Seconds that epoll_wait(2) is given at most.
+LONGEST = 24 * 60 * 60.0
+
+#: Timed calls that were called off, and are to be cleared away.
+CANCELLED = 50
 
 _NOTED = BOUNDS[0]
 
@@ -58,7 +68,15 @@ class LeanEPollReactor(EPollReactor):
     def mainLoop(self) -> None:
         """Run until `stop`."""
         self.stalls.woken = monotonic()  # what was started before is no turn
-        super().mainLoop()
+        while self._started:
+            with (
+                _unexpected
+            ):  # around all turns up to the next error: to enter and to leave it takes as long as an empty turn
+                while self._started:
+                    self.runUntilCurrent()
+                    timeout = self.timeout()
+                    self.doIteration(self.running and timeout)
+        _log.info("Main loop terminated.")
 
     def stop(self) -> None:
         """IReactorCore. A second stop while the first is under way, such as another Ctrl-C, changes nothing."""
@@ -82,8 +100,26 @@ class LeanEPollReactor(EPollReactor):
                 log.err()
 
     def timeout(self) -> float | None:
-        """ReactorBase: how long to wait."""
-        return 0 if self._soon else super().timeout()
+        """ReactorBase: how long to wait. As usual, nothing was put off in this turn."""
+        if self._soon:
+            return 0
+        waiting = self._pendingTimedCalls
+        if self._newTimedCalls or not waiting:
+            return super().timeout()
+        left = waiting[0].time - self.seconds()
+        return 0 if left < 0 else left if left < LONGEST else LONGEST
+
+    def runUntilCurrent(self) -> None:
+        """ReactorBase: as usual, there is nothing to run."""
+        waiting = self._pendingTimedCalls
+        if (
+            self.threadCallQueue
+            or self._newTimedCalls
+            or self._cancellations > CANCELLED
+            or self._justStopped
+            or (waiting and waiting[0].time <= self.seconds())
+        ):
+            super().runUntilCurrent()
 
     def addReader(self, reader: Any) -> None:
         """IReactorFDSet, as usual: nothing is known of the descriptor yet."""
@@ -114,6 +150,18 @@ class LeanEPollReactor(EPollReactor):
         fd = writer.fileno()
         if fd < 0 or fd in self._writes or self._continuousPolling.isWriting(writer):
             super().removeWriter(writer)
+
+    def forget(self, descriptor: Any) -> None:
+        """As `removeReader` and `removeWriter`, for one that is about to be closed."""
+        fd = descriptor.fileno()
+        if fd in self._selectables:
+            del self._selectables[fd]
+            self._poller.unregister(fd)
+            self._reads.discard(fd)
+            self._writes.discard(fd)
+        elif fd < 0 or self._continuousPolling._readers or self._continuousPolling._writers:
+            super().removeReader(descriptor)
+            super().removeWriter(descriptor)
 
     def doPoll(self, timeout: float | None) -> None:
         """Wait for events, at most ``timeout`` seconds (``None``: for ever), and serve them."""

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Any, Hashable
 
@@ -52,6 +53,7 @@ class Strangers:
             del self._counts[network]
 
 
+@lru_cache(maxsize=1024)  # asked twice for each that comes, and many come back
 def network_of(host: str) -> str:
     """:return: the network that an IP address is counted under; empty where only the total counts."""
     try:

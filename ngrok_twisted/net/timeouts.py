@@ -52,10 +52,14 @@ class IdleWatch:
         """
         self.timeout = timeout
         self._on_idle: Callable[[], object] | None = on_idle
-        self._wheel = _wheel_of(clock)
-        self._last = clock.seconds()
-        self._due = 0
-        self._wheel.file(self)
+        wheel = _wheels.get(clock)  # each connection has some watches: what can be done here is no call
+        self._wheel = wheel = _wheel_of(clock) if wheel is None else wheel
+        self._last = now = clock.seconds()
+        self._due = due = ceil((now + timeout) / TICK) + 1
+        bucket = wheel.buckets.get(due)
+        if bucket is None:
+            bucket = wheel.buckets[due] = set()
+        bucket.add(self)
 
     @property
     def running(self) -> bool:

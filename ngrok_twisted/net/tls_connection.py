@@ -90,12 +90,8 @@ class TLSConnection(TLSOutput):
         self._handshake_timeout = handshake_timeout
         self._on_handshake = on_handshake
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        super().__init__(
-            bare_connection(context, incoming, outgoing, server_side, server_hostname),
-            incoming,
-            outgoing,
-            rest_of(clock),
-        )
+        bare = bare_connection(context, incoming, outgoing, server_side, server_hostname)
+        super().__init__(bare, incoming, outgoing, rest_of(clock))
 
     # -- the inner protocol
 
@@ -147,7 +143,13 @@ class TLSConnection(TLSOutput):
 
     def filled(self, count: int) -> None:
         """IFillable."""
-        self.dataReceived(self._reading[:count])
+        data = self._reading[:count]
+        if self._ended or self._busy or self._paused:
+            self.dataReceived(data)
+            return
+        self._pump(data)
+        if self._acknowledge is not None:
+            self._acknowledge()
 
     def dataReceived(self, data: Any) -> None:
         """IProtocol."""
@@ -214,6 +216,7 @@ class TLSConnection(TLSOutput):
     def _pump(self, data: Any = b"") -> None:
         """Decrypt what came, deliver it, and send what was written in answer."""
         self._busy = True
+        shaking = not self.connected
         try:
             pieces = self._take_held() if self._held else []
             if len(data) <= self.step:
@@ -233,7 +236,7 @@ class TLSConnection(TLSOutput):
                 self._decrypt(pieces)
         finally:
             self._busy = False
-            if len(data) > KEPT:
+            if (len(data) > KEPT or shaking) and self.connected and not self._ended:
                 self._rest.note(self)
             if self._parts or self._out.pending:
                 self._flush()
@@ -285,6 +288,8 @@ class TLSConnection(TLSOutput):
         return bool(self._in.pending)
 
     def _hold(self) -> None:
+        if not self._in.pending:
+            return  # nothing to take: it is all decrypted
         held = self._take_held()
         paused, self._paused = self._paused, False
         self._decrypt(held)
@@ -345,7 +350,6 @@ class TLSConnection(TLSOutput):
             return False
         self._watch.stop()
         del self._watch
-        self._rest.note(self)
         self.connected = True
         self.protocol = protocol
         protocol.makeConnection(self)

@@ -40,6 +40,9 @@ DECISIONS = frozenset(
 WORDS = frozenset({"allow", "block", "allow_while_open", "br", "deflate", "gzip", "none", "zstd"})
 OTHER = "other"
 
+#: A flow that has noted this is not counted.
+UNCOUNTED = "metrics.uncounted"
+
 #: How many codes of errors are told apart: more than there are.
 CODES_MAX = 200
 
@@ -90,6 +93,9 @@ class FlowMetrics:
 
     def __call__(self, flow: Flow) -> None:
         """Count a flow that has ended."""
+        variables = flow.variables
+        if variables is not None and UNCOUNTED in variables:
+            return
         tally = self._tallies.get(flow.proto)
         if tally is None:
             tally = self._tallies[flow.proto] = _Tally()
@@ -107,8 +113,8 @@ class FlowMetrics:
                 tally.spread[bisect_left(BOUNDS, seconds)] += 1
         if flow.error is not None:
             self._count_error(flow.error.name)
-        if flow.variables is not None:
-            self._count_decisions(flow.variables)
+        if variables is not None:
+            self._count_decisions(variables)
 
     def add(self, other: FlowMetrics) -> None:
         """Count what another one has counted, as that of another process."""

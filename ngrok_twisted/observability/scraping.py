@@ -26,7 +26,7 @@ from twisted.web.server import NOT_DONE_YET
 
 from ngrok_twisted.circuit import CLOSED, HALF_OPEN, OPEN, Circuit
 from ngrok_twisted.net import stalls
-from ngrok_twisted.observability.metrics import PROTOS, FlowMetrics, cumulated
+from ngrok_twisted.observability.metrics import PROTOS, UNCOUNTED, FlowMetrics, cumulated
 from ngrok_twisted.records.base import Record, Snapshot
 from ngrok_twisted.records.tls_certificate import TLSCertificate
 from ngrok_twisted.tls.pem import read_certificates
@@ -232,7 +232,7 @@ class MetricsPage(Resource):
         elsewhere: Callable[[], Deferred[Sequence[Elsewhere]]] | None = None,
     ) -> None:
         """
-        :param flows: also an observer of the flows that ask for this page, which it does not count.
+        :param flows: what visitors' flows came to; those that ask for this page are not counted.
         :param elsewhere: asks the other processes of this server, where it has any; its Deferred never fails.
         """
         super().__init__()
@@ -246,7 +246,7 @@ class MetricsPage(Resource):
 
     def render_GET(self, request: Any) -> Any:
         """IResource; HEAD, too."""
-        request.flow.observers = tuple(seen for seen in request.flow.observers if seen is not self._flows)
+        request.flow.remember(UNCOUNTED, True)
         if request.uri.partition(b"?")[0] != PATH:
             request.setResponseCode(404)
             request.setHeader(b"content-type", b"text/plain")

@@ -159,7 +159,7 @@ class _Unless:
         flow = self._flow
         self._idle = flow.error is not None or (flow.variables is not None and FINAL in flow.variables)
         if not self._idle:
-            self._inner.begin(head)
+            self._inner = self._inner.begin(head) or self._inner
 
     def feed(self, data: bytes) -> bytes:
         """IResponseFilter."""

@@ -14,7 +14,8 @@ from urllib.parse import parse_qs, unquote_to_bytes
 
 from ngrok_twisted.paths import normalised
 
-#: Paths that are known by heart, since visitors ask for the same again and again; and bytes of the longest of them.
+#: Paths with something encoded in them that are known by heart, since visitors ask for the same again and again; and bytes of
+#: the longest of them.
 PATHS_KEPT, PATH_KEPT_BYTES = 256, 1024
 
 #: Arguments of one query; with more there are none at all.
@@ -102,6 +103,8 @@ def raw_path(request: Any) -> str:
 def path(request: Any) -> str:
     """The path, normalised and percent-decoded."""
     sent = request.uri.partition(b"?")[0]
+    if b"%" not in sent:
+        return decoded(normalised(sent))
     return _known_path(sent) if len(sent) <= PATH_KEPT_BYTES else _path(sent)
 
 

@@ -16,8 +16,9 @@ from ngrok_twisted.wrapper import HeadEdit
 
 _log = Logger()
 
-#: Edits that one module knows by heart, and bytes that one of them may take: half a megabyte together.
-EDITS_KEPT, EDIT_KEPT_BYTES = 512, 1024
+#: Edits that one module knows by heart, and bytes that one of them may take: half a megabyte together. Only what was asked for
+#: before is learned, so that paths which nobody asks for twice cost little; so many such questions are told apart.
+EDITS_KEPT, EDIT_KEPT_BYTES, QUESTIONS_KEPT = 512, 1024, 1024
 
 Fields = Sequence[tuple[bytes, bytes]]
 
@@ -47,8 +48,11 @@ class HeaderEdits:
         self._references = [
             reference for _, value in self._added if isinstance(value, Template) for reference in value.references
         ]
-        self._known: dict[Any, HeadEdit] = {}
+        self._varying = [_varies(value, has_response) for _, value in self._added]
+        self._varies = any(self._varying)
         self._question = _question(self._references, has_response)
+        self._known: dict[Any, Any] = {}
+        self._asked: set[int] = set()
 
     def edit(self, subject: Any) -> HeadEdit:
         """
@@ -56,30 +60,44 @@ class HeaderEdits:
 
         :param subject: an `ngrok_twisted.edge.request.EdgeRequest`; of a response its `ngrok_twisted.wrapper.ResponseHead`.
         """
-        question = self._question
-        if question is None:
-            return self._make(self.removed, self._fields(subject))
-        asked = question(subject)
+        asked = self._question(subject)
         known = self._known.get(asked)
         if known is None:
-            return self._work_out(subject, asked)
-        if not known.lasting:  # it is asked for again: others may remember what comes of it
-            known.last()
-        return known
-
-    def _work_out(self, subject: Any, asked: Any) -> HeadEdit:
-        edit = self._make(self.removed, self._fields(subject))
-        if len(repr(asked)) + sum(len(value) for _, value in edit.added) <= EDIT_KEPT_BYTES:
-            if len(self._known) >= EDITS_KEPT:
-                self._known.clear()
-            self._known[asked] = edit
+            known = self._work_out(subject, asked)
+        edit: HeadEdit = self._make(self.removed, self._rendered(known, subject)) if self._varies else known
         return edit
 
-    def _fields(self, subject: Any) -> list[tuple[bytes, bytes]]:
+    def _work_out(self, subject: Any, asked: Any) -> Any:
+        """:return: the edit; or the fields, where some are still templates whose values may be others each time."""
+        fields = self._rendered_once(subject) if self._varies else self._rendered(self._added, subject)
+        made = fields if self._varies else self._make(self.removed, fields)
+        mark = hash(asked)
+        if mark in self._asked:
+            self._learn(asked, made, fields)
+        else:
+            if len(self._asked) >= QUESTIONS_KEPT:
+                self._asked.clear()
+            self._asked.add(mark)
+        return made
+
+    def _learn(self, asked: Any, made: Any, fields: Sequence[tuple[bytes, Any]]) -> None:
+        if len(repr(asked)) + sum(len(value) for _, value in fields if isinstance(value, bytes)) <= EDIT_KEPT_BYTES:
+            if len(self._known) >= EDITS_KEPT:
+                self._known.clear()
+            self._known[asked] = made
+            if isinstance(made, HeadEdit):
+                made.last()  # others may remember what comes of it, too
+
+    def _rendered_once(self, subject: Any) -> Sequence[tuple[bytes, Any]]:
+        """The fields, those that vary as templates."""
+        lasting = [field for field, varies in zip(self._added, self._varying) if not varies]
+        rendered = iter(self._rendered(lasting, subject))
+        return [field if varies else next(rendered) for field, varies in zip(self._added, self._varying)]
+
+    def _rendered(self, fields: Iterable[tuple[bytes, Any]], subject: Any) -> Fields:
         facts = Facts(subject.request, subject) if self._has_response else Facts(subject)
         return [
-            (name, value if isinstance(value, bytes) else field_value(value.render(facts)))
-            for name, value in self._added
+            (name, value if isinstance(value, bytes) else field_value(value.render(facts))) for name, value in fields
         ]
 
     def warn(self, module: str, account_id: str) -> None:
@@ -104,19 +122,25 @@ def _part(template: Template) -> Any:
     return template if template.references else field_value("".join(map(str, template.parts)))
 
 
-def _question(references: Iterable[Reference], has_response: bool) -> Callable[[Any], Any] | None:
-    """
-    What gives all that the references depend on, for a subject as `HeaderEdits.edit` has it; ``None`` if they depend on more
-    than can be told.
-    """
+def _means_something(reference: Reference, has_response: bool) -> bool:
+    return reference.variable is not None and (has_response or not reference.variable.response)
+
+
+def _varies(value: Any, has_response: bool) -> bool:
+    """Whether the value of a field depends on more than can be told."""
+    return isinstance(value, Template) and any(
+        reference.variable is not None and not reference.variable.of
+        for reference in value.references
+        if _means_something(reference, has_response)
+    )
+
+
+def _question(references: Iterable[Reference], has_response: bool) -> Callable[[Any], Any]:
+    """What gives all that the references depend on, as far as it can be told, for a subject as `HeaderEdits.edit` has it."""
     paths: dict[str, None] = {}
     for reference in references:
-        variable = reference.variable
-        if variable is None or (variable.response and not has_response):
-            continue  # there is nothing, for everyone
-        if not variable.of:
-            return None
-        paths.update(dict.fromkeys(variable.of))
+        if reference.variable is not None and _means_something(reference, has_response):
+            paths.update(dict.fromkeys(reference.variable.of))
     start = "response." if has_response else "request."
     return attrgetter(*(path.removeprefix(start) for path in paths)) if paths else _nothing
 

@@ -57,7 +57,7 @@ class _Made:
 class Certificates:
     """
     :ivar base_domain: the domain whose direct children share a certificate.
-    :ivar revision: another number whenever other certificates are in force.
+    :ivar revision: another number whenever certificates or reserved names change.
     """
 
     revision = 0

@@ -289,7 +289,7 @@ class UpstreamConnection(RequestSender):
             request.receiver = None  # nobody reads the rest: the channel must know before it writes the head
         # the visitor may fall behind while it is given the end, and must not hold back whoever gets the connection next
         request.unregisterProducer()
-        self.request = None
+        self.request = self._failed = None
         self._what = ()
         self._state = IDLE
         if self._persistent and self._uploaded and self._pool is not None:

@@ -20,8 +20,9 @@ EARLY_BYTES = 64 * 1024
 # A transport that goes on all the same (it has read much at once) is cut here.
 EARLY_LIMIT = 1024 * 1024
 
-# What is read from a socket at once; one buffer for the whole process, since it is handed on at once.
-READ_SIZE = 256 * 1024
+# What is read from a socket at once; one buffer for the whole process, since it is handed on at once. It is what an SSH channel
+# seals into one write.
+READ_SIZE = 512 * 1024
 
 _received = memoryview(bytearray(READ_SIZE))
 
@@ -75,10 +76,11 @@ class Side:
 
     def dataReceived(self, data: bytes) -> None:
         """IProtocol."""
-        self.moved(len(data))
         if self._sink is None:
+            self.received += len(data)  # no sign of life: the time of an attempt to reach the other side goes on
             self._keep(bytes(data))
         else:
+            self.moved(len(data))
             self._sink.write(data)
 
     def batchReceived(self, buffers: Sequence[Any]) -> None:

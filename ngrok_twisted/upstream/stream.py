@@ -11,22 +11,22 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import chain
-from typing import Any, Callable, Iterable, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError as DeferredTimeout, maybeDeferred
-from twisted.internet.error import ConnectingCancelledError, TimeoutError as ConnectTimeout
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ngrok_twisted.errors import EdgeError, EndpointOffline, UpstreamTimeout, UpstreamUnreachable
+from ngrok_twisted.errors import EdgeError, EndpointOffline
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.byte_transports import ITakesSocket
-from ngrok_twisted.interfaces import IFlowFactory, ITunnel
+from ngrok_twisted.interfaces import ITunnel
 from ngrok_twisted.net.dial import Dialling, dial
 from ngrok_twisted.net.giving import give_transport, reset
 from ngrok_twisted.net.timeouts import MINUTES, SECONDS, IdleWatch
+from ngrok_twisted.upstream.attempt import Attempt, convert_error
 from ngrok_twisted.upstream.direct import CLOSE_TIMEOUT, Direct, joined_directly
 from ngrok_twisted.upstream.opening import opened
 from ngrok_twisted.upstream.proxy_protocol import header
@@ -107,9 +107,10 @@ class Visitor(Side):
     """
 
     _log = Logger()
-    _candidates: Iterable[Any] | None = None  # those that were not tried yet; ``None``: nobody was asked
+    _candidates: Iterator[Any] | None = None  # those that were not tried yet; ``None``: nobody was asked
     _error: EdgeError | None = None  # of the candidate that was tried last
-    _dialling: Deferred[None] | Dialling | None = None
+    _dialling: Dialling | None = None
+    _attempt: Attempt | None = None  # at the candidate that is dialled now
     _waiting: Any = None  # the visitor's socket, while one for the target is being connected
     _target: Side | None = None
     _direct: Direct | None = None
@@ -135,13 +136,15 @@ class Visitor(Side):
             self._finish()
             return
         if address is None:
-            self._candidates = () if target is None else chain((target,), candidates)
+            self._candidates = candidates if target is None else chain((target,), candidates)
             give_transport(self, sock, client, self._factory.clock, data)
             return
         self._candidates = candidates
         self._waiting = sock
         connected = partial(self._connected, target, client, data)
-        self._dialling = dial(self._factory.clock, address, self._factory.dial_timeout, connected)
+        dialling = dial(self._factory.clock, address, self._factory.dial_timeout, connected)
+        if dialling is not None:  # otherwise it is over, and others may be tried by now
+            self._dialling = dialling
 
     def _connected(self, target: Any, client: Any, data: bytes, far: Any, error: Exception | None) -> None:
         """The first candidate has answered, or has not."""
@@ -185,36 +188,46 @@ class Visitor(Side):
 
     def connectionMade(self) -> None:
         """IProtocol."""
-        self.watch = IdleWatch(self._factory.clock, self._factory.idle_timeout, self._idle)
-        self._dialling = Deferred.fromCoroutine(self._dial())
-        self._dialling.addErrback(self._dial_broke)
+        self.watch = IdleWatch(self._factory.clock, self._factory.dial_timeout, self._idle)
+        try:
+            if self._candidates is None:
+                self._candidates = iter(self._factory.backend.candidates(self.flow))
+            self._dial()
+        except Exception:
+            self._dial_broke(Failure())
 
-    async def _dial(self) -> None:
-        """Try one candidate after the other."""
-        error = self._error or EndpointOffline()
-        if self._candidates is None:
-            self._candidates = self._factory.backend.candidates(self.flow)
+    def _dial(self) -> None:
+        """Try one candidate after the other, until one connects or has to be waited for."""
+        assert self._candidates is not None
         for target in self._candidates:
             if not IStreamClientEndpoint.providedBy(target):
                 continue  # something that answers by itself answers requests, not streams
-            attempt = Attempt(self)
-            try:
-                connecting = maybeDeferred(self._opened(target).connect, attempt)
-                await connecting.addTimeout(self._factory.dial_timeout, self._factory.clock)
-                side = attempt.connected()
-            except Exception as failed:
-                attempt.abandon()
-                if self.lost:
-                    return
-                error = self._note(target, failed)
-                continue
-            if self.lost:
-                attempt.abandon()
-            else:
-                self._join(target, side)
-            return
+            self._attempt = attempt = Attempt(self, target)
+            connecting = maybeDeferred(self._opened(target).connect, attempt)
+            connecting.addBoth(self._settled, attempt).addErrback(self._dial_broke)
+            if self._attempt is attempt:
+                attempt.waits_for(connecting)
+                self.watch.change(self._factory.dial_timeout)
+                return
+            if not attempt.failed or self.lost:
+                return
         if not self.lost:
-            self._give_up(error)
+            self._give_up(self._error or EndpointOffline())
+
+    def _settled(self, result: Any, attempt: Attempt) -> None:
+        """A candidate has answered, or will not."""
+        if self._attempt is not attempt:  # the visitor has left meanwhile
+            attempt.abandon()
+            return
+        self._attempt = None
+        error = attempt.error_of(result)
+        if error is None:
+            self._join(attempt.target, attempt.side)
+            return
+        attempt.abandon()
+        self._error = self._note(attempt.target, error)
+        if attempt.waited:
+            self._dial()
 
     def _opened(self, target: Any) -> Any:
         """The endpoint to dial: around a target whose service speaks TLS, one that does."""
@@ -253,9 +266,7 @@ class Visitor(Side):
         self.abort()
 
     def _dial_broke(self, reason: Failure) -> None:
-        """The coroutine ended with an exception: ours, unless it was cancelled because the visitor left."""
-        if reason.check(CancelledError) and self.lost:
-            return
+        """Something of ours has failed."""
         self._broke(reason)
         self.abort()
         if self._target is not None:
@@ -274,10 +285,10 @@ class Visitor(Side):
         upstream = getattr(target, "upstream", None)
         if upstream is not None and upstream.proxy_protocol and not upstream.tls:
             side.transport.write(header(upstream.proxy_protocol, self.flow, self.transport.getHost()))
-        self.watch.touch()
+        self.watch.change(self._factory.idle_timeout)
         self.join(side)
         side.join(self)
-        self._direct = joined_directly(self, side, self._factory.clock, self.watch.timeout, self._over)
+        self._direct = joined_directly(self, side, self._factory.clock, self._factory.idle_timeout, self._over)
         if self._direct is not None:
             self.watch.stop()
             self._release()
@@ -291,9 +302,9 @@ class Visitor(Side):
 
     def ended(self) -> None:
         """See `Side`: the flow ends with the visitor's connection."""
-        dialling, self._dialling = self._dialling, None
-        if dialling is not None:
-            dialling.cancel()
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            attempt.cancel()
         self._finish()
         self.side_lost(self)
 
@@ -316,8 +327,11 @@ class Visitor(Side):
         self.flow.finish(self._factory.clock.seconds())
 
     def _idle(self) -> None:
-        """Nothing moved for long: close, and then insist."""
-        sides = [self] if self._target is None else [self, self._target]
+        """A candidate has not answered in time; or nothing moved for long: close, and then insist."""
+        if self._attempt is not None:
+            self._attempt.time_out()
+            return
+        sides: list[Side] = [self] if self._target is None else [self, self._target]
         if self._closing:
             for side in sides:
                 side.abort()
@@ -327,79 +341,3 @@ class Visitor(Side):
         self.watch.change(CLOSE_TIMEOUT)
         for side in sides:
             side.close()
-
-
-@implementer(IFlowFactory)
-class Attempt:
-    """
-    The factory that one target is dialled with.
-
-    :ivar flow: whose stream it is.
-    """
-
-    noisy = False
-
-    def __init__(self, visitor: Visitor) -> None:
-        self.flow = visitor.flow
-        self._side = Target(visitor)
-
-    def buildProtocol(self, addr: Any) -> Side:
-        """IProtocolFactory."""
-        return self._side
-
-    def doStart(self) -> None:
-        """IProtocolFactory."""
-
-    def doStop(self) -> None:
-        """IProtocolFactory."""
-
-    def connected(self) -> Side:
-        """
-        :return: the target's side.
-        :raises UpstreamUnreachable: it is gone already.
-        """
-        if self._side.lost or self._side.transport is None:
-            raise UpstreamUnreachable()
-        return self._side
-
-    def abandon(self) -> None:
-        """It is not wanted any more: a connection that exists, or comes all the same, is reset."""
-        self._side.unwanted = True
-        self._side.abort()
-
-
-class Target(Side):
-    """
-    The target's side.
-
-    :ivar unwanted: the attempt was given up before it was joined.
-    """
-
-    unwanted = False
-
-    def __init__(self, visitor: Visitor) -> None:
-        super().__init__()
-        self.watch = visitor.watch
-        self._visitor = visitor
-
-    def connectionMade(self) -> None:
-        """IProtocol."""
-        if self.unwanted:
-            self.transport.abortConnection()
-            return
-        give_to = getattr(self.transport, "give_to", None)
-        if give_to is not None:
-            give_to(self)  # past the wrapper that client endpoints put between
-
-    def ended(self) -> None:
-        """See `Side`."""
-        self._visitor.side_lost(self)
-
-
-def convert_error(error: Exception) -> EdgeError:
-    """Whatever kept a target from connecting, in the vocabulary of the house."""
-    if isinstance(error, EdgeError):
-        return error
-    if isinstance(error, (DeferredTimeout, ConnectTimeout, ConnectingCancelledError)):
-        return UpstreamTimeout()
-    return UpstreamUnreachable()

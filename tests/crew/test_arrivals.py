@@ -185,9 +185,40 @@ class SecureTests(MainCase):
         self.stays()
 
     def test_lost_on_the_way(self) -> None:
-        """Nor does one whose connection cannot leave after all."""
-        self.patch(module, "can_let_go", lambda transport: False)
+        """Nor does one that cannot have the connection after all."""
+        self.patch(self.departures, "send_socket", lambda *arguments: False)
         self.stays()
+
+    def test_turned_away_here(self) -> None:
+        """Who stays for that reason may not be wanted here either."""
+        self.patch(self.departures, "send_socket", lambda *arguments: False)
+        self.homes.places[self.plane.secure] = 1
+        self.patch(self.plane.secure, "buildProtocol", lambda addr: None)
+        visitor = self.visit(self.front, HELLO)
+        self.until(lambda: self.plane.asked)
+        self.turn()
+        self.assertRaises(ConnectionResetError, visitor.recv, 1)
+
+    def in_pieces(self) -> socket.socket:
+        """A visitor whose ClientHello comes in two pieces."""
+        self.homes.places[self.plane.secure] = 1
+        visitor = self.visit(self.front, HELLO[:20])
+        self.turn()
+        visitor.sendall(HELLO[20:])
+        return visitor
+
+    def test_leaves_in_pieces(self) -> None:
+        """Who had to be waited for goes, too, with all that was read."""
+        visitor = self.in_pieces()
+        self.assertEqual(self.left().data, HELLO)
+        self.assertAlive(visitor)
+
+    def test_lost_in_pieces(self) -> None:
+        """Or stays."""
+        self.patch(module, "can_let_go", lambda transport: False)
+        self.in_pieces()
+        self.until(lambda: self.plane.secure.built and self.plane.secure.built[0].received)
+        self.assertEqual(bytes(self.plane.secure.built[0].received), HELLO)
 
     def test_not_told(self) -> None:
         """Nor does one that does not know of all tunnels yet."""
@@ -276,8 +307,29 @@ class PlainTests(MainCase):
 
     def test_lost_on_the_way(self) -> None:
         """A connection that cannot leave after all is served here."""
-        self.patch(module, "can_let_go", lambda transport: False)
+        self.patch(self.departures, "send_socket", lambda *arguments: False)
         self.assertStays(get("app.example.com"))
+
+    def late(self) -> socket.socket:
+        """A visitor who waits a moment before it speaks."""
+        visitor = self.visit(self.front)
+        self.until(lambda: len(self.visitors) == 1)
+        visitor.sendall(get("app.example.com"))
+        return visitor
+
+    def test_leaves_late(self) -> None:
+        """Who had to be waited for goes, too, and is counted here no more."""
+        visitor = self.late()
+        self.assertEqual(self.left().data, get("app.example.com"))
+        self.assertEqual(len(self.visitors), 0)
+        self.assertAlive(visitor)
+
+    def test_lost_late(self) -> None:
+        """Or stays."""
+        self.patch(module, "can_let_go", lambda transport: False)
+        visitor = self.late()
+        visitor.setblocking(False)
+        self.until(lambda: self._answered(visitor))
 
 
 class PortTests(MainCase):

@@ -56,6 +56,7 @@ class Certificates:
 
     def update(self, snapshot: Snapshot) -> None:
         self.updates.append(snapshot)
+        self.revision += 1
 
     def context_for(self, name: str | None, options: TLSOptions = TLSOptions()) -> ssl.SSLContext:
         self.asked.append((name, options))

@@ -47,6 +47,21 @@ class RequestFieldsTests(SynchronousTestCase):
         self.assertEqual(made.headers[-1], (b"X-Added", b"1"))
         self.assertIsNone(made.as_told())
 
+    def test_work_out(self) -> None:
+        """What a function makes of the fields is made once for all requests of the same bytes, until somebody changes them."""
+        asked: list[Any] = []
+
+        def count(fields: Any) -> int:
+            asked.append(fields)
+            return len(fields)
+
+        data = GET.replace(b"/a", b"/work_out").replace(b"accept: b", b"accept: c")
+        self.assertEqual([request(data).work_out(count) for _ in range(3)], [3, 3, 3])
+        self.assertEqual(len(asked), 1)
+        made = request(data)
+        made.add_request_header(b"X-Added", b"1")
+        self.assertEqual((made.work_out(count), request(data).work_out(count)), (4, 3))
+
     def test_others(self) -> None:
         """A request of the same bytes does not see the change."""
         request().headers.clear()

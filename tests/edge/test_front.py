@@ -4,6 +4,7 @@ Tests for `ngrok_twisted.edge.front`.
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
@@ -14,11 +15,13 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from ngrok_twisted.byte_transports import ITakesSocket
 from ngrok_twisted.edge.front import CLIENT_HELLO_TIMEOUT, PlainFront, TLSFront
 from ngrok_twisted.edge.visitors import VisitorChannel, Visitors
 from ngrok_twisted.net.clienthello import MAX_WIRE_BYTES
 from tests.edge.doubles import Edge, endpoint, get, hello
 from tests.edge.wire import RecordingSite, Render, Wire, statuses
+from tests.net.loop import LoopCase
 
 HELLO = hello("app.example.com")
 
@@ -56,6 +59,97 @@ class OnePlane:
     def buildProtocol(self, addr: Any) -> Owner | None:
         self.addresses.append(addr)
         return self.owner
+
+
+class GlanceTests(LoopCase):
+    """Real connections, whose ClientHello is there when they are accepted, or is not."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.plane = OnePlane()
+        self.front = TLSFront(self.plane, self.reactor)
+        self.port = self.reactor.listenTCP(0, self.front, interface="127.0.0.1")
+        self.visitor = socket.create_connection(("127.0.0.1", self.port.getHost().port), 5)
+        self.addCleanup(self.visitor.close)
+
+    def come(self, data: bytes) -> None:
+        """The visitor says something before it is accepted."""
+        self.visitor.sendall(data)
+        self.turn()
+
+    def owned(self, data: bytes) -> None:
+        """The owner has all the bytes, and gets what comes then."""
+        owner = self.plane.owner
+        assert owner is not None
+        self.until(lambda: b"".join(owner.events[1:]) == data)
+        self.assertEqual(owner.events[0], "made")
+        self.visitor.sendall(b"later")
+        self.until(lambda: owner.events[-1] == b"later")
+        (address,) = self.plane.addresses
+        self.assertEqual((address.host, address.port), self.visitor.getsockname())
+        self.assertEqual(address.server_name, "app.example.com")
+
+    def test_interface(self) -> None:
+        """What the front makes can do without a transport."""
+        verifyObject(ITakesSocket, self.front.buildProtocol(None))
+
+    def test_at_once(self) -> None:
+        """The owner of the name has the connection at once, with all that was read."""
+        self.come(HELLO + b"early data")
+        self.assertEqual(self.plane.asked, ["app.example.com"])
+        self.owned(HELLO + b"early data")
+
+    def test_later(self) -> None:
+        """A visitor who says nothing at first is waited for."""
+        self.turn()
+        self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
+        self.visitor.sendall(HELLO)
+        self.owned(HELLO)
+
+    def test_in_pieces(self) -> None:
+        """So is one whose ClientHello comes in pieces."""
+        self.come(HELLO[:30])
+        self.assertEqual(self.plane.asked, [])
+        self.visitor.sendall(HELLO[30:])
+        self.owned(HELLO)
+
+    def test_not_tls(self) -> None:
+        """Plain HTTP is told what is wrong."""
+        self.come(get("app.example.com"))
+        self.assertIn(b" 400 ", self.visitor.recv(100))
+        self.assertEqual(self.plane.asked, [])
+
+    def test_turned_away(self) -> None:
+        """A visitor whom the owner does not want is cut off."""
+        self.plane.owner = None
+        self.come(HELLO)
+        self.assertRaises(ConnectionResetError, self.visitor.recv, 1)
+
+    def test_no_certificate(self) -> None:
+        """One for whom no certificate can be read is closed, and that is logged once."""
+
+        class Full:
+            def buildProtocol(self, addr: Any) -> Any:
+                raise OSError(24, "Too many open files")
+
+        self.patch(self.plane, "secure_owner", lambda name: Full())
+        self.come(HELLO)
+        self.assertEqual(self.visitor.recv(1), b"")
+
+    def test_returning(self) -> None:
+        """Where agents are expected back, visitors may be held for them, which takes a transport."""
+        held: list[Any] = []
+
+        class Returning:
+            def hold_name(self, name: str | None, owner: Any, go_on: Any) -> bool:
+                held.append(go_on)
+                return len(held) < 2
+
+        self.plane.returning = Returning()  # type: ignore[assignment]
+        self.come(HELLO)
+        self.assertEqual((len(held), self.plane.addresses), (1, []))
+        held[0]()
+        self.owned(HELLO)
 
 
 class TLSFrontTests(SynchronousTestCase):

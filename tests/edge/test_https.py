@@ -256,6 +256,41 @@ class CertificateTests(SynchronousTestCase):
         self.assertEqual(edge.certificates.asked[-1][0], None)
 
 
+class RememberedTests(SynchronousTestCase):
+    """What connections for one name have in common."""
+
+    def setUp(self) -> None:
+        self.edge = Edge()
+        self.edge.serve(SAYS, edge_record("edghts_1", "shop.example.com", "*.many.example.com"))
+        self.asked = self.edge.certificates.asked
+
+    def test_once(self) -> None:
+        """The certificate is looked for once for connections that come in the same seconds, and again after that."""
+        for _ in range(3):
+            self.edge.visit("shop.example.com")
+        self.assertEqual(len(self.asked), 1)
+        self.edge.reactor.advance(6)
+        self.edge.visit("shop.example.com")
+        self.assertEqual(len(self.asked), 2)
+
+    def test_changed(self) -> None:
+        """It is looked for again as soon as certificates have changed."""
+        self.edge.visit("shop.example.com")
+        self.edge.certificates.revision += 1
+        self.edge.visit("shop.example.com")
+        self.assertEqual(len(self.asked), 2)
+
+    def test_names(self) -> None:
+        """Each name has its own, and requests for it are served; names that nobody asks for any more are forgotten."""
+        for number in range(250):
+            name = f"n{number}.many.example.com"
+            answer = self.edge.visit(name).send(get(name))
+            self.assertEqual(statuses(answer), [200])
+        handshakes = self.edge.plane.router.secure.get("shop.example.com")._handshakes
+        self.assertEqual(len(self.asked), 250)
+        self.assertLessEqual(len(handshakes._ready), 100)
+
+
 class PlainSiteTests(SynchronousTestCase):
     """The plain front."""
 

@@ -154,6 +154,17 @@ class EdgeTests(SynchronousTestCase):
         self.edge.serve(SAYS, record, policy("ipp_1", ("allow", "192.0.2.0/24")))
         self.assertEqual(visitor.ask("shop.example.com", "/office"), 200)
 
+    def test_verdicts(self) -> None:
+        """Every request's flow tells the verdict, also those of a visitor who has come before."""
+        for rule, status, word in (("198.51.100.0/24", 403, "block"), ("192.0.2.0/24", 200, "allow")):
+            route = HTTPSEdgeRoute(backend=BackendRef(backend_id="hr"), modules=restricted("ipp_1"))
+            record = HTTPSEdge(id="e1", account_id="ac_1", hostports=("shop.example.com:443",), routes=(route,))
+            self.edge.serve(SAYS, record, policy("ipp_1", ("allow", rule)))
+            visitor = self.edge.visit("shop.example.com")
+            for _ in range(3):
+                self.assertEqual(visitor.ask("shop.example.com"), status)
+                self.assertEqual(self.edge.flows[-1].variables["ip_policy.decision"], word)
+
     def test_forwarded_for(self) -> None:
         """What a header says of the visitor's address is not believed."""
         route = HTTPSEdgeRoute(backend=BackendRef(backend_id="hr"), modules=restricted("ipp_1"))

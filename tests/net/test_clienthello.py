@@ -15,6 +15,7 @@ from ngrok_twisted.net.clienthello import (
     ClientHelloParser,
     MAX_HELLO_BYTES,
     NotTLS,
+    whole_hello,
 )
 
 
@@ -160,6 +161,36 @@ class NotTLSTests(SynchronousTestCase):
         self.assertIsNone(parser.feed(b"P"))
         self.assertIsNone(parser.feed(b"O"))
         self.assertEqual(self.assertRaises(NotTLS, parser.feed, b"X").looks_like, "")
+
+
+class WholeHelloTests(SynchronousTestCase):
+    """`whole_hello`."""
+
+    def test_whole(self) -> None:
+        """A hello in one record is understood at once, whatever follows it."""
+        wire = real_hello("shop.example.com")
+        for data in (wire, wire + b"more"):
+            self.assertEqual(whole_hello(data), ClientHelloParser().feed(data))
+
+    def test_anything_else(self) -> None:
+        """What is not all there, not alone in its record, or not a hello, is left to the parser."""
+        start = message(body(sni(b"a.example")))
+        for data in (
+            b"",
+            records(start)[:-1],
+            records(start, size=20),
+            records(start + b"x"),
+            records(b"\2" + start[1:]),
+            records(b"\1\1" + start[2:]),
+            b"\x17" + records(start)[1:],
+            b"GET / HTTP/1.1\r\n\r\n",
+        ):
+            self.assertIsNone(whole_hello(data))
+
+    def test_broken(self) -> None:
+        """One that is whole and broken is refused."""
+        self.assertRaises(BadClientHello, whole_hello, hello(sni(b"a..example")))
+        self.assertRaises(BadClientHello, whole_hello, records(message(body(sni(b"a.example"))[:-1])))
 
 
 class BadHelloTests(SynchronousTestCase):

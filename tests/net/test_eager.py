@@ -335,16 +335,6 @@ class EndTests(EagerCase):
         self.server.lost.trap(ConnectionDone)
         self.assertFalse(self.server.write_ended)
 
-    def test_written_by_others(self) -> None:
-        """Bytes that somebody else is to send are waited for."""
-
-        class Holding:
-            held = 1
-
-        self.transport.outbound = Holding()
-        self.transport.loseConnection()
-        self.assertIn(self.transport, self.reactor.getWriters())
-
     def test_aborted(self) -> None:
         """An abort before the end has come resets the connection."""
         self.transport.loseConnection()

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorSocket, IReactorTCP
 from zope.interface.verify import verifyObject
 
 from ngrok_twisted.net.accepting import EagerPort
-from ngrok_twisted.net.reactor import TURN
+from ngrok_twisted.net.reactor import CANCELLED, LONGEST, TURN
 from tests.net.loop import LoopCase, Recorder
 
 
@@ -211,6 +211,101 @@ class LeanEPollReactorTests(LoopCase):
         ours.close()
         theirs.sendall(b"hello")
         self.until(lambda: protocol.received == b"hello")
+
+
+class SoonTests(LoopCase):
+    """What is called at the end of a turn."""
+
+    def test_end_of_the_turn(self) -> None:
+        """It is called when the events of the turn are served, in order, and without a wait; what it asks for comes a turn later."""
+        done: list[str] = []
+        self.reactor.soon(lambda: done.append("one"))
+        self.reactor.soon(lambda: self.reactor.soon(lambda: done.append("three")))
+        self.reactor.soon(lambda: done.append("two"))
+        self.assertEqual((done, self.reactor.timeout()), ([], 0))
+        self.turn(1)
+        self.assertEqual((done, self.reactor.timeout()), (["one", "two"], 0))
+        self.turn(1)
+        self.assertEqual((done, self.reactor.timeout()), (["one", "two", "three"], None))
+
+    def test_failure(self) -> None:
+        """One that fails is logged, and the others are called."""
+        done: list[int] = []
+        self.reactor.soon(lambda: 1 // 0)
+        self.reactor.soon(lambda: done.append(1))
+        self.turn(1)
+        self.assertEqual(done, [1])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class TimedTests(LoopCase):
+    """Timed calls, which most turns have none of."""
+
+    def test_wait(self) -> None:
+        """The wait ends with the first of them, and is never longer than a day."""
+        for delay, least, most in ((1e7, LONGEST, LONGEST), (5, 4, 5), (-0.0, 0, 0)):
+            self.reactor.callLater(delay, lambda: None)
+            self.reactor.timeout()  # files it
+            self.assertTrue(least <= (self.reactor.timeout() or 0) <= most)
+
+    def test_due(self) -> None:
+        """One that is due is made, and one that was called off is not; others wait."""
+        done: list[str] = []
+        self.reactor.callLater(0, done.append, "due")
+        self.reactor.callLater(0, done.append, "off").cancel()
+        self.reactor.callLater(60, done.append, "later")
+        self.turn(2)
+        self.assertEqual(done, ["due"])
+
+    def test_called_off(self) -> None:
+        """Many that were called off are cleared away, though none is due."""
+        for _ in range(CANCELLED + 10):
+            self.reactor.callLater(60, lambda: None).cancel()
+            self.turn(1)
+        self.assertLessEqual(len(self.reactor._pendingTimedCalls), CANCELLED)
+
+    def test_failure(self) -> None:
+        """An error in the loop itself is logged, and it goes on."""
+        calls: list[int] = []
+
+        def poll(timeout: float | None) -> None:
+            calls.append(1)
+            if len(calls) == 1:
+                raise ZeroDivisionError
+            self.reactor._started = False
+
+        self.patch(self.reactor, "doIteration", poll)
+        self.reactor._started = True
+        self.reactor.mainLoop()
+        self.assertEqual((len(calls), len(self.flushLoggedErrors(ZeroDivisionError))), (2, 1))
+
+
+class ForgetTests(LoopCase):
+    """`LeanEPollReactor.forget`."""
+
+    def test_both(self) -> None:
+        """Neither reading nor writing is waited for any more, and to forget again does nothing."""
+        pipe = Reading(self.reactor, lambda: None)
+        self.addCleanup(os.close, pipe.other)
+        self.addCleanup(os.close, pipe.fd)
+        self.reactor.addReader(pipe)
+        self.reactor.forget(pipe)
+        self.reactor.forget(pipe)
+        self.assertNotIn(pipe, self.reactor.getReaders())
+        self.reactor.addReader(pipe)  # the kernel has forgotten it, too: else this would fail
+        self.reactor.forget(pipe)
+
+    def test_file(self) -> None:
+        """Nor for a file, which is polled."""
+        file = Reading(self.reactor, lambda: None)
+        for descriptor in (file.other, file.fd):
+            os.close(descriptor)
+        file.fd = os.open(__file__, os.O_RDONLY)
+        self.addCleanup(os.close, file.fd)
+        self.reactor.addReader(file)
+        self.assertIn(file, self.reactor.getReaders())
+        self.reactor.forget(file)
+        self.assertNotIn(file, self.reactor.getReaders())
 
 
 class StopTests(LoopCase):

@@ -43,6 +43,13 @@ class RestTests(SynchronousTestCase):
         self.assertEqual(connection.shrunk, 1)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_pause(self) -> None:
+        """Who has a reason may have them looked at sooner."""
+        self.rest = Rest(self.clock, PAUSE / 4)
+        (connection,) = self.grown(1)
+        self.clock.advance(PAUSE / 4)
+        self.assertEqual(connection.shrunk, 1)
+
     def test_again(self) -> None:
         """Those that grow again are looked at again."""
         (connection,) = self.grown(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.net.turn import Turn
+from ngrok_twisted.net.turn import Turn, soon_of
 
 
 class TurnTests(SynchronousTestCase):
@@ -35,3 +35,14 @@ class TurnTests(SynchronousTestCase):
         clock.advance(0)
         self.assertEqual(done, [1])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_our_reactor(self) -> None:
+        """Where the reactor has a way of its own to call something soon, that is taken."""
+        clock = Clock()
+        asked: list[object] = []
+        clock.soon = asked.append  # type: ignore[attr-defined]
+        turn = Turn(clock)
+        turn.later(lambda: None)
+        turn.later(lambda: None)
+        self.assertEqual((len(asked), clock.getDelayedCalls()), (1, []))
+        self.assertEqual(soon_of(clock), asked.append)

@@ -4,9 +4,11 @@ Tests for `ngrok_twisted.policy.chain`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from ngrok_twisted.policy.policy import Policy
+from ngrok_twisted.policy.policy import Action, Policy, Rule
 from ngrok_twisted.policy.chain import PolicyChain
 from ngrok_twisted.policy.context import ActionContext
 from tests.actions.serving import SERVED, Inner, admitted, answered, chain, visit
@@ -56,6 +58,28 @@ class ChainTests(SynchronousTestCase):
 
         text = REPLACE.replace("status_code: 299", "body: new")
         self.assertEqual(answered(visit(text, inner=Render(render)))[2], "new")
+
+    def test_in_its_place(self) -> None:
+        """A filter of an action may have another one take the body."""
+
+        class Shouts:
+            feed, finish = staticmethod(bytes.upper), staticmethod(bytes)
+
+        class Gives:
+            @staticmethod
+            def begin(head: Any) -> Shouts:
+                return Shouts()
+
+        class Kind:
+            def __init__(self, *given: Any) -> None:
+                """IActionKind."""
+
+            make_filter = staticmethod(lambda request: Gives())
+
+        rule = Rule("", (Action("gives", None),))
+        made = PolicyChain(Policy(on_http_response=(rule,)), {"gives": Kind}, ActionContext(phase=""))
+        answer = visit("{}", inner=made.around_resource(Render(lambda request: b"body")))
+        self.assertEqual(answered(answer)[2], "BODY")
 
     def test_late(self) -> None:
         """Rules for connections can be run at a request."""

@@ -8,7 +8,7 @@ from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.policy.facts import Facts
-from ngrok_twisted.policy.header_edits import EDIT_KEPT_BYTES, EDITS_KEPT, HeaderEdits
+from ngrok_twisted.policy.header_edits import EDIT_KEPT_BYTES, EDITS_KEPT, QUESTIONS_KEPT, HeaderEdits
 from ngrok_twisted.policy.header_rules import HeaderMap
 from ngrok_twisted.policy.variables import VARIABLES
 from ngrok_twisted.wrapper import ResponseHead
@@ -38,14 +38,18 @@ class HeaderEditsTests(SynchronousTestCase):
         edit = made.edit(asked())
         self.assertEqual(edit.removed, {b"x-b"})
         self.assertEqual(list(edit.added), [(b"a", b"1"), (b"b", "${é}".encode()), (b"c", b""), (b"d", b"")])
-        self.assertIs(made.edit(asked(b"/x")), edit)
+        again = made.edit(asked(b"/x"))
+        self.assertEqual(again.added, edit.added)
+        self.assertIs(made.edit(asked()), again)
 
     def test_templates(self) -> None:
         """What depends on the request is worked out for each that differs in it."""
         made = edits(a="1", b="<${req.url.path}>")
         edit = made.edit(asked(b"/x%0d%0ay"))
         self.assertEqual(list(edit.added), [(b"a", b"1"), (b"b", b"</x  y>")])
-        self.assertIs(made.edit(asked(b"/x%0d%0ay", b"X-A: 1")), edit)
+        again = made.edit(asked(b"/x%0d%0ay"))
+        self.assertEqual(again.added, edit.added)
+        self.assertIs(made.edit(asked(b"/x%0d%0ay", b"X-A: 1")), again)
         self.assertEqual(list(made.edit(asked(b"/z")).added), [(b"a", b"1"), (b"b", b"</z>")])
 
     def test_each_request(self) -> None:
@@ -53,6 +57,17 @@ class HeaderEditsTests(SynchronousTestCase):
         made = edits(a="${req.method} ${.http.request_id}")
         first, second = made.edit(asked()), made.edit(asked())
         self.assertNotEqual(first.added, second.added)
+
+    def test_partly(self) -> None:
+        """Where some of the fields may differ from request to request, the others are right, and in their order."""
+        made = edits(a="${req.method}", b="${.http.request_id}", c="${req.url.path}", d="4", e="${req.headers['x'][0]}")
+        for path in (b"/1", b"/1", b"/2", b"/1", b"/2", b"/2", b"/3"):
+            request = asked(path, b"X: " + path)
+            number = b"rq_%x_%d" % (int(request.flow.started * 1_000_000), request.flow.number)
+            expected = [(b"a", b"GET"), (b"b", number), (b"c", path), (b"d", b"4"), (b"e", path)]
+            self.assertEqual(list(made.edit(request).added), expected)
+            self.assertFalse(made.edit(request).lasting)
+        self.assertEqual(len(made._known), 3)
 
     def test_response(self) -> None:
         """A response's change depends on both heads, as they are by then."""
@@ -67,16 +82,22 @@ class HeaderEditsTests(SynchronousTestCase):
         self.assertIs(made.edit(answered(404)), made.edit(answered(404)))
 
     def test_bounds(self) -> None:
-        """What is remembered is bounded in number and in size."""
+        """What is asked for twice is remembered; what is remembered is bounded in number and in size."""
         made = edits(a="${req.url.path}")
         request = asked()
-        for number in range(2 * EDITS_KEPT):
-            request.uri = b"/%d" % number
-            self.assertEqual(list(made.edit(request).added), [(b"a", b"/%d" % number)])
-        self.assertLessEqual(len(made._known), EDITS_KEPT)
+        for number in range(2 * QUESTIONS_KEPT):
+            request.uri = b"/%d" % (number // 2)
+            self.assertEqual(list(made.edit(request).added), [(b"a", request.uri)])
+            self.assertEqual(len(made._known) > 0, number > 0)
+            self.assertLessEqual(len(made._known), EDITS_KEPT)
         kept = len(made._known)
+        for number in range(2 * QUESTIONS_KEPT):
+            request.uri = b"/once/%d" % number
+            made.edit(request)
+            self.assertLessEqual(len(made._asked), QUESTIONS_KEPT)
         request.uri = b"/" + b"x" * EDIT_KEPT_BYTES
-        self.assertEqual(list(made.edit(request).added), [(b"a", request.uri)])
+        for _ in range(3):
+            self.assertEqual(list(made.edit(request).added), [(b"a", request.uri)])
         self.assertEqual(len(made._known), kept)
 
     def test_variables(self) -> None:

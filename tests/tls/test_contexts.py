@@ -11,7 +11,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from ngrok_twisted.tls import contexts, openssl
 from ngrok_twisted.tls.contexts import check_loads, make_context
@@ -78,6 +78,35 @@ class MakeContextTests(SynchronousTestCase):
         for name in ("ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-GCM-SHA256"):
             client.set_ciphers(f"{name}:ECDHE+AESGCM:ECDHE+CHACHA20")
             self.assertIn(name, handshake(self.server(), client, NAME)[0].cipher() or ())
+
+    def test_cheapest(self) -> None:
+        """Otherwise it is AES-128, though OpenSSL's own list begins with AES-256, as far as the context can be reached."""
+        chosen = handshake(self.server(), self.client(), NAME)[0].cipher() or ()
+        reached = openssl.tune(self.server())
+        self.assertIn("TLS_AES_128_GCM_SHA256" if reached else "TLS_AES_256_GCM_SHA384", chosen)
+
+    def test_chacha_first(self) -> None:
+        """In TLS 1.3, too, a visitor that puts ChaCha20 first gets it."""
+        server, client = self.server(), self.client()
+        if not openssl.order_ciphersuites(client, b"TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256"):
+            raise SkipTest("this Python's OpenSSL is out of reach")
+        self.assertIn("TLS_CHACHA20_POLY1305_SHA256", handshake(server, client, NAME)[0].cipher() or ())
+
+    def test_tickets(self) -> None:
+        """A whole handshake gives one ticket, and so does one that was resumed: a visitor can always come back."""
+        server, client = self.server(), self.client()
+        self.assertEqual(server.num_tickets, 1)
+        _, here = handshake(server, client, NAME)
+        for _ in range(3):
+            _, here = handshake(server, client, NAME, here.session)
+            self.assertTrue(here.session_reused)
+
+    def test_chain_as_given(self) -> None:
+        """Nothing is added to what is shown, though the issuer is known: it is among those whose visitors are let in."""
+        server = self.server(client_cas=(ROOT.pem,), client_certificate_optional=True)
+        _, here = handshake(server, self.client(), NAME)
+        reached = openssl.tune(server)
+        self.assertEqual(len(here._sslobj.get_unverified_chain()), 1 if reached else 2)  # type: ignore[attr-defined]
 
     def test_alpn(self) -> None:
         """What is offered is agreed on, in the order of the options."""

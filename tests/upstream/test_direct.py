@@ -17,11 +17,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from ngrok_twisted.errors import EdgeError, UpstreamTimeout, UpstreamUnreachable
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.net.dial import Dialling, address_endpoint, dial
-from ngrok_twisted.upstream import direct, pipes, stream
+from ngrok_twisted.net.giving import reset
+from ngrok_twisted.upstream import end, pipes, stream
 from ngrok_twisted.upstream.direct import joined_directly
 from ngrok_twisted.upstream.stream import StreamFactory
 from tests.net.loop import LoopCase
-from tests.upstream.test_stream import Backend
+from tests.upstream.test_stream import Backend, Endpoint
 
 BIG = os.urandom(4 << 20)
 
@@ -345,11 +346,11 @@ class NoPipeTests(SocketCase):
     def setUp(self) -> None:
         """The visitor sends as much as is worth a splice from then on."""
         super().setUp()
-        self.patch(direct, "MUCH", 5)
+        self.patch(end, "MUCH", 5)
         self.assertEqual(self.pump(self.visitor, self.service, b"hello"), b"hello")
         self.borrow = pipes.borrow
         self.patch(pipes, "borrow", self.fail_to_borrow)
-        self.patch(direct, "NO_PIPE_PAUSE", 0.05)
+        self.patch(end, "NO_PIPE_PAUSE", 0.05)
         self.visitor.send(b"hello")
         self.turn()
 
@@ -453,6 +454,17 @@ class DiallingTests(DiallingCase):
         self.assertEqual(service.recv(100), b"hello")
         self.assertIsNone(side.transport)
         self.assertEqual(side._direct.near.received, 5)
+
+    def test_left_at_the_second(self) -> None:
+        """A visitor who leaves while the next one is dialled ends that attempt, though the first failed at once."""
+        second = Endpoint()
+        self.next_target = [second]
+        self.patch(stream, "dial", lambda reactor, address, timeout, done: done(None, ConnectionRefusedError()))
+        side = self.visit()
+        self.assertEqual((len(second.attempts), second.cancelled), (1, 0))
+        reset(self.visitor)
+        self.until(lambda: self.over)
+        self.assertEqual((side.lost, second.cancelled), (True, 1))
 
     def test_nobody(self) -> None:
         """Where that was the last one the visitor is reset, and the flow says why."""

@@ -202,10 +202,10 @@ class SSHTransport(KeyExchange):
         self._line = None
         if not self.limits.prefer_aes_gcm:
             self._send_kexinit(None)
-        else:
-            self._impatience = self.clock.callLater(self.limits.kexinit_patience, self._send_kexinit, None)
         if rest:
             self._reader.feed(rest)
+        if self._ours is None and not self._closing:  # else its KEXINIT was in the same read
+            self._impatience = self.clock.callLater(self.limits.kexinit_patience, self._send_kexinit, None)
 
     def _refuse_stranger(self) -> None:
         # In clear words: whoever speaks something else cannot read a packet.
