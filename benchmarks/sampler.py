@@ -41,6 +41,8 @@ class Sampler:
     def start(self) -> None:
         """To be called in the main thread, which is the one that is looked at."""
         signal.signal(signal.SIGPROF, self._ring)
+        # Twisted has each signal wake its event loop, for those that end processes; a sample shall not.
+        signal.set_wakeup_fd = lambda fd, *, warn_on_full_buffer=True: -1  # type: ignore[assignment]
         # A call of the kernel's that the signal comes in between goes on, instead of coming back early.
         signal.siginterrupt(signal.SIGPROF, False)
         atexit.register(self._end)

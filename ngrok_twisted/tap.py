@@ -30,6 +30,7 @@ from ngrok_twisted.errors import InvalidConfig, StoreUnusable
 from ngrok_twisted.iam.last_use import LastUse
 from ngrok_twisted.iam.sessions import Sessions
 from ngrok_twisted.interfaces import IStoreKind
+from ngrok_twisted.log_lines import TO_STDOUT, is_stdout
 from ngrok_twisted.management import api_notes, api_resource, event_publisher, metrics_page, session_events
 from ngrok_twisted.net import reactor as lean_reactor
 from ngrok_twisted.net.announced import Announced
@@ -62,11 +63,14 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """
-        Install the lean reactor, if the user chose no other with ``--reactor``; and see whether this is a restart in place.
+        Install the lean reactor, if the user chose no other with ``--reactor``; see whether this is a restart in place; and
+        have the log written by `log_lines`, if it goes to standard output.
         """
         if "twisted.internet.reactor" not in sys.modules:
             lean_reactor.install()
         self.beginning = begin({} if self.parent is None else self.parent, os.environ, bool(self["check"]))
+        if self.parent is not None and is_stdout(self.parent):
+            self.parent["logger"] = TO_STDOUT
 
 
 def makeService(options: Any, reactor: Any = None) -> IService:

@@ -19,6 +19,7 @@ from twisted.plugin import getPlugins
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
+from ngrok_twisted.log_lines import TO_STDOUT
 from ngrok_twisted.net import reactor as lean_reactor
 from ngrok_twisted.tap import Options, makeService
 from tests.edge.doubles import get
@@ -71,6 +72,14 @@ class OptionsTests(SynchronousTestCase):
         self.patch(sys, "modules", without)
         options()
         self.assertEqual(installed, [True])
+
+    def test_log(self) -> None:
+        """Lines that go to standard output are ours; where they go elsewhere ``twistd`` goes on as ever."""
+        for chosen, logger in (({}, TO_STDOUT), ({"logfile": "x.log"}, None), ({"logger": "a.b"}, "a.b")):
+            made = Options()
+            made.parent = {"nodaemon": 1, "logger": None, **chosen}  # type: ignore[assignment]
+            made.parseOptions([])
+            self.assertEqual(made.parent["logger"], logger)  # type: ignore[index]
 
     def test_plugin(self) -> None:
         """``twistd`` knows the command."""

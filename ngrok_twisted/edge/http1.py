@@ -85,7 +85,17 @@ class HTTPChannel(VisitorConnection):
         """IProtocol."""
         state = self._state
         if state == HEAD:
-            self._head_data(data)
+            if self._buffer or self._choked or self._pumping:
+                self._more_heads(data)
+                return
+            limits = self.site.limits
+            known = repeated_request(data, limits.fields) if len(data) <= limits.head_bytes else None
+            if known is None:
+                self._buffer = data
+                self._pump()
+            else:  # as usual
+                method, target, said = known
+                self._start(method, target, said, said)
         elif state == RAW:
             self._raw.dataReceived(data)
         elif state == BODY or state == DRAIN:
@@ -222,23 +232,15 @@ class HTTPChannel(VisitorConnection):
 
     # -- heads
 
-    def _head_data(self, data: bytes) -> None:
+    def _more_heads(self, data: bytes) -> None:
+        """What comes while something is waiting already."""
         if self._choked:
             self._keep(data)  # nobody reads the answers: no more requests than may wait
-        elif self._buffer or self._pumping:
-            self._buffer = bytearray(self._buffer) if isinstance(self._buffer, bytes) else self._buffer
-            self._buffer += data
-            if not self._pumping:
-                self._pump()
-        else:
-            limits = self.site.limits
-            known = repeated_request(data, limits.fields) if len(data) <= limits.head_bytes else None
-            if known is not None:
-                method, target, said = known
-                self._start(method, target, said, said)
-            else:
-                self._buffer = data
-                self._pump()
+            return
+        self._buffer = bytearray(self._buffer) if isinstance(self._buffer, bytes) else self._buffer
+        self._buffer += data
+        if not self._pumping:
+            self._pump()
 
     def _pump(self) -> None:
         """Start requests for as long as there are complete heads and nobody is at work."""

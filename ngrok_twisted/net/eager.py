@@ -184,6 +184,7 @@ class EagerTransport:
         """The end that was asked for, unless something was written, or is still to be, that has to leave first."""
         if not self.connected or self._aborting:
             return
+        self.hurry()
         if self._is_waited_for():
             self.startWriting()
         elif self.disconnecting:
@@ -191,6 +192,11 @@ class EagerTransport:
         elif not self._writeDisconnected:
             self._writeDisconnected = True
             self._closeWriteConnection()
+
+    def doWrite(self: Any) -> Any:
+        """IWriteDescriptor. It may be the last time, and what waits for the end of the turn has to be seen before that."""
+        self.hurry()
+        return super().doWrite()  # type: ignore[misc]
 
     def _closeWriteConnection(self: Any) -> None:
         self.hurry()

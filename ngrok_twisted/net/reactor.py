@@ -226,13 +226,16 @@ class LeanEPollReactor(EPollReactor):
     doIteration = doPoll
 
     def _send_burst(self, burst: dict[Any, bytes]) -> None:
-        """Sending calls no protocol, so that nothing is added meanwhile."""
-        for transport, data in burst.items():
-            try:
-                transport.send_now(data)
-            except BaseException:
-                log.err()
-        burst.clear()
+        """A source is stopped where a peer is full, and may write to somebody when it is: such is sent as well."""
+        while burst:
+            for transport in list(burst):
+                data = burst.pop(transport, None)
+                if data is None:
+                    continue  # has left with what was written then, or is not to leave any more
+                try:
+                    transport.send_now(data)
+                except BaseException:
+                    log.err()
 
     def _still_due(self) -> list[tuple[int, int]]:
         """

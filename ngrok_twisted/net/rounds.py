@@ -89,7 +89,9 @@ class Rounds:
         due = int((now - begun) / self._step + 1e-9)  # a clock's sum of steps falls short by less
         self._visited = max(self._visited, due - STATIONS)  # after a pause nobody is visited twice
         until = now + VISIT
-        while (self._waiting or self._visited < due) and self._begun == begun:  # else all have left, and others have joined
+        while (
+            self._waiting or self._visited < due
+        ) and self._begun == begun:  # else all have left, and others have joined
             if not self._waiting:
                 self._visited += 1
                 station = self._stations[self._visited % STATIONS]

@@ -58,24 +58,24 @@ def _moment(now: float) -> str:
 
 def _line(flow: Flow, moment: str) -> str:
     """
-    One ``%`` for all, and two texts out of a cache, take half the time of a piece for each field.
+    One text put together at once, and two out of a cache, take half the time of a piece for each field.
 
     :param moment: as `_moment` has it.
     """
     tunnel, variables = flow.tunnel, flow.variables
     method = flow.method
-    return "time=%s flow=%d%s%s%s in=%d out=%d ms=%.1f%s%s%s\n" % (
-        moment,
-        flow.number,
-        _who(flow.proto, flow.peer_host, flow.host, method),
-        _safe(flow.target[:MAX_TARGET].decode("latin-1")) if method else "",
-        _outcome(flow.version, flow.status) if method else "",
-        flow.bytes_in,
-        flow.bytes_out,
-        (flow.ended - flow.started) * 1000,
-        " tunnel=" + tunnel.id if tunnel is not None else "",
-        " error=" + flow.error.name if flow.error is not None else "",
-        _verdicts(variables) if variables else "",
+    who = _who(flow.proto, flow.peer_host, flow.host, method)
+    if method:
+        who += _safe(flow.target[:MAX_TARGET].decode("latin-1")) + _outcome(flow.version, flow.status)
+    told = f" tunnel={tunnel.id}" if tunnel is not None else ""
+    if flow.error is not None:
+        told += f" error={flow.error.name}"
+    if variables:
+        told += _verdicts(variables)
+    milliseconds = (flow.ended - flow.started) * 1000
+    return (
+        f"time={moment} flow={flow.number}{who}"
+        f" in={flow.bytes_in} out={flow.bytes_out} ms={milliseconds:.1f}{told}\n"
     )
 
 

@@ -3,8 +3,8 @@ What Python's `ssl` module does not hand through, set on the OpenSSL context und
 
 Six settings are worth the reach: the list of key exchange groups (`ssl` can only name one), the order of TLS 1.3's ciphers,
 buffers that idle connections give back (some 30 KiB each), chains that are sent as they are, the cache of sessions, and the
-key of tickets. Everything here is optional: where
-the context cannot be reached with certainty, such as in a Python that carries its own copy of OpenSSL, `tune` leaves it as it is.
+key of tickets. Everything here is optional: where the context cannot be reached with certainty, such as in a Python that
+carries its own copy of OpenSSL, `tune` leaves it as it is.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.errors import Overloaded, TunnelLost, UpstreamTimeout, UpstreamUnreachable
 from ngrok_twisted.transports.ssh.channels import OpenRefused
+from ngrok_twisted.transports.ssh.connection import MAX_PROBES
 from tests.transports.ssh.client import ScriptedClient, channel_number, data, key
 
 KEEPALIVE = b"\x50" + NS(b"keepalive@openssh.com") + b"\1"
@@ -143,6 +144,22 @@ class GlobalRequestTests(SynchronousTestCase):
         client.send(*[b"\x52"] * 16)
         for probe in probes:
             self.assertIsNone(self.successResultOf(probe))
+
+    def test_probe_after_keepalives(self) -> None:
+        """Signs of life that nobody waits for are bounded too, and a probe may share the last one's answer."""
+        client = logged_in()
+        client.take()
+        connection = client.gateway.connection
+        for _ in range(40):
+            connection.keepalive()
+        self.assertEqual(client.take(80), [KEEPALIVE] * MAX_PROBES)
+        probe = connection.probe()
+        self.assertEqual(client.take(80), [])
+        for _ in range(MAX_PROBES - 1):
+            client.send(b"\x52")
+        self.assertNoResult(probe)
+        client.send(b"\x52")
+        self.assertIsNone(self.successResultOf(probe))
 
     def test_probe_lost(self) -> None:
         """It fails with the connection."""

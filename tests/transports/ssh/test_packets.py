@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import struct
 from typing import Any
 
 from hypothesis import given, settings
@@ -14,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ngrok_twisted.net.turn import Turn
 from ngrok_twisted.transports.ssh.ciphers import Suite
 from ngrok_twisted.transports.ssh.framing import ClearOpener, ClearSealer, PacketError
-from ngrok_twisted.transports.ssh.packets import MAX_MESSAGE, PacketReader, PacketWriter
+from ngrok_twisted.transports.ssh.packets import MAX_MESSAGE, PACKET_DATA, PacketReader, PacketWriter
 
 
 def derive(letter: bytes, size: int) -> bytes:
@@ -104,6 +106,36 @@ class PacketTests(SynchronousTestCase):
         both.reader.feed(both.wire.value())
         self.assertEqual(b"".join(message[9:] for message in both.received), b"".join(buffers))
         self.assertTrue(all(len(message) - 9 == limit for message in both.received[:-1]))
+
+    def test_full_packets(self) -> None:
+        """Full packets, of which the views are kept, carry whatever was sealed in their places before, under any cipher."""
+        suites = (
+            Suite(b"aes128-gcm@openssh.com"),
+            Suite(b"chacha20-poly1305@openssh.com"),
+            Suite(b"aes256-gcm@openssh.com"),
+            Suite(b"aes128-ctr", b"hmac-sha2-512-etm@openssh.com"),
+        )
+        data = random.Random(1).randbytes(20 * PACKET_DATA + 100)
+        for number, suite in enumerate(suites):
+            both = Both(suite)
+            for limit in (PACKET_DATA, PACKET_DATA - 1, PACKET_DATA):
+                both.writer.send_data(number, limit, [data[:300], memoryview(data)[300:]])
+            both.reader.feed(both.wire.value())
+            self.assertEqual(b"".join(message[9:] for message in both.received), 3 * data, suite)
+            self.assertEqual(both.received[0][:9], struct.pack(">BII", 94, number, PACKET_DATA))
+
+    def test_padding(self) -> None:
+        """The padding of full packets differs from one to the next (RFC 4253 section 6)."""
+        suite = Suite(b"aes128-gcm@openssh.com")
+        both, opener, plain = Both(suite), suite.opener(derive, b"ACE", 0), memoryview(bytearray(2 * MAX_MESSAGE))
+        both.writer.send_data(0, PACKET_DATA, [bytes(3 * PACKET_DATA)])
+        wire, at, paddings = memoryview(both.wire.value()), 0, set()
+        for _ in range(3):
+            opened = opener.open(wire, at, len(wire), plain, 0)
+            assert opened is not None
+            at, _, last, end = opened
+            paddings.add(bytes(plain[last:end]))
+        self.assertEqual((len(paddings), {len(padding) for padding in paddings}), (3, {6}))
 
     def test_gate(self) -> None:
         """While keys are exchanged messages wait, except those of the exchange."""

@@ -13,7 +13,8 @@ from zope.interface.verify import verifyObject
 
 from ngrok_twisted.interfaces import IFillable
 from ngrok_twisted.transports.ssh.kex import Proposal
-from ngrok_twisted.transports.ssh.appetite import MOST_OF_PACKET
+from ngrok_twisted.transports.ssh.packets import PACKET_DATA
+from ngrok_twisted.transports.ssh.appetite import MEBIBYTE, MOST, MOST_OF_PACKET, PATIENCE, STEP
 from ngrok_twisted.transports.ssh.transport import REST_AFTER
 from tests.transports.ssh.client import ScriptedClient
 from tests.transports.ssh.test_ciphers import is_made
@@ -219,6 +220,20 @@ class SegmentTests(SynchronousTestCase):
         first, second = self.client.seal(b"\x02" + bytes(10)), self.client.seal(b"\x02" + bytes(2500))
         self.come(first, second[:1448], second[1448:])
         self.assertEqual(self.asked, [])
+
+    def test_bulk(self) -> None:
+        """Bulk that comes fast is waited for up to half of what its channel may send, until it stops or the client is gone."""
+        number = self.client.open_session()
+        connection = self.client.server._connection
+        assert connection is not None
+        channel = connection.channels[number]
+        channel.window = channel.receive_window = 4 * MEBIBYTE
+        message = struct.pack(">BII", 94, number, PACKET_DATA) + bytes(PACKET_DATA)
+        for _ in range(STEP // PACKET_DATA):
+            self.come(self.client.seal(message))
+        self.assertEqual(self.asked, [MOST])
+        self.client.clock.pump([PATIENCE, PATIENCE])
+        self.assertEqual(self.asked, [MOST, 1])
 
     def test_ended(self) -> None:
         """Nothing is asked of a connection that is being closed."""
