@@ -330,12 +330,9 @@ class EagerServer(EagerTransport, tcp.Server):
     """An accepted connection."""
 
     def __init__(self, sock: Any, protocol: Any, client: Any, server: Any, sessionno: int, reactor: Any) -> None:
-        """
-        :param sock: does not block, if it came from a ``server``.
-        """
-        # As tcp.Server, without its three formatted strings and the address, which are for logs and are made there, and
-        # without the calls of its three bases. Whatever most connections set is set here: what one sets first that others
-        # have not costs each of them a dictionary of its own.
+        """:param sock: does not block, if it came from a ``server``."""
+        # As tcp.Server, without texts for logs and the calls of three bases. Whatever most connections set is set here:
+        # what is set later costs each of them a dictionary of its own.
         self.reactor = reactor
         self._tempDataBuffer: list[bytes] = []
         self._tempDataLen = 0

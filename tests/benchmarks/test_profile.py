@@ -42,7 +42,7 @@ class RenderTests(SynchronousTestCase):
         self.assertEqual(
             render(self.profile()),
             """\
-plain, https, edge: 40.0 µs/request; 4 samples of 0.00 CPU seconds, 0.01 in all
+plain, https, edge: 40.0 µs/request; 4 samples of 0.02 CPU seconds, 0.01 in all
 
 | area (µs/request) | Python | OpenSSL | kernel |  all |
 | ----------------- | -----: | ------: | -----: | ---: |
