@@ -15,7 +15,7 @@ from typing import Any
 
 from twisted.application.app import ApplicationRunner
 from twisted.conch.ssh.transport import SSHServerTransport
-from twisted.internet import abstract, epollreactor, main, posixbase, tcp
+from twisted.internet import abstract, epollreactor, posixbase, tcp
 from twisted.internet.base import ReactorBase
 from twisted.internet.endpoints import _SystemdParser
 from twisted.python import usage
