@@ -203,10 +203,8 @@ class EagerTransport:
         super()._closeWriteConnection()  # type: ignore[misc]
 
     def abortConnection(self: Any) -> None:
-        """ITCPTransport."""
-        burst = getattr(self.reactor, "burst", None)
-        if burst:
-            burst.pop(self, None)
+        """ITCPTransport. What waits for the end of the turn goes first: the beginning of an answer that then breaks off."""
+        self.hurry()
         super().abortConnection()  # type: ignore[misc]
 
     def _is_waited_for(self: Any) -> bool:

