@@ -53,7 +53,7 @@ class IFillable(IProtocol):
 class ITakesSocket(IProtocol):
     """
     A protocol that can do without a transport, which is what a short connection costs most of: see
-    `ngrok_twisted.net.accepting.give`. It serves transports, too, for connections that have one already.
+    `ngrok_twisted.net.giving.give`. It serves transports, too, for connections that have one already.
     """
 
     def take_socket(sock, client, data):

@@ -77,10 +77,10 @@ class IResponseFilter(Interface):
 
     def begin(head):
         """
-        See, and possibly change, the response's head before it is sent. A filter that has a true ``passive`` after that, or
-        gives one to use in its place that has begun, leaves the body alone: ``feed`` and ``finish`` are not called.
+        See, and possibly change, the response's head before it is sent. If ``passive`` is true after that, no body is shown.
 
         :param head: a `ngrok_twisted.wrapper.ResponseHead`.
+        :return: ``None``, or a filter to use from now on, which has begun.
         """
 
     def feed(data):

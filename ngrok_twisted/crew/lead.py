@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, succeed
 from ngrok_twisted.control.config import Config
 from ngrok_twisted.crew.abroad import AbroadOfMain
 from ngrok_twisted.crew.agents import RemoteAgents
-from ngrok_twisted.crew.arrivals import DealingFront, DealingPlainFront, DealtAgents, DealtPort, Departures
+from ngrok_twisted.crew.departures import DealingFront, DealingPlainFront, DealtAgents, DealtPort, Departures
 from ngrok_twisted.crew.boot import PING, Boot, boot_of
 from ngrok_twisted.crew.crew import Crew
 from ngrok_twisted.crew.dealing import Dealer

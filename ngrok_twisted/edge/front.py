@@ -21,7 +21,7 @@ from ngrok_twisted.edge.respond import raw_response
 from ngrok_twisted.edge.visitors import VisitorChannel, Visitors
 from ngrok_twisted.errors import BadRequest
 from ngrok_twisted.net.clienthello import BadClientHello, ClientHelloParser, NotTLS, whole_hello
-from ngrok_twisted.net.giving import give, give_transport, reset
+from ngrok_twisted.net.giving import first_bytes, give, give_transport, reset
 from ngrok_twisted.net.timeouts import IdleWatch
 
 SECONDS = 1
@@ -29,9 +29,6 @@ SECONDS = 1
 # A visitor sends its ClientHello at once; ten seconds allow for a lost packet or two on a bad line. (And three more, by which an
 # `IdleWatch` may be late.)
 CLIENT_HELLO_TIMEOUT = 10 * SECONDS
-
-# What is read of a connection that has just come: more than a ClientHello is, as a rule. The rest is read by whoever has it then.
-FIRST_READ = 16 * 1024
 
 # In the place of a protocol: what there is of a ClientHello does not suffice.
 _NOT_YET = object()
@@ -193,10 +190,7 @@ class _Glance(Peek):
 
     def take_socket(self, sock: Any, client: Any, data: bytes) -> None:
         """ITakesSocket. Whatever is unusual is left to the ways of a transport, which meet it again."""
-        try:
-            data += sock.recv(FIRST_READ)
-        except OSError:
-            pass
+        data += first_bytes(sock)
         found = self._owner_of(data) if data else _NOT_YET
         clock = self._front.clock
         if found is _NOT_YET:

@@ -17,7 +17,12 @@ _SOME_PORT = "a port"
 # A socket that is closed with this sends a reset (socket(7), SO_LINGER).
 _RESET = struct.pack("ii", 1, 0)
 
-_numbers = count(1)
+# How much is read before anything is built around a connection: more than a ClientHello is, as a rule. The rest is read by
+# whoever has it then.
+_FIRST_READ = 16 * 1024
+
+#: The next number that a transport shows in its name.
+next_number = count(1).__next__
 
 
 def give(protocol: Any, sock: Any, client: Any, reactor: Any, data: bytes = b"") -> None:
@@ -39,7 +44,12 @@ def give(protocol: Any, sock: Any, client: Any, reactor: Any, data: bytes = b"")
 
 def give_transport(protocol: Any, sock: Any, client: Any, reactor: Any, data: bytes = b"") -> None:
     """As `give`, always with a transport, an `EagerServer`."""
-    serve(EagerServer(sock, protocol, client, _SOME_PORT, next(_numbers), reactor), data)
+    serve(transport_around(sock, protocol, client, reactor), data)
+
+
+def transport_around(sock: Any, protocol: Any, client: Any, reactor: Any) -> EagerServer:
+    """:return: a transport of which the protocol does not know yet, see `serve`."""
+    return EagerServer(sock, protocol, client, _SOME_PORT, next_number(), reactor)
 
 
 def serve(transport: EagerServer, data: bytes = b"") -> None:
@@ -57,6 +67,14 @@ def serve(transport: EagerServer, data: bytes = b"") -> None:
     except Exception:
         transport.abortConnection()
         raise
+
+
+def first_bytes(sock: Any) -> bytes:
+    """:return: what is there to read by now, maybe nothing. What went wrong is left to the next read, which meets it again."""
+    try:
+        return sock.recv(_FIRST_READ)  # type: ignore[no-any-return]
+    except OSError:
+        return b""
 
 
 def reset(sock: Any) -> None:

@@ -11,7 +11,6 @@ been answered by then: its keys could not go along.
 from __future__ import annotations
 
 import socket
-from itertools import count
 from typing import Any, NamedTuple
 
 from twisted.internet import tcp
@@ -21,13 +20,8 @@ from zope.interface import implementer
 from ngrok_twisted.interfaces import IBatchTransport
 from ngrok_twisted.net.announced import announced_ends, rename
 from ngrok_twisted.net.eager import EagerServer
-from ngrok_twisted.net.giving import give, serve
+from ngrok_twisted.net.giving import give, next_number, serve, transport_around
 from ngrok_twisted.net.proxy_header import Address
-
-# The port that a transport was accepted at; it only must not be `None`, since options of the socket are set already.
-_ANOTHER_PROCESS = "another process"
-
-_numbers = count(1)
 
 
 class Ends(NamedTuple):
@@ -98,7 +92,7 @@ def take_up(reactor: Any, descriptor: int, ends: Ends, protocol: Any, data: byte
     if ends.announced is None:
         give(protocol, sock, ends.client, reactor, data)
         return
-    transport = EagerServer(sock, protocol, ends.client, _ANOTHER_PROCESS, next(_numbers), reactor)
+    transport = transport_around(sock, protocol, ends.client, reactor)
     rename(transport, *ends.announced)
     serve(transport, data)
 
@@ -111,7 +105,7 @@ class EagerPipe(EagerServer):
 
     def __init__(self, end: socket.socket, protocol: Any, reactor: Any) -> None:
         tcp.Connection.__init__(self, end, protocol, reactor)
-        self.sessionno = next(_numbers)
+        self.sessionno = next_number()
         self.startReading()
         self.connected = 1
 

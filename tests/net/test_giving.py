@@ -10,7 +10,7 @@ from typing import Any
 from zope.interface.verify import verifyObject
 
 from ngrok_twisted.byte_transports import ITakesSocket
-from ngrok_twisted.crew.arrivals import _Elsewhere, _FirstBytes
+from ngrok_twisted.crew.departures import _Elsewhere, _FirstBytes
 from ngrok_twisted.net.eager import EagerServer
 from ngrok_twisted.net.giving import give, give_transport, reset
 from ngrok_twisted.upstream.stream import StreamFactory
