@@ -191,17 +191,7 @@ class DirectTests(SocketCase):
         sent = self.fill()
         self.visitor.shutdown(socket.SHUT_WR)
         self.turn()
-        got = bytearray()
-
-        def drain() -> bool:
-            try:
-                data = self.service.recv(1 << 20)
-            except BlockingIOError:
-                return False
-            got.extend(data)
-            return not data
-
-        self.until(drain)
+        got = self.all_that_arrives()
         self.assertEqual(len(got), sent)
 
     def test_close_behind_a_stuck_sink(self) -> None:
@@ -214,6 +204,21 @@ class DirectTests(SocketCase):
         self.until(lambda: self.over)
         self.turn()
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def all_that_arrives(self) -> bytes:
+        """What the service is sent, up to the end."""
+        got = bytearray()
+
+        def drain() -> bool:
+            try:
+                data = self.service.recv(1 << 20)
+            except BlockingIOError:
+                return False
+            got.extend(data)
+            return not data
+
+        self.until(drain)
+        return bytes(got)
 
     def fill(self) -> int:
         """Send until nothing more goes in."""
@@ -288,17 +293,7 @@ class DirectTests(SocketCase):
         """What is held when the time is up still arrives, and then the end."""
         sent = self.fill()
         self.idle()
-        got = bytearray()
-
-        def drain() -> bool:
-            try:
-                data = self.service.recv(1 << 20)
-            except BlockingIOError:
-                return False
-            got.extend(data)
-            return not data
-
-        self.until(drain)
+        got = self.all_that_arrives()
         self.assertLessEqual(len(got), sent)
         self.assertGreater(len(got), 0)
         if self.direct:  # a transport waits for the service to close as well
