@@ -26,6 +26,10 @@ class Made:
         builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=days))
         builder = builder.add_extension(x509.BasicConstraints(ca, None), True)
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), False)
+        # A strict client, as Python's is from 3.13 on, refuses certificates without these.
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), False)
+        signed_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.key.public_key())
+        builder = builder.add_extension(signed_by, False).add_extension(_usage(ca), True)
         digest = None if isinstance(signer.key, ed25519.Ed25519PrivateKey) else SHA256()
         self.certificate = builder.sign(signer.key, digest)
         self.pem = self.certificate.public_bytes(Encoding.PEM).decode()
@@ -34,6 +38,10 @@ class Made:
     def issue(self, name: str, key: Any = None, ca: bool = False) -> Made:
         """A certificate signed by this one."""
         return Made(name, self, key, ca)
+
+
+def _usage(ca: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(True, False, False, False, False, ca, ca, False, False)
 
 
 def key_pem(key: Any, format: PrivateFormat = PrivateFormat.PKCS8, password: bytes = b"") -> str:
