@@ -56,7 +56,7 @@ class Nowhere:
     def gone_away(self, code: int, text: str) -> None:
         """`Output`."""
 
-    def stream_over(self, stream: Any) -> None:
+    def room_made(self) -> None:
         """`Output`."""
 
 

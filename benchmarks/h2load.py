@@ -89,8 +89,10 @@ def paced(rate: float, connections: int, seconds: int) -> tuple[str, ...]:
     return (*pace, "-r", str(at_once), "--rate-period", f"{period}ms")
 
 
-def parse(text: str, log: str, interval: float = 0) -> Report:
+def parse(text: str, log: str, interval: float = 0, arriving: float = 0) -> Report:
     """
+    :param arriving: seconds from the first request on in which requests do not count for ``p50`` and ``p99``: that is when all
+        connections are opened, and those that are open wait for the handshakes of the others.
     :param interval: milliseconds after which a connection was to send its next request, where it was to keep a pace. A
         request that took longer held up those behind it, which never came into the log; they are put in with the time that they
         would have waited ("coordinated omission").
@@ -99,7 +101,7 @@ def parse(text: str, log: str, interval: float = 0) -> Report:
     :raises Unusable: there is no report in it.
     """
     protocol, finished, requests = (pattern.search(text) for pattern in (_PROTOCOL, _FINISHED, _REQUESTS))
-    times = [int(line.split("\t")[2]) / MILLISECOND for line in log.splitlines() if line]
+    times = _times(log, arriving)
     times += [waited for time in times for waited in held_up(time, interval)]
     if protocol is None or finished is None or requests is None or len(times) < 2:
         raise Unusable(f"h2load reports nothing: {text.strip()[-300:]}")
@@ -112,6 +114,16 @@ def parse(text: str, log: str, interval: float = 0) -> Report:
         p50=median(times),
         p99=quantiles(times, n=100)[98],
     )
+
+
+def _times(log: str, arriving: float) -> list[float]:
+    """
+    :param arriving: as `parse` has it.
+    :return: milliseconds that requests took.
+    """
+    lines = [line.split("\t") for line in log.splitlines() if line]
+    since = min((int(line[0]) for line in lines), default=0) + round(arriving * MILLISECOND * MILLISECOND)
+    return [int(line[2]) / MILLISECOND for line in lines if int(line[0]) >= since]
 
 
 def held_up(time: float, interval: float) -> list[float]:

@@ -4,9 +4,9 @@ What lives as long as the process does is not looked at by the garbage collector
 A full collection looks at every record and every edge, during which nobody is served: 60 ms for 2,000 edges, 300 ms for
 10,000. It finds next to nothing there, since records hold no rings, and what is replaced goes by its reference count.
 
-So it goes on: what has survived a full collection is left alone from then on, and the next one looks at what is new. Ten
-thousand agents would otherwise keep everybody waiting for a second, again and again while they come. What is in rings all the
-same, and falls out of use later, is found once a day.
+So it goes on: what has survived the second look at what is new is left alone from then on, and the next looks are at what is
+newer. Ten thousand agents would otherwise keep everybody waiting for a second, again and again while they come. What is in
+rings all the same, and falls out of use later, is found once a day.
 
 The start of a server that was restarted in place is waited for, and takes a sixth longer with the collector, which finds
 nothing in modules that are just imported. It is off until `settle`, if this module is imported before the others.
@@ -32,11 +32,12 @@ if VARIABLE in os.environ:
 
 HOURS = 3600.0
 
-# After how many such looks those that are left are looked at once more, and then all that came since the last full collection:
-# some 30,000 objects, which takes 10 ms.
-OLDER = (1, 0)
+# Each second of these looks is at what the one before has left, too, and what is left then is not looked at again: twice the
+# number above, which takes some 4 ms. A third look would cost a log-in among a thousand a third more, and twice as long at once.
+OLDER = 0
 
-# After this time a full collection looks at everything once.
+# Looks at everything: none, until there has been none for so long.
+NEVER = 1 << 30
 THOROUGH = 24 * HOURS
 
 
@@ -49,23 +50,33 @@ def settle(seconds: Callable[[], float] = monotonic) -> None:
     gc.collect()
     gc.freeze()
     gc.collect()  # in no time; else the next full one would wait until there is a quarter more of all that
-    gc.set_threshold(YOUNG, *OLDER)
+    gc.set_threshold(YOUNG, OLDER, NEVER)
     gc.callbacks[:] = [call for call in gc.callbacks if not isinstance(call, _Collected)]
     gc.callbacks.append(_Collected(seconds))
     gc.enable()
 
 
 class _Collected:
-    """Told by the garbage collector when it begins and when it is done."""
+    """
+    Told by the garbage collector when it begins and when it is done.
+
+    :ivar _least: the generation whose look is the last one that its objects get: 1, or 2 while all are to be looked at.
+    """
 
     def __init__(self, seconds: Callable[[], float]) -> None:
         self._seconds = seconds
         self._thorough_at = seconds() + THOROUGH
+        self._least = 1
 
     def __call__(self, phase: str, told: Mapping[str, int]) -> None:
-        if phase != "stop" or told["generation"] < 2:
+        if phase != "stop" or told["generation"] < self._least:
             return
-        gc.freeze()
-        if self._seconds() >= self._thorough_at:
-            self._thorough_at = self._seconds() + THOROUGH
-            gc.unfreeze()  # the next full collection looks at all of it
+        if self._seconds() < self._thorough_at:
+            gc.freeze()
+            self._least = 1
+            gc.set_threshold(YOUNG, OLDER, NEVER)
+            return
+        self._thorough_at = self._seconds() + THOROUGH
+        gc.unfreeze()  # the next full collection, which is not far, looks at all of it
+        self._least = 2
+        gc.set_threshold(YOUNG, OLDER, 0)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Hashable
 
-from twisted.internet.defer import DeferredLock, TimeoutError
+from twisted.internet.defer import Deferred, TimeoutError
 
 from ngrok_twisted.errors import Refused
 
@@ -14,16 +14,6 @@ SECONDS = 1.0
 
 #: How long a turn is waited for: a few take-overs in a row.
 TURN_TIMEOUT = 30 * SECONDS
-
-
-class _Turn:
-    """The queue for one thing, and how many are in it."""
-
-    __slots__ = ("lock", "users")
-
-    def __init__(self) -> None:
-        self.lock = DeferredLock()
-        self.users = 0
 
 
 class Turns:
@@ -36,7 +26,8 @@ class Turns:
         :param clock: an `IReactorTime`.
         """
         self._clock = clock
-        self._turns: dict[Hashable, _Turn] = {}
+        # Who waits behind the one who has the turn.
+        self._turns: dict[Hashable, list[Deferred[None]]] = {}
 
     def __contains__(self, thing: Hashable) -> bool:
         return thing in self._turns
@@ -50,37 +41,31 @@ class Turns:
 
     async def enter(self, thing: Hashable) -> None:
         """Wait for one's turn; who got it calls `leave`."""
-        turn = self._turns.setdefault(thing, _Turn())
-        turn.users += 1
+        waiting = self._turns.get(thing)
+        if waiting is None:
+            self._turns[thing] = []  # as most are alone
+            return
+        turn: Deferred[None] = Deferred(waiting.remove)
+        waiting.append(turn)
         try:
-            acquired = turn.lock.acquire()
-            if not acquired.called:  # most are alone
-                await acquired.addTimeout(TURN_TIMEOUT, self._clock)
+            await turn.addTimeout(TURN_TIMEOUT, self._clock)
         except TimeoutError:
-            self._count_out(thing, turn)
             raise Refused(334, "Too many want this at the same time. Please try again later.") from None
-        except BaseException:
-            self._count_out(thing, turn)
-            raise
 
     def leave(self, thing: Hashable) -> None:
         """
         Let the next one begin: not now, but when whoever had this turn has heard how it went.
         """
-        turn = self._turns[thing]
-        if turn.users > 1:
-            self._clock.callLater(0, self._release, thing, turn)
+        if self._turns[thing]:
+            self._clock.callLater(0, self._next, thing)
         else:
-            self._release(thing, turn)
-
-    def _release(self, thing: Hashable, turn: _Turn) -> None:
-        self._count_out(thing, turn)
-        turn.lock.release()
-
-    def _count_out(self, thing: Hashable, turn: _Turn) -> None:
-        turn.users -= 1
-        if not turn.users:
             del self._turns[thing]
+
+    def _next(self, thing: Hashable) -> None:
+        if self._turns[thing]:
+            self._turns[thing].pop(0).callback(None)
+        else:
+            del self._turns[thing]  # all have given up meanwhile
 
 
 class Visit:

@@ -301,8 +301,7 @@ class Answer:
 
     def render(self, request: Any) -> Any:
         """IResource."""
-        request.respond(ResponseHead(self._status, self._reason, list(self._headers), len(self._body)))
-        if request.method != b"HEAD":
-            request.write(self._body)
-        request.finish()
+        body = self._body
+        head = ResponseHead(self._status, self._reason, list(self._headers), len(body))
+        request.respond(head, (body,) if body else (), last=True)
         return NOT_DONE_YET

@@ -23,7 +23,10 @@ class Visitor:
     def __init__(self, visitors: Visitors, arriving: bool = False) -> None:
         self.arriving = arriving
         self.events: list[str] = []
-        visitors.arrived(self, lambda: self.events.append("asked"))
+        visitors.arrived(self)
+
+    def shut_down(self) -> None:
+        self.events.append("asked")
 
     def abort(self) -> None:
         self.events.append("sent away")

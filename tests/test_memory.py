@@ -56,7 +56,7 @@ class SettleTests(SynchronousTestCase):
         """A few thousand new objects are not looked at before most of them are gone; twice is the same as once."""
         for _ in range(2):
             settle()
-            self.assertEqual(gc.get_threshold(), (memory.YOUNG, *memory.OLDER))
+            self.assertEqual(gc.get_threshold(), (memory.YOUNG, memory.OLDER, memory.NEVER))
 
     def test_old_and_new(self) -> None:
         """What was there is not looked at any more, yet goes when nobody needs it; what comes later is, as ever."""
@@ -90,4 +90,26 @@ class SettleTests(SynchronousTestCase):
         gc.collect()
         gc.collect()
         self.assertIsNone(gone())
+        self.assertGreater(gc.get_freeze_count(), 0)
+
+    def test_second_look(self) -> None:
+        """So is what has survived the second look at what is new; after a day nothing is until all was looked at once."""
+        now = 0.0
+        settle(lambda: now)
+        thing = Thing()
+        gc.collect(0)
+        self.assertTrue(any(one is thing for one in gc.get_objects()))
+        gc.collect(1)
+        self.assertFalse(any(one is thing for one in gc.get_objects()))
+        thing.itself = thing
+        gone = weakref.ref(thing)
+        del thing
+        now = memory.THOROUGH
+        for _ in range(2):
+            gc.collect(1)
+            self.assertEqual((gc.get_threshold()[2], gc.get_freeze_count()), (0, 0))
+        self.assertIsNotNone(gone())
+        gc.collect()
+        self.assertIsNone(gone())
+        self.assertEqual(gc.get_threshold()[2], memory.NEVER)
         self.assertGreater(gc.get_freeze_count(), 0)

@@ -1,6 +1,6 @@
 """
-The service behind a request tunnel: answers ``GET /small``, ``GET /large`` and ``GET /json`` over keep-alive connections, from
-memory.
+The service behind a request tunnel: answers ``GET /small``, ``GET /large``, ``GET /json`` and ``GET /list`` over keep-alive
+connections, from memory.
 
 It knows no more of HTTP than its visitors need (requests have no body), so that it costs less than any edge.
 """
@@ -20,6 +20,8 @@ LARGE = 100 * 1024
 """Bytes of body: a picture or a script bundle."""
 ITEMS = 40
 """Entries of the JSON document, about 4 KB: an answer that is worth being compressed."""
+LONG = 640
+"""Entries of a list, about 64 KB: to compress it takes so long that next to it visitors and service cost nothing."""
 END_OF_HEAD = b"\r\n\r\n"
 READ_SIZE = 65536
 
@@ -33,7 +35,7 @@ def make_answer(body: bytes, media_type: str = "application/octet-stream") -> by
     return head.encode("ascii") + body
 
 
-def make_document() -> bytes:
+def make_document(entries: int) -> bytes:
     """JSON as an API answers it: names that come again and again, values that do not."""
     items = [
         {
@@ -42,7 +44,7 @@ def make_document() -> bytes:
             "price": number * 37 % 1000 / 10,
             "in_stock": number % 3 > 0,
         }
-        for number in range(ITEMS)
+        for number in range(entries)
     ]
     return json.dumps({"items": items, "next": None}).encode("ascii")
 
@@ -50,7 +52,8 @@ def make_document() -> bytes:
 ANSWERS = {
     b"GET /small": make_answer(b"x" * SMALL),
     b"GET /large": make_answer(b"x" * LARGE),
-    b"GET /json ": make_answer(make_document(), "application/json"),
+    b"GET /json ": make_answer(make_document(ITEMS), "application/json"),
+    b"GET /list ": make_answer(make_document(LONG), "application/json"),
 }
 NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from benchmarks import h2load
-from benchmarks.arm import Arm
+from benchmarks import cores, h2load
+from benchmarks.arm import Address, Arm
 from benchmarks.figures import Sample
 from benchmarks.suite import billed
 from benchmarks.suites.https import VISITORS, WARM_UP_SECONDS, HTTPSSuite, Visits
@@ -17,6 +17,8 @@ from benchmarks.workshop import Unusable, run
 HALF = 0.5
 TIMEOUT = 20.0
 """Seconds beyond those of the work for h2load to end."""
+ARRIVING = 0.3
+"""Seconds in which all visitors come; their handshakes take a tenth."""
 MILLISECONDS = 1000
 """In a second."""
 
@@ -26,7 +28,9 @@ class LatencySuite(HTTPSSuite):
     Beside nginx and sshd.
 
     The warm-up finds what each arm can do; then all get the same pace. Visitors send on time whether they have been answered or
-    not; what one long answer holds up on its connection counts as having waited.
+    not; what one long answer holds up on its connection counts as having waited. What counts are visitors who are there: not
+    the time in which they come, whose handshakes would be the slowest hundredth of all. The servers have one core, and
+    visitors, the user's ``ssh`` and the service share the others.
     """
 
     name: ClassVar[str] = "latency"
@@ -42,7 +46,14 @@ class LatencySuite(HTTPSSuite):
     def open(self) -> None:
         """`Suite`."""
         self._slowest: dict[str, float] = {}
+        cores.leave_one(self.workshop)
         super().open()
+
+    def start(self, arm: Arm) -> Address:
+        """`Suite`."""
+        address = super().start(arm)
+        cores.give_one(arm.roots)
+        return address
 
     def warm_up(self, arm: Arm, cell: str) -> None:
         """`Suite`. Remembers the slowest arm's rate."""
@@ -52,13 +63,14 @@ class LatencySuite(HTTPSSuite):
     def measure(self, arm: Arm, cell: str) -> Sample:
         """`Suite`."""
         visits, rate = self.visits[cell], HALF * self._slowest[cell]
-        seconds = max(1, round(self.seconds))
+        seconds = max(2, round(self.seconds))
         log = self.workshop.directory / "h2load.log"
         log.unlink(missing_ok=True)
         command = h2load.command(self.address(arm), visits.path, visits.visitors, 0, seconds, log, rate)
         with billed(arm) as bill:
             text = run(*command, timeout=seconds + TIMEOUT)
-        report = h2load.parse(text, log.read_text(encoding="ascii"), visits.visitors / rate * MILLISECONDS)
+        interval = visits.visitors / rate * MILLISECONDS
+        report = h2load.parse(text, log.read_text(encoding="ascii"), interval, ARRIVING)
         if report.failed or not report.requests:
             raise Unusable(f"{report.failed} of {report.requests + report.failed} requests failed")
         return bill.sample(arm, report.requests, report.seconds, report.p50, report.p99)

@@ -2,7 +2,7 @@
 What a second process brings, and what it costs: requests and connections, with and without tunnels, to a server of one process and
 to one of two.
 
-Where the work is heavy, as where answers are compressed, the load and the service leave most of a machine of two cores to the
+Where the work is heavy, as where long answers are compressed, the load and the service leave a machine of two cores to the
 server; where it is light they do not, and the figure to look at is the cost.
 """
 
@@ -42,7 +42,8 @@ class WorkersSuite(Suite):
     first: ClassVar[str] = "edge-1"
     unit: ClassVar[Unit] = Unit(cost="µs/unit", cost_scale=1e6, rate="units/s", rate_scale=1)
     cells: ClassVar[tuple[str, ...]] = (
-        "realistic route, gzipped JSON",
+        "realistic route, gzipped JSON of 64 KB",
+        "realistic route, gzipped JSON of 4 KB",
         "small answers, 4 tunnels",
         "TLS connections, full, 4 tunnels",
         "TLS connections, resumed, no tunnel",
@@ -83,6 +84,7 @@ class WorkersSuite(Suite):
         route, tunnels = self.address(arm), arm.requests
         share = PROCESSES // len(tunnels) or 1
         return [
+            [lambda: self._visit(route, "/list", VISITORS, "gzip")],
             [lambda: self._visit(route, "/json", VISITORS, "gzip")],
             [lambda to=to: self._visit(to, "/small", VISITORS // len(tunnels)) for to in tunnels],  # type: ignore[misc]
             [lambda to=to: self._connect(to, "full", share) for to in tunnels],  # type: ignore[misc]

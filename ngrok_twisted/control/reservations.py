@@ -12,7 +12,7 @@ from os import urandom
 from random import Random
 from typing import Any, Callable
 
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError, maybeDeferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -38,6 +38,7 @@ from ngrok_twisted.control.wishes import (
 from ngrok_twisted.errors import Refused
 from ngrok_twisted.iam.permissions import require_labels
 from ngrok_twisted.interfaces import IReservations
+from ngrok_twisted.net.timeouts import IdleWatch
 from ngrok_twisted.records.base import KEY_FAMILIES, Snapshot
 from ngrok_twisted.records.endpoint import Endpoint
 from ngrok_twisted.records.ids import new_id
@@ -89,8 +90,7 @@ class Reservations:
         self._random_bytes = random_bytes
         self._live: dict[Grant, Holding] = {}
         self._at: dict[Place, list[Holding]] = {}
-        # The ids of endpoints that are live or about to be.
-        self._ids: set[str] = set()
+        self._ids: set[str] = set()  # of endpoints that are live or about to be
         self._turns = Turns(clock)
         self._checked: Snapshot | None = None
         self._weights = Weights(settings.account_options_bytes)
@@ -112,8 +112,7 @@ class Reservations:
 
         :return: a Deferred that fires with ``None`` when the edge no longer serves it. It never fails.
         """
-        holding = self._live.get(grant)
-        return succeed(None) if holding is None else self._drop(holding)
+        return succeed(None) if grant not in self._live else self._drop(self._live[grant])
 
     def amend(self, grant: Grant, claim: Claim) -> Deferred[Grant]:
         """IReservations."""
@@ -126,8 +125,7 @@ class Reservations:
         :param reason: what the session's user reads.
         :return: as for `release`.
         """
-        holding = self._live.get(grant)
-        return succeed(None) if holding is None else self._evict(holding, reason)
+        return succeed(None) if grant not in self._live else self._evict(self._live[grant], reason)
 
     def recheck(self, records: Snapshot) -> None:
         """
@@ -224,12 +222,13 @@ class Reservations:
 
     async def _open(self, session: Any, claim: Claim, place: Place, random: bool) -> Grant:
         """Have the edge serve a place that is free."""
-        now = self._clock.seconds()
+        now, records = self._clock.seconds(), self._records()
         endpoint = endpoint_of(claim, place, session, self._id(claim, now), now)
         self._ids.add(endpoint.id)
         try:
             await self._serve(endpoint, lambda: self._withdraw(endpoint))
-            self._check_again(session, claim, place, random, endpoint)
+            if self._records() is not records:  # who else is there cannot have changed in this turn
+                self._check_again(session, claim, place, random, endpoint)
         except BaseException:
             self._ids.discard(endpoint.id)
             raise
@@ -358,16 +357,19 @@ class Reservations:
 
         :param undo: called where it is not known whether the edge does.
         """
+        served: Deferred[None] = maybeDeferred(self._publish, endpoint, None)
+        watch = IdleWatch(self._clock, PUBLISH_TIMEOUT, served.cancel)
         try:
-            await maybeDeferred(self._publish, endpoint, None).addTimeout(PUBLISH_TIMEOUT, self._clock)
+            await served
         except Refused:
             raise
-        except TimeoutError:
-            undo()
-            raise Refused(None, "The server is too busy to open the endpoint. Please try again later.") from None
         except Exception:
             undo()
-            raise
+            if watch.running:
+                raise
+            raise Refused(None, "The server is too busy to open the endpoint. Please try again later.") from None
+        finally:
+            watch.stop()
 
     def _withdraw(self, endpoint: Endpoint) -> Deferred[None]:
         return self._tell(None, endpoint)

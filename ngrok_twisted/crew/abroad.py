@@ -150,8 +150,10 @@ class AbroadOfWorker(Abroad):
         self._wire = wire
 
     def tell(self, kind: str, value: Any, descriptor: int = NO_DESCRIPTOR) -> None:
-        """See `Abroad`."""
+        """See `Abroad`. That a tunnel is there leaves before its agent can tell anybody, see `AbroadOfMain.hear`."""
         self._wire.send(kind, value, descriptor)
+        if kind == "tunnel":
+            self._wire.flush()
 
 
 class AbroadOfMain(Abroad):
@@ -176,6 +178,11 @@ class AbroadOfMain(Abroad):
     def has_told(self, place: int) -> bool:
         """Whether a worker knows of all tunnels: what is sent to it now comes behind them."""
         return place in self._told
+
+    def hear(self) -> None:
+        """Take what workers have said by now, before it is this process's turn to read it."""
+        for wire in tuple(self._wires.values()):
+            wire.hear()
 
     def gone(self, place: int) -> None:
         """A worker is gone, and all of its tunnels with it."""

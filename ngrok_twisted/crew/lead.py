@@ -130,7 +130,7 @@ class Lead(Alone):
         self.crew = Crew(reactor, config.workers - 1, self._boot, self._follow, self._expect, seconds)
         dealer = Dealer(self._sessions_at, reactor.seconds)
         self._abroad = abroad = AbroadOfMain(tunnels, reactor)
-        homes = Homes(tunnels, runtime.random)
+        homes = Homes(tunnels, runtime.random, abroad.hear)
         self._departures = Departures(self.crew.wires, homes, dealer.next, reactor, abroad.has_told)
         self.crew.handlers_for.append(lambda place, wire: abroad.handlers_for(place))
         self.crew.subscribe(ready=abroad.ready, gone=abroad.gone)

@@ -77,7 +77,7 @@ class Wire:
         :param end: of a stream socket pair of the family ``AF_UNIX``; it is closed with the wire.
         """
         self.handlers = handlers
-        self.is_lost = False
+        self.is_lost = self._reading = False
         self.name = name
         self._reactor = reactor
         self._socket = end
@@ -135,6 +135,10 @@ class Wire:
         if self.is_lost and self._asked.pop(number, None) is not None:
             done.errback(self._gone())
         return done
+
+    def flush(self) -> None:
+        """What was said leaves now, as far as the kernel takes it, and not only at the end of the turn."""
+        self._flush()
 
     def when_lost(self, call: Callable[[], object]) -> None:
         """Call ``call`` once when the other side is gone, or at once if it is already."""
@@ -222,6 +226,11 @@ class Wire:
             self._stuck_call = None
 
     # -- in ------------------------------------------------------------------------------------------------------------
+
+    def hear(self) -> None:
+        """Read now what has come by now, unless that is what goes on."""
+        if not self._reading:
+            self.doRead()
 
     def _read_some(self) -> None:
         """
@@ -337,6 +346,7 @@ class Wire:
 
     def doRead(self) -> None:
         """IReadDescriptor."""
+        self._reading = True
         try:
             self._read_some()
         except BlockingIOError:
@@ -346,6 +356,8 @@ class Wire:
         except Exception:  # a value that cannot be made here
             self._log.failure("{name} says what nobody here can read", name=self.name)
             self.close()
+        finally:
+            self._reading = False
 
     def doWrite(self) -> None:
         """IWriteDescriptor."""

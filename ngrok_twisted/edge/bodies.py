@@ -40,16 +40,14 @@ class RequestBodies(ResponseWriter):
 
     __slots__ = ("site", "_state", "_buffer", "_request", "_body_left", "_decoder", "_held", "_input_ended")
 
-    def __init__(self, site: Site) -> None:
-        super().__init__()
-        self.site = site
-        self._state = HEAD
-        self._buffer: Any = b""
-        self._request: Any = None
-        self._body_left = 0
-        self._decoder: ChunkedDecoder | None = None
-        self._held = 0
-        self._input_ended = False
+    site: Site
+    _state: int
+    _buffer: Any
+    _request: Any
+    _body_left: int
+    _decoder: ChunkedDecoder | None
+    _held: int
+    _input_ended: bool
 
     def close(self) -> None:
         """Close after what was written."""

@@ -64,12 +64,3 @@ class VisitorConnection(RequestBodies, ConnectionFacts):
     """
 
     __slots__ = ("_opened",)
-
-    def __init__(self, site: Site) -> None:
-        super().__init__(site)
-        self._opened = 0.0
-
-    def attach(self, transport: Any) -> None:
-        """Write to this transport from now on."""
-        super().attach(transport)
-        self._opened = self.site.clock.seconds()

@@ -26,7 +26,7 @@ from ngrok_twisted.net.timeouts import IdleWatch
 
 SECONDS = 1
 
-# A visitor sends its ClientHello at once; ten seconds allow for a lost packet or two on a bad line. (And three more, by which an
+# A visitor sends its ClientHello at once; ten seconds allow for a lost packet or two on a bad line. (And one more, by which an
 # `IdleWatch` may be late.)
 CLIENT_HELLO_TIMEOUT = 10 * SECONDS
 

@@ -8,7 +8,7 @@ time. Where an edge needs none, they may take turns.
 from __future__ import annotations
 
 from random import Random
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 from weakref import WeakKeyDictionary
 
 from ngrok_twisted.choosing import Load
@@ -29,11 +29,14 @@ class Homes:
     The place of an edge, by the tunnels that are online now.
     """
 
-    def __init__(self, tunnels: Tunnels, random: Random) -> None:
+    def __init__(self, tunnels: Tunnels, random: Random, hear: Callable[[], object] = lambda: None) -> None:
         """
         :param tunnels: of all processes; one of another has a ``place``.
+        :param hear: takes what other processes have said by now. An agent there may have told its user a URL that this process
+            is about to learn of.
         """
         self._tunnels = tunnels
+        self._hear = hear
         self._random = random.random
         self._known: WeakKeyDictionary[Any, tuple[int, tuple[int, ...]]] = WeakKeyDictionary()
 
@@ -45,13 +48,21 @@ class Homes:
         """
         if edge is None:
             return MAIN
-        revision, places = self._known.get(edge, (-1, ()))
-        if revision != self._tunnels.revision:
-            places = self._look(getattr(edge, "came_from", ()))
-            self._known[edge] = (self._tunnels.revision, places)
+        records = getattr(edge, "came_from", ())
+        places = self._places(edge, records)
+        if not places and records:
+            self._hear()
+            places = self._places(edge, records)
         if len(places) > 1:
             return places[int(self._random() * len(places))]
         return places[0] if places else MAIN
+
+    def _places(self, edge: Any, records: Sequence[Record]) -> tuple[int, ...]:
+        revision, places = self._known.get(edge, (-1, ()))
+        if revision != self._tunnels.revision:
+            places = self._look(records)
+            self._known[edge] = (self._tunnels.revision, places)
+        return places
 
     def _look(self, records: Sequence[Record]) -> tuple[int, ...]:
         groups = [group for record in records if (group := self._group(record)) is not None]

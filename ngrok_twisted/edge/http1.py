@@ -60,21 +60,29 @@ class HTTPChannel(VisitorConnection):
     )
 
     def __init__(self, site: Site) -> None:
-        super().__init__(site)
-        self._scanned = 0
-        self._pumping = self._choked = False
-        self._fresh = True
+        # What all the bases have is set here: a call to each takes as long as to set it.
+        self.site = site
+        self.transport = self._request = self._decoder = None
+        self.persistent = self._fresh = True
+        self._batch = self._input_ended = self._pumping = self._choked = False
+        self._state = HEAD
+        self._buffer = b""
+        self._framing = self._owed = self._body_left = self._held = self._scanned = self._peer_port = 0
+        self._minor = 1
+        self._opened = 0.0
         self._raw: Any = None
         self._watch: Any = None
         self._peer_host = ""
-        self._peer_port = 0
 
     # -- the connection
 
     def makeConnection(self, transport: Any) -> None:
         """IProtocol."""
-        self.attach(transport)
-        self._watch = IdleWatch(self.site.clock, self.site.limits.first_head, self._idle)
+        site = self.site
+        self.transport = transport
+        self._batch = hasattr(transport, "writeBatch")
+        self._opened = site.clock.seconds()
+        self._watch = IdleWatch(site.clock, site.limits.first_head, self._idle)
         transport.registerProducer(self, True)
         self.connectionMade()
 

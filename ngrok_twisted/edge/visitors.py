@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Callable
+from typing import Any
 
 from twisted.python.failure import Failure
 
@@ -16,7 +16,7 @@ from ngrok_twisted.tls.options import HTTP2
 
 
 def _let_be() -> None:
-    """Nothing in a stream of bytes says when it would be convenient to end it."""
+    """In the place of ``shut_down``."""
 
 
 def _is_arriving(protocol: Any) -> bool:
@@ -43,7 +43,8 @@ class Visitors:
 
     def __init__(self) -> None:
         self.by_proto: Counter[str] = Counter()
-        self._open: dict[Any, tuple[Callable[[], None], str]] = {}
+        self._open: dict[Any, str] = {}  # what each of them speaks, and no object more: there are ten thousands of them
+        self._asked: set[Any] = set()
         self._draining = self._patient = False
 
     def __len__(self) -> int:
@@ -59,24 +60,26 @@ class Visitors:
         """Whether anyone is here for whom there is still something to do."""
         return any(_is_busy(protocol) for protocol in self._open)
 
-    def arrived(self, protocol: Any, drain: Callable[[], None] = _let_be, proto: str = "") -> None:
+    def arrived(self, protocol: Any, proto: str = "") -> None:
         """
         A visitor is here.
 
-        :param protocol: has ``abort()``, which ends the connection now.
-        :param drain: ends it as soon as nothing is in flight.
+        :param protocol: has ``abort()``, which ends the connection now; and ``shut_down()``, which ends it as soon as nothing is
+            in flight, if anything in what it speaks says when that is. Nothing in a stream of bytes does.
         :param proto: what it speaks, as a flow has it.
         """
-        self._open[protocol] = (drain, proto)
+        self._open[protocol] = proto
         self.by_proto[proto] += 1
         if self._draining and not self._patient:
-            drain()
+            self._ask(protocol)
 
     def left(self, protocol: Any) -> None:
         """A visitor is gone."""
-        gone = self._open.pop(protocol, None)
-        if gone is not None:
-            self.by_proto[gone[1]] -= 1
+        proto = self._open.pop(protocol, None)
+        if proto is not None:
+            self.by_proto[proto] -= 1
+            if self._asked:
+                self._asked.discard(protocol)
 
     def drain(self, patient: bool = False) -> None:
         """
@@ -86,10 +89,14 @@ class Visitors:
         :param patient: leave those alone who have not said yet what they want; they are asked the next time.
         """
         self._draining, self._patient = True, patient
-        for protocol, (drain, proto) in tuple(self._open.items()):
+        for protocol in tuple(self._open):
             if not (patient and _is_arriving(protocol)):
-                self._open[protocol] = (_let_be, proto)
-                drain()
+                self._ask(protocol)
+
+    def _ask(self, protocol: Any) -> None:
+        if protocol not in self._asked:
+            self._asked.add(protocol)
+            getattr(protocol, "shut_down", _let_be)()
 
     def abort(self) -> None:
         """Send everyone away, but for those who may still be reading the last of what they asked for."""
@@ -109,7 +116,7 @@ class VisitorChannel(HTTPChannel):
 
     def connectionMade(self) -> None:
         """IProtocol."""
-        self._visitors.arrived(self, self.shut_down, self.site.proto)
+        self._visitors.arrived(self, self.site.proto)
 
     def connectionLost(self, reason: Failure) -> None:
         """IProtocol."""
@@ -130,7 +137,7 @@ class VisitorConnection(HTTP2Connection):
 
     def connectionMade(self) -> None:
         """IProtocol."""
-        self._visitors.arrived(self, self.shut_down, self.site.proto)
+        self._visitors.arrived(self, self.site.proto)
         super().connectionMade()
 
     def connectionLost(self, reason: Failure) -> None:

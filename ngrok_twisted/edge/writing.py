@@ -29,18 +29,12 @@ class ResponseWriter:
 
     __slots__ = ("transport", "persistent", "_batch", "_framing", "_owed", "_minor")
 
-    def __init__(self) -> None:
-        self.transport: Any = None
-        self.persistent = True
-        self._batch: Any = False
-        self._framing = _BODILESS
-        self._owed = 0
-        self._minor = 1
-
-    def attach(self, transport: Any) -> None:
-        """Write to this transport from now on."""
-        self.transport = transport
-        self._batch = hasattr(transport, "writeBatch")
+    transport: Any
+    persistent: bool
+    _batch: bool
+    _framing: int
+    _owed: int
+    _minor: int
 
     def expect_response(self, head: RequestHead) -> None:
         """A request came in: its version and its wishes decide about the response's framing."""

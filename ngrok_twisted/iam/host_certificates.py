@@ -44,6 +44,8 @@ class HostCertificates:
         if table is not self._table:
             self._table = table
             self._by_key = self._index(records)
+        if not self._by_key:
+            return {}
         now = self._clock.seconds()
         found: dict[bytes, bytes] = {}
         for key in keys:

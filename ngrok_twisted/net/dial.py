@@ -89,6 +89,10 @@ class Dialling:
         if code:
             self._give_up(_connect_error(code))
             return
+        try:
+            self._socket.getpeername()
+        except OSError:
+            return  # not yet: the event was for the socket that had this number earlier in the turn
         sock, done = self._settle(), self._done
         assert done is not None
         done(sock, None)

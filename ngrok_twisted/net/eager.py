@@ -161,7 +161,7 @@ class EagerTransport:
         ITransport. With nothing to wait for, the end comes with the reactor's next turn, without asking the kernel first
         whether the socket is writable: three system calls less for each connection.
         """
-        if self.TLS or self._is_waited_for():
+        if self.TLS or self._tempDataLen or self.dataBuffer or self.producer is not None:
             super().loseConnection()  # type: ignore[misc]
         elif not self.connected or self.disconnecting:
             pass
@@ -169,12 +169,13 @@ class EagerTransport:
             self.connectionLost(_DONE)
         else:
             self.disconnecting = 1
-            self.reactor.removeReader(self)
-            soon_of(self.reactor)(self._close)
+            reactor = self.reactor
+            reactor.removeReader(self)
+            (getattr(reactor, "soon", None) or soon_of(reactor))(self._close)
 
     def loseWriteConnection(self: Any) -> None:
         """IHalfCloseableDescriptor. As `loseConnection`."""
-        if self.TLS or self._is_waited_for():
+        if self.TLS or self._tempDataLen or self.dataBuffer or self.producer is not None:
             super().loseWriteConnection()  # type: ignore[misc]
         elif self.connected and not self._writeDisconnecting:
             self._writeDisconnecting = True
@@ -185,7 +186,7 @@ class EagerTransport:
         if not self.connected or self._aborting:
             return
         self.hurry()
-        if self._is_waited_for():
+        if self._tempDataLen or self.dataBuffer or self.producer is not None:
             self.startWriting()
         elif self.disconnecting:
             self.connectionLost(_DONE)
@@ -196,7 +197,10 @@ class EagerTransport:
     def doWrite(self: Any) -> Any:
         """IWriteDescriptor. It may be the last time, and what waits for the end of the turn has to be seen before that."""
         self.hurry()
-        return super().doWrite()  # type: ignore[misc]
+        why = super().doWrite()  # type: ignore[misc]
+        if self._writeDisconnecting and self.streamingProducer and self.connected and not self._writeDisconnected:
+            self.startWriting()  # a paused producer was resumed in the place of the half-close, which comes next
+        return why
 
     def _closeWriteConnection(self: Any) -> None:
         self.hurry()
@@ -206,10 +210,6 @@ class EagerTransport:
         """ITCPTransport. What waits for the end of the turn goes first: the beginning of an answer that then breaks off."""
         self.hurry()
         super().abortConnection()  # type: ignore[misc]
-
-    def _is_waited_for(self: Any) -> bool:
-        """Whether something has to leave before the connection may end."""
-        return bool(self._tempDataLen or self.dataBuffer) or self.producer is not None
 
     def registerProducer(self: Any, producer: Any, streaming: bool) -> None:
         """IConsumer. As Twisted's, in one call in the place of three."""
@@ -317,7 +317,9 @@ def plain_address(address: Any) -> IPv4Address | IPv6Address:
     :return: the address; that of an IPv4 peer on an IPv6 listener (``::ffff:192.0.2.1``, RFC 4291 section 2.5.5.2) as IPv4.
     """
     if len(address) == 2:
-        return IPv4Address("TCP", *address)
+        plain = IPv4Address.__new__(IPv4Address)  # to ask whether "TCP" is a protocol takes longer than all the rest
+        plain.type, plain.host, plain.port = "TCP", address[0], address[1]
+        return plain
     if address[0].startswith(_MAPPED) and "." in address[0]:
         return IPv4Address("TCP", address[0][len(_MAPPED) :], address[1])
     return IPv6Address("TCP", *address)

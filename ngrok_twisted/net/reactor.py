@@ -37,6 +37,15 @@ TURN = 0.005
 #: How many peers of a turn may wait for what is written to them, until it leaves: so many visitors take a millisecond.
 BURST = 64
 
+#: The part of its time that a loop rests at least, lately, which has time to spare: then what is written in a turn leaves at once.
+#: A peer that is woken early has the first answer in its hands while the second is made, which at half load takes a sixth off
+#: the median; the wake-ups cost the loop what it does not need.
+RESTING = 0.3
+
+#: Turns that count as lately, and the most seconds that one rest counts: an hour of silence must not outweigh the rush after it.
+LATELY = 20
+REST = 0.01
+
 #: Seconds that epoll_wait(2) is given at most.
 LONGEST = 24 * 60 * 60.0
 
@@ -54,10 +63,14 @@ class LeanEPollReactor(EPollReactor):
     See the module.
 
     :ivar stalls: how long its turns take.
-    :ivar burst: what leaves at the end of the turn, by transports, see `ngrok_twisted.net.eager`; ``None`` between turns.
+    :ivar burst: what leaves at the end of the turn, by transports, see `ngrok_twisted.net.eager`; ``None`` between turns, and
+        where there is time to spare.
+    :ivar slack: how much longer a turn was waited for, lately, than `RESTING` asks for, in seconds; above nothing there is time
+        to spare.
     """
 
     burst: dict[Any, bytes] | None = None
+    slack = 0.0
 
     def __init__(self) -> None:
         self.stalls = Stalls()
@@ -166,7 +179,8 @@ class LeanEPollReactor(EPollReactor):
     def doPoll(self, timeout: float | None) -> None:
         """Wait for events, at most ``timeout`` seconds (``None``: for ever), and serve them."""
         stalls = self.stalls
-        spent = monotonic() - stalls.woken
+        begun = monotonic()
+        spent = begun - stalls.woken
         stalls.turns += 1
         stalls.seconds += spent
         if spent > _NOTED:
@@ -185,8 +199,9 @@ class LeanEPollReactor(EPollReactor):
         selectables = self._selectables
         until = woken + TURN
         waiting = iter(events)
+        self.slack = slack = slack_after(self.slack, spent, woken - begun)
         burst: dict[Any, bytes] = {}
-        self.burst = burst
+        self.burst = burst if slack <= 0 else None
         for fd, event in waiting:
             selectable = selectables.get(fd)
             if selectable is None:
@@ -277,6 +292,19 @@ class LeanEPollReactor(EPollReactor):
         if addressFamily not in self._supportedAddressFamilies:
             raise error.UnsupportedAddressFamily(addressFamily)
         return EagerServer._fromConnectedSocket(fileDescriptor, addressFamily, factory, self)
+
+
+def slack_after(slack: float, spent: float, waited: float) -> float:
+    """
+    An average over some turns, the last of which counts most.
+
+    :param slack: what it was.
+    :param spent: seconds that the last turn worked.
+    :param waited: seconds until there was something to do again.
+    :return: what it is now; see `LeanEPollReactor`.
+    """
+    rest = waited if waited < REST else REST
+    return slack + (rest - RESTING * (spent + rest) - slack) / LATELY
 
 
 def install() -> None:

@@ -2,8 +2,8 @@
 Idle timeouts for many connections at once.
 
 A `DelayedCall` that is reset for every read costs more than the read's own bookkeeping. Here a connection only notes, in
-one attribute, the coarse time of its last activity; one timer per reactor looks, once a second, at those connections whose
-time may be up, and files the ones that were active meanwhile under their new due time.
+one attribute, the coarse time of its last activity; one timer per reactor looks, at each full second, at those connections
+whose time may be up, and files the ones that were active meanwhile under their new due time.
 
 ::
 
@@ -37,7 +37,8 @@ class IdleWatch:
     """
     Calls back, once, when nothing was touched for a while.
 
-    It never fires early, and at most three ticks (3 seconds) late.
+    It never fires early; it fires at most one tick (a second) late where nothing was touched, as with the limit of a handshake,
+    and else at most two.
 
     :ivar timeout: the limit, in seconds.
     """
@@ -55,7 +56,7 @@ class IdleWatch:
         wheel = _wheels.get(clock)  # each connection has some watches: what can be done here is no call
         self._wheel = wheel = _wheel_of(clock) if wheel is None else wheel
         self._last = now = clock.seconds()
-        self._due = due = ceil((now + timeout) / TICK) + 1
+        self._due = due = ceil((now + timeout) / TICK)
         bucket = wheel.buckets.get(due)
         if bucket is None:
             bucket = wheel.buckets[due] = set()
@@ -68,7 +69,7 @@ class IdleWatch:
 
     def touch(self) -> None:
         """There was activity. Harmless on a stopped watch."""
-        self._last = self._wheel.now
+        self._last = self._wheel.next
 
     def change(self, timeout: float) -> None:
         """
@@ -78,12 +79,16 @@ class IdleWatch:
         """
         if self._on_idle is None:
             return
+        later = self._due and timeout >= self.timeout
         self.timeout = timeout
+        if later:  # it is looked at too early, and filed again
+            self._last = self._wheel.next
+            return
         self._last = self._wheel.clock.seconds()
         if not self._due:
             self._wheel = _wheel_of(self._wheel.clock)
             self._wheel.file(self)
-        elif self._due > _due(self._last + timeout):  # else it is looked at too early, and filed again
+        elif self._due > ceil((self._last + timeout) / TICK):
             self._wheel.take_out(self)  # the wheel goes on, even if it was the only one
             self._wheel.file(self)
 
@@ -109,7 +114,7 @@ class _Wheel:
     """
     The watches of one clock, filed under the tick at which each may be due.
 
-    :ivar now: the time of the last tick, in seconds.
+    :ivar next: the time of the next tick, in seconds: whatever is touched before it is not older.
     :ivar buckets: the watches by tick; none is empty.
     """
 
@@ -117,12 +122,17 @@ class _Wheel:
 
     def __init__(self, clock: Any) -> None:
         self.clock = clock
-        self.now: float = clock.seconds()
         self.buckets: dict[int, set[IdleWatch]] = {}
-        self._call = clock.callLater(TICK, self._tick)
+        self._await(clock.seconds())
+
+    def _await(self, now: float) -> None:
+        """The next tick: at a full second, which is what the buckets are for."""
+        left = TICK - now % TICK
+        self.next: float = now + left
+        self._call = self.clock.callLater(left, self._tick)
 
     def file(self, watch: IdleWatch) -> None:
-        watch._due = due = _due(watch._last + watch.timeout)
+        watch._due = due = ceil((watch._last + watch.timeout) / TICK)
         bucket = self.buckets.get(due)
         if bucket is None:
             bucket = self.buckets[due] = set()
@@ -147,8 +157,8 @@ class _Wheel:
             self._end()
 
     def _tick(self) -> None:
-        self.now = now = self.clock.seconds()
-        self._call = self.clock.callLater(TICK, self._tick)
+        now = self.clock.seconds()
+        self._await(now)
         current = int(now / TICK)
         for due in sorted(due for due in self.buckets if due <= current):
             for watch in tuple(self.buckets.get(due, ())):
@@ -164,7 +174,7 @@ class _Wheel:
             self._call.reset(0)
 
     def _look_at(self, watch: IdleWatch, now: float) -> None:
-        if watch._last + watch.timeout + TICK > now:
+        if watch._last + watch.timeout > now:
             self.take_out(watch)
             self.file(watch)
             return
@@ -181,11 +191,6 @@ class _Wheel:
             self._call.cancel()
         if _wheels.get(self.clock) is self:
             del _wheels[self.clock]
-
-
-def _due(seconds: float) -> int:
-    """The tick to look at a watch. Its `_last` may be a tick older than what it stands for: one more, so as never to be early."""
-    return ceil(seconds / TICK) + 1
 
 
 _wheels: dict[Any, _Wheel] = {}

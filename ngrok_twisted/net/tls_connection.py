@@ -19,7 +19,6 @@ from ngrok_twisted.net.quickack import acknowledger
 from ngrok_twisted.net.timeouts import IdleWatch
 from ngrok_twisted.net.tls_output import KEPT, LARGE_STEP, RECORD, TLSOutput, cut, explain
 from ngrok_twisted.net.tls_output import BrokenTLS, HandshakeFailed, HandshakeTimeout, TruncatedTLS
-from ngrok_twisted.net.tls_rest import rest_of
 from ngrok_twisted.tls.openssl import bare_connection
 
 SECONDS = 1.0
@@ -44,9 +43,7 @@ _much_received = memoryview(bytearray(LARGE_READ_SIZE))
 
 @implementer(IPushProducer, IProtocol, IHalfCloseableProtocol, IFillable)
 class TLSConnection(TLSOutput):
-    """
-    The protocol of the outer transport, and the transport of the inner protocol.
-    """
+    """The protocol of the outer transport, and the transport of the inner protocol."""
 
     _log = Logger()
 
@@ -54,8 +51,7 @@ class TLSConnection(TLSOutput):
     _batch = _halves = False  # what the inner protocol provides
     _watch: Any = None  # ends a handshake that takes too long
     _call: Any = None  # a pending `_drain`
-    _paused = False
-    _peer_done = False  # close_notify came
+    _paused = _peer_done = False  # by the inner protocol; by close_notify
     _broken: ssl.SSLError | None = None
     _held: list[bytes] | None = None  # decrypted, not yet delivered
     _acknowledge: Callable[[], None] | None = None
@@ -89,9 +85,11 @@ class TLSConnection(TLSOutput):
         self._server_side = server_side
         self._handshake_timeout = handshake_timeout
         self._on_handshake = on_handshake
-        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        bare = bare_connection(context, incoming, outgoing, server_side, server_hostname)
-        super().__init__(bare, incoming, outgoing, rest_of(clock))
+        self._in = incoming = ssl.MemoryBIO()
+        self._out = outgoing = ssl.MemoryBIO()
+        self._ssl = bare_connection(context, incoming, outgoing, server_side, server_hostname)
+        self._rest = None
+        self._parts = []
 
     # -- the inner protocol
 
@@ -192,7 +190,8 @@ class TLSConnection(TLSOutput):
             reason = self._at_last(reason)
             self._ended = True
         self.connected = False
-        self._rest.forget(self)
+        if self._rest is not None:
+            self._rest.forget(self)
         self._acknowledge = None
         protocol, self._protocol, self._producer = self._protocol, None, None
         protocol.connectionLost(self._reason or reason)
@@ -236,10 +235,12 @@ class TLSConnection(TLSOutput):
                 self._decrypt(pieces)
         finally:
             self._busy = False
-            if (len(data) > KEPT or shaking) and self.connected and not self._ended:
-                self._rest.note(self)
             if self._parts or self._out.pending:
                 self._flush()
+            if (shaking or len(data) > KEPT) and self.connected and not self._ended:
+                if shaking:
+                    self.shrink()  # at once: the next handshake shall take what this one needed, and not more beside it
+                self._grown()
 
     def _decrypt(self, pieces: list[bytes]) -> None:
         """Append all plaintext there is, unless the inner protocol has paused us or the stream has ended."""

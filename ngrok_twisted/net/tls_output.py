@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ngrok_twisted.interfaces import IBatchTransport
-from ngrok_twisted.net.tls_rest import Rest
+from ngrok_twisted.net.tls_rest import Rest, rest_of
 from ngrok_twisted.tls.openssl import release
 
 # The plaintext of one record, RFC 8446 section 5.1. Both BIOs are filled in steps of this size, because a memory BIO keeps
@@ -65,25 +65,18 @@ class TLSOutput:
     transport: Any = None
     step = RECORD
 
+    _ssl: Any  # what the standard library's `ssl.SSLObject` stands before
+    _in: ssl.MemoryBIO  # what it reads from
+    _out: ssl.MemoryBIO  # what it writes to
+    _parts: list[bytes]
+    _clock: Any
+    _rest: Rest | None  # gives the buffers back, as soon as they have grown
     _producer: Any = None
     _busy = False  # input is being worked on: what is written meanwhile is collected
     _write_closed = False  # close_notify went out
     _told_done = False  # the inner protocol knows that the peer sent close_notify
     _ended = False  # input and output do not matter any more
     _reason: Failure | None = None  # why, if nobody asked for the end
-
-    def __init__(self, connection: Any, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, rest: Rest) -> None:
-        """
-        :param connection: what the standard library's `ssl.SSLObject` stands before.
-        :param incoming: what it reads from.
-        :param outgoing: what it writes to.
-        :param rest: gives its buffers back.
-        """
-        self._ssl = connection
-        self._in = incoming
-        self._out = outgoing
-        self._rest = rest
-        self._parts: list[bytes] = []
 
     # -- ITransport, IBatchTransport
 
@@ -105,7 +98,7 @@ class TLSOutput:
             return
         sealed = self._out.read()
         if len(sealed) > KEPT:
-            self._rest.note(self)
+            self._grown()
         self.transport.write(sealed)
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
@@ -196,6 +189,13 @@ class TLSOutput:
 
     # -- inside
 
+    def _grown(self) -> None:
+        """The buffers have grown: they are given back after a while."""
+        rest = self._rest
+        if rest is None:
+            self._rest = rest = rest_of(self._clock)
+        rest.note(self)
+
     def shrink(self) -> None:
         """`Rest`: give back the buffers that nothing waits in."""
         for bio in (self._in, self._out):
@@ -232,19 +232,20 @@ class TLSOutput:
             if self._out.pending:
                 data = self._out.read()
                 if len(data) > KEPT:
-                    self._rest.note(self)
+                    self._grown()
                 self.transport.write(data)
             return
         if self._out.pending:
             parts.append(self._out.read())
         self._parts = []
-        self._rest.note(self)
+        self._grown()
         self.transport.writeSequence(parts)
 
     def _close_notify(self) -> None:
         """RFC 8446 section 6.1."""
         self._write_closed = True
-        self._hold()
+        if self._in.pending:
+            self._hold()
         try:
             self._ssl.shutdown()
         except ssl.SSLError:

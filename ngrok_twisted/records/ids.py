@@ -24,7 +24,9 @@ _RANDOM_BYTES = 16
 _STEP_SHIFT = 31
 #: In the order of ASCII, so that the text sorts as the number does.
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-#: Two digits at a time take half as long: large numbers are divided slowly.
+#: Large numbers are divided slowly: first into parts of 60 bits, and these two digits at a time.
+_PART_DIGITS = 10
+_PART = 62**_PART_DIGITS
 _PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 
 
@@ -112,8 +114,15 @@ def _number(ksuid: str) -> int:
 
 
 def _base62(number: int) -> str:
+    number, low = divmod(number, _PART)
+    high, middle = divmod(number, _PART)
+    return _digits(high)[-(LENGTH - 2 * _PART_DIGITS) :] + _digits(middle) + _digits(low)
+
+
+def _digits(number: int) -> str:
+    """As many digits as a part has."""
     pairs = []
-    for _ in range(LENGTH // 2 + 1):
+    for _ in range(_PART_DIGITS // 2):
         number, pair = divmod(number, 62 * 62)
         pairs.append(_PAIRS[pair])
-    return "".join(reversed(pairs))[-LENGTH:]
+    return "".join(reversed(pairs))

@@ -44,6 +44,14 @@ class ParseTests(SynchronousTestCase):
         self.assertGreater(parse(SAID, stalled, 10).p99, 300)
         self.assertEqual(parse(SAID, log, 10).p99, 1)
 
+    def test_arriving(self) -> None:
+        """What was sent while visitors still came does not count, but for the number of requests."""
+        first = "".join(f"{number * 1000}\t200\t90000\n" for number in range(100))
+        later = "".join(f"{number * 1000}\t200\t1000\n" for number in range(100, 200))
+        report = parse(SAID, first + later, arriving=0.1)
+        self.assertEqual((report.requests, report.p50, report.p99), (100, 1, 1))
+        self.assertEqual(parse(SAID, first + later).p99, 90)
+
     def test_nothing(self) -> None:
         """Without figures there is no report."""
         for said, log in (("", LOG), (SAID, ""), (SAID.replace("finished", "died"), LOG)):

@@ -102,6 +102,12 @@ class PlacesTests(LoopCase):
         self.assertIs(self.tunnels.serving("ep_1"), main)
         self.assertEqual(self.tunnels.matching("ac_1", {"a": "b"}), (main,))
 
+    def test_heard(self) -> None:
+        """The main process can have it at once: the worker has said it before anything that it does then."""
+        self.workers[1].tunnels.online(Tunnel())
+        self.abroad.hear()
+        self.assertEqual(self.tunnels.get("tn_1").place, 1)
+
     def test_of_main(self) -> None:
         """So is what the main process has."""
         tunnel = Tunnel()

@@ -43,6 +43,22 @@ class WireTests(SynchronousTestCase):
         self.assertEqual([value["number"] for value in self.said], list(range(1000)))
         self.assertEqual([len(value["text"]) for value in self.said], list(range(1000)))
 
+    def test_hear(self) -> None:
+        """What has come can be read at once, but by nobody who is told of some of it: what follows is read behind that."""
+
+        def note(value: int, _: int) -> None:
+            self.said.append(value)
+            self.here.send("note", value + 1)
+            self.here.flush()
+            self.there.hear()
+
+        self.there.handlers["note"] = note
+        self.here.send("note", 1)
+        self.here.flush()
+        for _ in range(3):
+            self.there.hear()
+        self.assertEqual(self.said, [1, 2, 3])
+
     def test_answer(self) -> None:
         """A question is answered with what the handler returns."""
         done = self.here.ask("echo", "hello")

@@ -98,6 +98,22 @@ class HomesTests(SynchronousTestCase):
         self.edge.serve(backend, edge, endpoint("ep_1", type="cloud", traffic_policy=policy))
         self.assertEqual((self.name("static.example.com"), self.name()), (ANYWHERE, ANYWHERE))
 
+    def test_news(self) -> None:
+        """Where nobody is online, what others have said by now is heard first: an agent may have told its URL already."""
+        heard: list[str] = []
+
+        def hear() -> None:
+            heard.append("news")
+            if len(heard) == 2:
+                self.online("tn_1", 2, endpoint_id="ep_1")
+
+        self.homes = Homes(self.edge.tunnels, Random(1), hear)
+        self.edge.serve(endpoint("ep_1"))
+        self.assertEqual(self.homes.place_of(None), MAIN)
+        self.assertEqual(heard, [])
+        self.assertEqual([self.name() for _ in range(3)], [MAIN, 2, 2])
+        self.assertEqual(heard, ["news"] * 2)
+
     def test_recompiled(self) -> None:
         """A name whose record changes stays where it is."""
         self.edge.serve(endpoint("ep_1"))

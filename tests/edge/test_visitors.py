@@ -4,7 +4,7 @@ Tests for `ngrok_twisted.edge.visitors`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
@@ -25,6 +25,14 @@ class Protocol:
 
     def abort(self) -> None:
         self.aborted += 1
+
+
+class Asked(Protocol):
+    """Can be asked to leave when it is convenient."""
+
+    def __init__(self, shut_down: Callable[[], object]) -> None:
+        super().__init__()
+        self.shut_down = shut_down
 
 
 class VisitorsTests(SynchronousTestCase):
@@ -55,25 +63,35 @@ class VisitorsTests(SynchronousTestCase):
 
     def test_drain(self) -> None:
         """Each is asked in its own way to leave, even if that changes who is here."""
-        asked = []
+        asked: list[int] = []
+        visitors: list[Asked] = []
         for number in range(3):
-            visitor = Protocol()
 
-            def leave(visitor: Protocol = visitor, number: int = number) -> None:
+            def leave(number: int = number) -> None:
                 asked.append(number)
-                self.visitors.left(visitor)
+                self.visitors.left(visitors[number])
 
-            self.visitors.arrived(visitor, leave)
+            visitors.append(Asked(leave))
+            self.visitors.arrived(visitors[-1])
         self.visitors.drain()
         self.assertEqual((asked, len(self.visitors)), ([0, 1, 2], 0))
+
+    def test_drain_twice(self) -> None:
+        """Nobody is asked twice, and whoever cannot be asked stays."""
+        asked: list[bool] = []
+        self.visitors.arrived(Asked(lambda: asked.append(True)))
+        self.visitors.arrived(Protocol())
+        self.visitors.drain()
+        self.visitors.drain()
+        self.assertEqual((asked, len(self.visitors)), ([True], 2))
 
     def test_late(self) -> None:
         """Who arrives after that, from a handshake that was under way, is asked at once."""
         asked: list[bool] = []
-        self.visitors.arrived(Protocol(), lambda: asked.append(True))
+        self.visitors.arrived(Asked(lambda: asked.append(True)))
         self.assertEqual(asked, [])
         self.visitors.drain()
-        self.visitors.arrived(Protocol(), lambda: asked.append(True))
+        self.visitors.arrived(Asked(lambda: asked.append(True)))
         self.assertEqual(asked, [True, True])
 
     def test_abort(self) -> None:
@@ -113,18 +131,19 @@ class PatienceTests(SynchronousTestCase):
 
     def test_patient(self) -> None:
         """Whoever has not said yet what it wants is not asked to leave at first, and like the others in the end."""
-        here = Arriving(arriving=True)
-        self.visitors.arrived(here, lambda: self.asked.append("here"))
-        self.visitors.arrived(Protocol(), lambda: self.asked.append("busy"))
+        here: Any = Arriving(arriving=True)
+        here.shut_down = lambda: self.asked.append("here")
+        self.visitors.arrived(here)
+        self.visitors.arrived(Asked(lambda: self.asked.append("busy")))
         self.assertTrue(self.visitors.arriving)
         self.visitors.drain(patient=True)
-        self.visitors.arrived(Protocol(), lambda: self.asked.append("late"))
+        self.visitors.arrived(Asked(lambda: self.asked.append("late")))
         self.assertEqual(self.asked, ["busy"])
         here.arriving = False
         self.assertFalse(self.visitors.arriving)
         self.visitors.drain()
         self.assertEqual(self.asked, ["busy", "here", "late"])
-        self.visitors.arrived(Protocol(), lambda: self.asked.append("later"))
+        self.visitors.arrived(Asked(lambda: self.asked.append("later")))
         self.assertEqual(self.asked[-1], "later")
 
     def test_busy(self) -> None:

@@ -5,15 +5,20 @@ Tests of what `ngrok_twisted.net.eager` and `ngrok_twisted.net.reactor` have in 
 from __future__ import annotations
 
 from socket import create_connection
+from time import monotonic
 from typing import Any, Callable
 
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
 
 from ngrok_twisted.net.eager import SMALL
-from ngrok_twisted.net.reactor import BURST
+from ngrok_twisted.net.reactor import BURST, LATELY, slack_after
 from tests.net.loop import LoopCase, Recorder
 from tests.net.test_eager import EagerCase
+
+# Seconds of `slack`: for all turns of a test the reactor has no time to spare.
+BUSY = -100.0
 
 
 class BurstTests(EagerCase):
@@ -24,6 +29,7 @@ class BurstTests(EagerCase):
         super().setUp()
         self.burst: dict[Any, bytes] = {}
         self.reactor.burst = self.burst
+        self.reactor.slack = BUSY
         self.sent: list[bytes] = []
         send = self.transport.send_now
 
@@ -105,6 +111,11 @@ class BurstTests(EagerCase):
 class TurnTests(LoopCase):
     """What `LeanEPollReactor` does with it."""
 
+    def setUp(self) -> None:
+        """It has been busy."""
+        super().setUp()
+        self.reactor.slack = BUSY
+
     def test_end_of_turn(self) -> None:
         """Between turns there is none; what was written in one has left at its end, and a sender that fails is logged."""
         sent: list[bytes] = []
@@ -166,9 +177,37 @@ class TurnTests(LoopCase):
         self.assertEqual([visitor.recv(100) for visitor in visitors], [b"answer"] * len(visitors))
         port.stopListening()
 
+    def test_time_to_spare(self) -> None:
+        """A reactor that has rested lately collects nothing: what is written leaves inside the turn."""
+        seen: list[Any] = []
+        self.reactor.slack = -BUSY
+        self.reactor.stalls.woken = monotonic()
+        self.reactor.soon(lambda: seen.append(self.reactor.burst))
+        self.reactor.doPoll(0)
+        self.assertEqual(seen, [None])
+
     def connected_to(self, port: Any) -> Any:
         """A visitor's socket."""
         made = create_connection(("127.0.0.1", port.getHost().port), timeout=5)
         self.addCleanup(made.close)
         self.turn()
         return made
+
+
+class SlackTests(TestCase):
+    """`slack_after`."""
+
+    def after(self, slack: float, turns: int, spent: float, waited: float) -> float:
+        """What it is after some turns that are all alike."""
+        for _ in range(turns):
+            slack = slack_after(slack, spent, waited)
+        return slack
+
+    def test_kinds(self) -> None:
+        """Who rests for half of its time has time to spare, who rests for a fifth has not."""
+        self.assertGreater(self.after(-0.0001, 5 * LATELY, 0.0001, 0.0001), 0)
+        self.assertLess(self.after(0.0001, 5 * LATELY, 0.0004, 0.0001), 0)
+
+    def test_rush(self) -> None:
+        """After a night of silence some turns without a rest are enough to be busy."""
+        self.assertLess(self.after(slack_after(0.0, 0.0, 30000.0), 3 * LATELY, 0.001, 0.0), 0)

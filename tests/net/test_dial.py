@@ -22,7 +22,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from ngrok_twisted.interfaces import IBatchTransport
-from ngrok_twisted.net.dial import AddressEndpoint, address_endpoint
+from ngrok_twisted.net.dial import AddressEndpoint, address_endpoint, dial
 from tests.net.loop import LoopCase, Recorder
 
 
@@ -112,6 +112,16 @@ class DialTests(LoopCase):
         self.until(lambda: failed)
         failed[0].trap(ConnectTimeout)
         self.assertEqual(self.reactor.getWriters(), [])
+
+    def test_another_s_event(self) -> None:
+        """An event that was meant for the socket which had the number before does not pass for a connection."""
+        made: list[Any] = []
+        dialling = dial(self.reactor, ("127.0.0.1", self.stuck()), 5.0, lambda *result: made.append(result))
+        assert dialling is not None
+        dialling.doWrite()
+        self.assertEqual(made, [])
+        self.assertIn(dialling, self.reactor.getWriters())
+        dialling.cancel()
 
     def test_cancelled(self) -> None:
         """Whoever asked may give up."""

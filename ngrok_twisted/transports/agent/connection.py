@@ -61,7 +61,7 @@ class Owner(Shape):
         """
 
     def room_made(self) -> None:
-        """A stream has ended, so that there may be room for another one."""
+        """A stream has ended, or the agent has come to one, so that there may be room for another one."""
 
     def lost(self, reason: Failure) -> None:
         """The connection is gone. Called once, last of all."""
@@ -79,7 +79,7 @@ class AgentConnection(Protocol):
     :ivar clock: an `IReactorTime`.
     :ivar later: see `Turn.later`.
     :ivar held: bytes of unfinished requests and unread replies.
-    :ivar write_frames: see `ngrok_twisted.transports.agent.mux.Output`.
+    :ivar write_frames: see `ngrok_twisted.transports.agent.output.Output`.
     """
 
     _log = Logger()
@@ -111,6 +111,16 @@ class AgentConnection(Protocol):
     def room(self) -> int:
         """How many more streams may be opened for visitors now."""
         return 0 if self._closing else self.mux.room
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room until a stream ends, rather than until the agent has come to those it was sent."""
+        return self.mux.full
+
+    def ease(self) -> None:
+        """See `ngrok_twisted.transports.agent.pace.Pace.ease`: visitors have waited for room for a while."""
+        if self.mux.pace.ease():
+            self.room_made()
 
     def logged_in(self, interval: float, tolerance: float, late_fin: bool = False, party: str = "") -> None:
         """
@@ -314,7 +324,7 @@ class AgentConnection(Protocol):
         self.close(text, ErrorCode.ENHANCE_YOUR_CALM)
 
     def gone_away(self, code: int, text: str) -> None:
-        """`ngrok_twisted.transports.agent.mux.Output`."""
+        """`ngrok_twisted.transports.agent.output.Output`."""
         self._log.debug("agent {peer} leaves: code {code}, {text!r}", peer=self.peer_host, code=code, text=text)
         self.close("")
 
@@ -380,7 +390,7 @@ class AgentConnection(Protocol):
         assert self._owner is not None
         return self._owner.request(kind, message)
 
-    def stream_over(self, stream: Stream) -> None:
-        """`ngrok_twisted.transports.agent.mux.Output`."""
+    def room_made(self) -> None:
+        """`ngrok_twisted.transports.agent.output.Output`."""
         if self._owner is not None and not self._closing:
             self._owner.room_made()

@@ -2,7 +2,8 @@
 `Legs`: the connections of one agent, and the visitors who wait until one of them has room.
 
 An agent of the Rust family ends when it has too many streams, so each connection has a bound (specification of the agent
-protocol, section 3.8, L1). A visitor beyond it waits for another one's end, for a while.
+protocol, section 3.8, L1); one of the Go family refuses streams that come too fast (L2), so there is another one for those that
+it has not come to (`ngrok_twisted.transports.agent.pace`). A visitor beyond either waits for a while, and then reads 503.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from twisted.internet.defer import Deferred, fail, maybeDeferred
 from ngrok_twisted.errors import Overloaded, TunnelLost
 
 SECONDS = 1.0
+
+# While visitors wait, agents are given the benefit of the doubt this often: see `Pace.ease`. Every agent that is known says
+# within a round trip, and its own queue, that it has come to a stream.
+EASE_INTERVAL = 1 * SECONDS
 
 #: What a visitor reads whom an agent has no room for.
 _FULL = "The agent has as many open connections as it can take. Please try again in a moment."
@@ -45,7 +50,7 @@ class Legs:
     """
     Those of one session.
 
-    :ivar when_full: called when somebody begins to wait for room: whoever can do without a stream may end it.
+    :ivar when_full: called when somebody begins to wait for another one's end: whoever can do without a stream may end it.
     """
 
     def __init__(self, clock: Any, max_waiting: int, wait_seconds: float) -> None:
@@ -59,6 +64,7 @@ class Legs:
         self._wait_seconds = wait_seconds
         self._all: dict[int, Leg] = {}
         self._waiting: dict[_Waiting, None] = {}
+        self._easing: Any = None
         self.when_full: Callable[[], object] = lambda: None
 
     def __iter__(self) -> Iterator[Leg]:
@@ -72,8 +78,8 @@ class Legs:
 
     @property
     def crowded(self) -> bool:
-        """Whether anybody waits."""
-        return bool(self._waiting)
+        """Whether anybody waits until a stream ends."""
+        return bool(self._waiting) and any(leg.connection.full for leg in self._all.values())
 
     def find(self, number: int) -> Leg | None:
         """The leg that the agent gives this number, or ``None``."""
@@ -107,7 +113,9 @@ class Legs:
         waiting = _Waiting(tunnel, header, factory, self._leave)
         waiting.call = self._clock.callLater(self._wait_seconds, waiting.fail, Overloaded(_FULL))
         self._waiting[waiting] = None
-        if tunnel.ready:
+        if self._easing is None:
+            self._easing = self._clock.callLater(EASE_INTERVAL, self._ease)
+        if any(leg.connection.full for leg in tunnel.ready):
             self.when_full()
         return waiting.opened
 
@@ -129,8 +137,16 @@ class Legs:
             if waiting.tunnel is tunnel and waiting in self._waiting:
                 waiting.fail(TunnelLost())
 
+    def _ease(self) -> None:
+        self._easing = self._clock.callLater(EASE_INTERVAL, self._ease)
+        for leg in self:
+            leg.connection.ease()
+
     def _leave(self, waiting: _Waiting) -> None:
         self._waiting.pop(waiting, None)
+        if not self._waiting and self._easing is not None:
+            self._easing.cancel()
+            self._easing = None
 
 
 class _Waiting:

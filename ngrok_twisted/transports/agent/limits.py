@@ -17,6 +17,13 @@ class AgentLimits:
     :ivar login_grace: seconds from the end of the TLS handshake to a successful Auth.
     :ivar heartbeat_slack: seconds that a heartbeat may be late, beyond what the agent itself calls tolerable.
     :ivar max_streams: streams of one connection at a time. The agents of the Rust family die of 512 (spec 3.8, L1).
+    :ivar max_unanswered: streams of one connection that the agent has not come to yet, at first: those of the Go family have
+        128 places for them (spec 3.8, L2), of which the server's own streams may need some. See `Pace`.
+    :ivar refused_pause: seconds, and up to as many again, after which a stream that the agent had no place for is opened again;
+        twice as long each time.
+    :ivar refused_tries: how often that is done: with seven, the last time within five seconds.
+    :ivar max_kept: bytes of one stream that are kept until the agent has come to it, since they would be sent again. One that
+        has been sent more is not opened again.
     :ivar max_requests: streams that one agent may have open at a time: its requests and heartbeats.
     :ivar max_request_bytes: bytes of one request (spec 11, item 14: policies and certificate chains are the large ones).
     :ivar max_held: bytes of unfinished requests and unread replies of one agent, all together.
@@ -41,6 +48,10 @@ class AgentLimits:
     login_grace: float = 30.0
     heartbeat_slack: float = 5.0
     max_streams: int = 480
+    max_unanswered: int = 112
+    refused_pause: float = 0.02
+    refused_tries: int = 7
+    max_kept: int = 64 * KIBIBYTE
     max_requests: int = 256
     max_request_bytes: int = 1 * MEBIBYTE
     max_held: int = 4 * MEBIBYTE

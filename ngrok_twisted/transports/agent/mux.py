@@ -7,7 +7,7 @@ and bytes of the agent's that nobody has taken, up to their windows.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, Protocol, Sequence
+from typing import Any, Callable, Iterable
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -24,19 +24,17 @@ from ngrok_twisted.transports.agent.frames import (
     goaway,
     rst,
 )
+from ngrok_twisted.transports.agent.ids import AgentIds
 from ngrok_twisted.transports.agent.limits import AgentLimits
+from ngrok_twisted.transports.agent.output import Output
+from ngrok_twisted.transports.agent.pace import Pace
 from ngrok_twisted.transports.agent.streams import Stream
 
 # Streams of ours for commands and heartbeats, beyond those that visitors may fill up.
 RESERVE = 16
 
-# The first id of the agent is 3 (section 3.3): 1 is never used.
-FIRST_OF_AGENT = 3
+# Section 3.3.
 FIRST_OF_OURS = 2
-
-# Ids of the agent that were left out and may still come. Agents number a stream when it is made and announce it with its
-# first bytes, so that two that are made together may come in either order.
-MAX_LATE = 128
 
 
 class StreamRefused(Exception):
@@ -51,43 +49,12 @@ class StreamRefused(Exception):
         super().__init__(code.name)
 
 
-class Output(Protocol):
-    """
-    The connection, as a mux and its streams see it.
-
-    :ivar clock: an `IReactorTime`.
-    :ivar later: see `ngrok_twisted.net.turn.Turn.later`.
-    :ivar peer_host: the agent's IP address.
-    :ivar peer_port: its port.
-    :ivar transport: an `ITransport`.
-    """
-
-    clock: Any
-    later: Callable[[Callable[[], object]], None]
-    peer_host: str
-    peer_port: int
-    transport: Any
-
-    def write_frames(self, buffers: Sequence[Any]) -> None:
-        """
-        Send whole frames. When the connection is full it calls `Mux.block`, at best before this returns. A few small frames
-        come all the same, and it is for the connection to say how many an agent may have that does not read.
-
-        :param buffers: bytes-like objects, good during the call only.
-        """
-
-    def gone_away(self, code: int, text: str) -> None:
-        """The agent has said farewell: nothing that it sends counts any more, and the connection is to be closed."""
-
-    def stream_over(self, stream: Any) -> None:
-        """A stream is over, so that there is room for another."""
-
-
 class Mux:
     """
     :ivar output: see `Output`.
     :ivar write: ``output.write_frames``.
     :ivar limits: see `AgentLimits`: it honours ``max_streams`` and ``max_requests``.
+    :ivar pace: how many of ours it may be sent, see `Pace`.
     :ivar streams: those that are not over, by id.
     :ivar accepted: how many of them the agent has opened.
     :ivar asked: how many streams the agent has opened so far, those that were refused too.
@@ -106,6 +73,7 @@ class Mux:
         self.output = output
         self.write = output.write_frames
         self.limits = limits
+        self.pace = Pace(limits.max_unanswered, limits.max_streams)
         self.streams: dict[int, Stream] = {}
         self.accepted = self.asked = 0
         self.blocked = False
@@ -114,8 +82,7 @@ class Mux:
         self._accept = accept
         self._reader = FrameReader(self)
         self._next = FIRST_OF_OURS
-        self._highest = FIRST_OF_AGENT - 2
-        self._late: dict[int, None] = {}
+        self._ids = AgentIds()
         self._answered = 0
         self._refused = 0
         self._going = False
@@ -130,10 +97,15 @@ class Mux:
 
     @property
     def room(self) -> int:
-        """How many more streams may be opened for visitors."""
+        """How many more streams may be opened for visitors now."""
         if self.closed or self._going or self.ended or self._next > MASK:
             return 0
-        return max(0, self.limits.max_streams - len(self.streams))
+        return max(0, min(self.limits.max_streams - len(self.streams), self.pace.room))
+
+    @property
+    def full(self) -> bool:
+        """Whether there are as many streams as there may be, so that one has to end before another begins."""
+        return len(self.streams) >= self.limits.max_streams
 
     def receive(self, data: Any) -> None:
         """
@@ -172,8 +144,12 @@ class Mux:
         most = self.limits.max_streams + (0 if visitor else RESERVE)
         if len(self.streams) >= most or self._next > MASK:
             raise Overloaded("Too many connections to this service are open.")
+        self._number(stream)
+
+    def _number(self, stream: Stream) -> None:
         stream.opened(self._next, True)
         self.streams[self._next] = stream
+        self.pace.opened(self._next)
         self._next += 2
 
     def block(self) -> None:
@@ -217,14 +193,32 @@ class Mux:
 
     # -- for streams ---------------------------------------------------------------------------------------------------
 
-    def forget(self, stream: Stream) -> None:
-        """It is over."""
+    def renumber(self, stream: Stream) -> bool:
+        """
+        Give a stream that the agent refused another id, under which it hears of it as of a new one. Its place is kept.
+
+        :return: whether there was one.
+        """
+        if self.closed or self._going or self._next > MASK:
+            return False
+        del self.streams[stream.id]
+        self._number(stream)
+        return True
+
+    def forget(self, stream: Stream, announced: bool) -> None:
+        """
+        It is over.
+
+        :param announced: the agent has heard of it, and comes to it even so.
+        """
         if self.streams.pop(stream.id, None) is None:
             return
         self.waiting.pop(stream, None)
         if stream.id & 1:
             self.accepted -= 1
-        self.output.stream_over(stream)
+        elif not announced:
+            self.pace.forget(stream.id)
+        self.output.room_made()
 
     # -- FrameSink -----------------------------------------------------------------------------------------------------
 
@@ -234,9 +228,12 @@ class Mux:
         if stream is None:
             if not id:
                 raise MuxError(ErrorCode.PROTOCOL_ERROR, "data for no stream")
+            self._come_to(id)
             if not flags & SYN and (length or not flags & FIN):
                 self._refuse(id, ErrorCode.STREAM_CLOSED)
             return None
+        if stream.fresh:
+            self._taken(stream)
         if stream.fin_came:
             self._break(stream, ErrorCode.STREAM_CLOSED)
             return None
@@ -256,6 +253,10 @@ class Mux:
     def reset(self, id: int, code: int) -> None:
         """FrameSink."""
         stream = self.streams.get(id)
+        if code != ErrorCode.ACCEPT_QUEUE_FULL or id & 1:
+            self._come_to(id)
+        elif self._no_place(id, stream):
+            return
         if stream is not None:
             self._end(stream, code)
 
@@ -263,7 +264,10 @@ class Mux:
         """FrameSink."""
         stream = self.streams.get(id)
         if stream is None:
+            self._come_to(id)
             return
+        if stream.fresh:
+            self._taken(stream)
         if not increment:
             self._break(stream, ErrorCode.PROTOCOL_ERROR)
             return
@@ -284,13 +288,40 @@ class Mux:
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
+    def _no_place(self, id: int, stream: Stream | None) -> bool:
+        """
+        The agent's queue is full. A stream that it has not come to has harmed nothing yet.
+
+        :param stream: ``None`` if it is over.
+        :return: whether it is opened again.
+        """
+        self._log.debug("agent: there is no place for stream {id}", id=id)
+        self.pace.refused(id)
+        if stream is None or not stream.fresh:
+            return False
+        # Agents of the Go family keep it, and what came on it, until they are told that nobody wants it.
+        self.write((rst(id, ErrorCode.STREAM_CANCELLED),))
+        return stream.ask_again()
+
+    def _taken(self, stream: Stream) -> None:
+        """The first frame for a stream of ours has come."""
+        stream.fresh = False
+        stream.kept = None
+        if self.pace.answered(stream.id):
+            self.output.room_made()
+
+    def _come_to(self, id: int) -> None:
+        """A frame for a stream that is over has come."""
+        if not id & 1 and self.pace.answered(id):
+            self.output.room_made()
+
     def _new(self, id: int) -> Stream | None:
         """
         The agent opens a stream.
 
         :raises MuxError: it cannot have this id.
         """
-        self._check_id(id)
+        self._ids.use(id)
         self.asked += 1
         if self.accepted >= self.limits.max_requests:
             self._refuse(id, ErrorCode.ACCEPT_QUEUE_FULL)
@@ -311,21 +342,6 @@ class Mux:
         self.accepted += 1
         self._answered = max(id, self._answered)
         return stream
-
-    def _check_id(self, id: int) -> None:
-        if not id & 1 or id < FIRST_OF_AGENT:
-            raise MuxError(ErrorCode.PROTOCOL_ERROR, f"a stream with the id {id} is not the agent's to open")
-        if id > self._highest:
-            late = self._late
-            for left_out in range(max(self._highest + 2, id - 2 * MAX_LATE), id, 2):
-                late[left_out] = None
-            while len(late) > MAX_LATE:
-                del late[next(iter(late))]
-            self._highest = id
-        elif id in self._late:
-            del self._late[id]
-        else:
-            raise MuxError(ErrorCode.PROTOCOL_ERROR, f"the stream id {id} was used before")
 
     def _refuse(self, id: int, code: ErrorCode) -> None:
         """Tell the agent that nobody takes this. What it sent before it has read so draws no more words."""

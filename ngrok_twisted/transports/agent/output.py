@@ -1,10 +1,11 @@
 """
-`FrameOutput`: frames on their way out of a connection, small ones together and large ones at once.
+`Output`: what a mux needs of its connection; and `FrameOutput`: frames on their way out of it, small ones together and large
+ones at once.
 """
 
 from __future__ import annotations
 
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Protocol, Sequence
 
 from ngrok_twisted.interfaces import IBatchTransport
 from ngrok_twisted.transports.agent.frames import HEADER_SIZE, joined
@@ -17,6 +18,38 @@ SMALL = 8 * 1024
 
 # Bytes of small frames that leave without waiting for more: the requests of a hundred visitors.
 ENOUGH = 64 * 1024
+
+
+class Output(Protocol):
+    """
+    The connection, as a mux and its streams see it.
+
+    :ivar clock: an `IReactorTime`.
+    :ivar later: see `ngrok_twisted.net.turn.Turn.later`.
+    :ivar peer_host: the agent's IP address.
+    :ivar peer_port: its port.
+    :ivar transport: an `ITransport`.
+    """
+
+    clock: Any
+    later: Callable[[Callable[[], object]], None]
+    peer_host: str
+    peer_port: int
+    transport: Any
+
+    def write_frames(self, buffers: Sequence[Any]) -> None:
+        """
+        Send whole frames. When the connection is full it calls `Mux.block`, at best before this returns. A few small frames
+        come all the same, and it is for the connection to say how many an agent may have that does not read.
+
+        :param buffers: bytes-like objects, good during the call only.
+        """
+
+    def gone_away(self, code: int, text: str) -> None:
+        """The agent has said farewell: nothing that it sends counts any more, and the connection is to be closed."""
+
+    def room_made(self) -> None:
+        """A stream is over, or the agent has come to one, so that there may be room for another."""
 
 
 class FrameOutput:

@@ -2,7 +2,8 @@
 `ProxyStream`: an `ITransport` to the agent's local service. Source: agent-protocol.md, sections 3.5, 3.8 and 8.1.
 
 An agent never confirms a stream: it is there as soon as it is opened, and one whose service cannot be reached ends without
-a byte.
+a byte. But it may have no place for one (section 3.8, L2): what was sent of that is kept until a first frame comes back, and
+it is opened again a little later, under another id, without its protocol's hearing of it.
 """
 
 from __future__ import annotations
@@ -15,14 +16,18 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.python.failure import Failure
 
 from ngrok_twisted.errors import TunnelLost
+from ngrok_twisted.net.backlog import Backlog
 from ngrok_twisted.net.substream import Substream
 from ngrok_twisted.net.timeouts import SECONDS, IdleWatch
-from ngrok_twisted.transports.agent.frames import ErrorCode
+from ngrok_twisted.transports.agent.frames import WINDOW, ErrorCode
 from ngrok_twisted.transports.agent.mux import Mux
 from ngrok_twisted.transports.agent.streams import Stream
 
 # How long an agent that breaks off at our FIN has to be silent before it gets one.
 SILENCE_BEFORE_FIN = 5 * SECONDS
+
+# Streams that were refused together come again one after another: each waits up to as long again as the pause, by its id.
+SPREAD = 32
 
 
 class ProxyStream(Substream, Stream):
@@ -33,6 +38,8 @@ class ProxyStream(Substream, Stream):
     _emit = Stream.emit
 
     _patience: IdleWatch | None = None  # for the agent's end of a stream that we have ended
+    _refused = 0  # so many times
+    _asking: Any = None  # the call that opens it again
 
     def __init__(self, mux: Mux) -> None:
         Stream.__init__(self, mux)
@@ -52,6 +59,7 @@ class ProxyStream(Substream, Stream):
         :raises TunnelLost: the connection is ending, or the factory wants no protocol.
         """
         stream = cls(mux)
+        stream.kept = b""
         mux.open(stream, visitor=True)
         stream._unsent.add((header,))
         try:
@@ -71,6 +79,28 @@ class ProxyStream(Substream, Stream):
         if self._unsent.size and not self.gone:
             self.carrier.waiting[self] = None
             self.drain()
+
+    # -- a stream that the agent has no place for ----------------------------------------------------------------------
+
+    def ask_again(self) -> bool:
+        """`Stream`."""
+        limits, kept = self.mux.limits, self.kept
+        if kept is None or self._refused >= limits.refused_tries or not self.mux.renumber(self):
+            return False
+        unsent, self._unsent = self._unsent, Backlog()
+        self._unsent.add((kept,))
+        self._unsent.add(unsent.take(unsent.size)[0])
+        self.kept = b""
+        self.send_window = 0  # so that all that is written waits
+        pause = limits.refused_pause * 2**self._refused * (1 + self.id % SPREAD / SPREAD)
+        self._refused += 1
+        self._asking = self.mux.output.clock.callLater(pause, self._open_again)
+        return True
+
+    def _open_again(self) -> None:
+        self._asking = None
+        self.send_window = WINDOW
+        self._announce()
 
     # -- Stream --------------------------------------------------------------------------------------------------------
 
@@ -96,6 +126,9 @@ class ProxyStream(Substream, Stream):
         if self._patience is not None:
             self._patience.stop()
             self._patience = None
+        if self._asking is not None:
+            self._asking.cancel()
+            self._asking = None
         super().over()
 
     # -- Substream -----------------------------------------------------------------------------------------------------
@@ -151,6 +184,12 @@ class LateFinStream(ProxyStream):
         if self._silence is not None:
             self._silence.touch()
         super().received(batch)
+
+    def ask_again(self) -> bool:
+        """`Stream`. It is not silent as long as it is not there."""
+        if self._silence is not None:
+            self._silence.touch()
+        return super().ask_again()
 
     def _send_fin(self) -> None:
         if self.got_fin or self.disconnecting or self._silence is not None:

@@ -30,6 +30,8 @@ class Stream:
     :ivar fin_came: the agent sends no more.
     :ivar got_fin: `fin_received` was called.
     :ivar sent_fin: we send no more.
+    :ivar fresh: one of ours that the agent has not come to yet, as far as we know.
+    :ivar kept: what was sent of a `fresh` stream that can be opened again, as long as there is no more of it than is kept.
     :ivar gone: it is over, both ways; nothing is sent or received any more.
     :ivar batch: buffers of the current read, see `FrameReader`.
     :ivar window_grew: the current read brought credit, of which `window_opened` is still to be told.
@@ -43,6 +45,8 @@ class Stream:
         self.fin_came = self.got_fin = self.sent_fin = self.gone = False
         self.batch: list[memoryview] = []
         self.window_grew = False
+        self.fresh = False
+        self.kept: bytes | None = None
         self._flags = 0  # SYN until the first frame of a stream of ours is out
         self._owed = 0
         self._unsent = Backlog()
@@ -76,6 +80,8 @@ class Stream:
         :param fin: see `send`.
         """
         self.send_window -= total
+        if self.kept is not None:
+            self._keep(buffers, total, fin)
         flags = DATA | self._flags
         if total <= MAX_BODY:
             frames = [pack_header(total << 8 | flags | fin, self.id), *buffers]
@@ -87,6 +93,13 @@ class Stream:
             self.sent_fin = True
             if self.got_fin:
                 self.over()
+
+    def _keep(self, buffers: Sequence[Any], total: int, fin: bool) -> None:
+        kept = self.kept or b""
+        if fin or len(kept) + total > self.mux.limits.max_kept:
+            self.kept = None
+        else:
+            self.kept = b"".join((kept, *buffers))
 
     def owe(self, size: int) -> None:
         """So many bytes were taken, and no more are wanted for now: they count at the next `credit`."""
@@ -118,13 +131,14 @@ class Stream:
         self.gone = True
         self.batch = []
         self._unsent.clear()
-        self.mux.forget(self)
+        self.mux.forget(self, not self._flags)
 
     # -- for the mux ---------------------------------------------------------------------------------------------------
 
     def opened(self, id: int, ours: bool) -> None:
         """It has a number now."""
         self.id = id
+        self.fresh = ours
         self._flags = SYN if ours else 0
 
     def deliver(self) -> None:
@@ -152,6 +166,14 @@ class Stream:
 
         :param code: why, see `ErrorCode`; it may be none of these.
         """
+
+    def ask_again(self) -> bool:
+        """
+        The agent had no place for it, and has taken none of its bytes.
+
+        :return: whether it lives on, under another id; see `Mux.renumber`.
+        """
+        return False
 
     def window_opened(self) -> None:
         """The agent takes more."""

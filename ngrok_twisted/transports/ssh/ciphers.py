@@ -1,8 +1,8 @@
 """
 The ciphers of the SSH packet layer, each as one object that seals and one that opens.
 
-They work on `memoryview` buffers that the caller owns, so that bulk bytes are written once by the cipher and copied by
-nobody. `framing` has what they share.
+They work in place, on `memoryview` buffers that the caller owns, so that bulk bytes are copied by nobody. `framing` has what
+they share.
 
 Sources: RFC 4253 (packets), RFC 4344 (CTR), RFC 5647 with OpenSSH's PROTOCOL section 1.6 (AES-GCM), PROTOCOL section
 1.5 (encrypt-then-MAC), PROTOCOL.chacha20poly1305.
@@ -70,15 +70,14 @@ class GCMSealer:
         with suppress(AttributeError):
             del self._encrypt, self._encrypted
 
-    def seal(self, scratch: memoryview, size: int, wire: memoryview, at: int) -> int:
+    def seal(self, wire: memoryview, at: int, size: int) -> int:
         """`Sealer.seal`."""
-        stop = pad(scratch, size, 4, 16)
-        end = at + stop + 16
-        head = scratch[:4]
-        wire[at : at + 4] = head
+        stop = pad(wire, at, size, 4, 16)
+        end = stop + 16
+        body = at + 4
         counter = self._counter
         self._counter = counter + 1 & 0xFFFFFFFFFFFFFFFF
-        self._encrypt(self._salt + counter.to_bytes(8, "big"), scratch[4:stop], head, wire[at + 4 : end])
+        self._encrypt(self._salt + counter.to_bytes(8, "big"), wire[body:stop], wire[at:body], wire[body:end])
         self.sequence = self.sequence + 1 & WRAP
         return end
 
@@ -86,10 +85,9 @@ class GCMSealer:
         """`Sealer.seal_framed`."""
         frame.before[:] = frame.lengths
         frame.padding[:] = noise.take(frame.count)
-        frame.in_front[:] = head = frame.head
         counter = self._counter
         self._counter = counter + 1 & 0xFFFFFFFFFFFFFFFF
-        self._encrypt(self._salt + counter.to_bytes(8, "big"), frame.clear, head, frame.sealed)
+        self._encrypt(self._salt + counter.to_bytes(8, "big"), frame.clear, frame.head, frame.sealed)
         self.sequence = self.sequence + 1 & WRAP
         return frame.end
 
@@ -128,7 +126,7 @@ class GCMOpener:
         with suppress(AttributeError):
             del self._decrypt
 
-    def open(self, wire: memoryview, start: int, end: int, plain: memoryview, at: int) -> Opened | None:
+    def open(self, wire: memoryview, start: int, end: int) -> Opened | None:
         """`Opener.open`."""
         if end - start < 4:
             return None
@@ -142,16 +140,16 @@ class GCMOpener:
         self._counter = counter + 1 & 0xFFFFFFFFFFFFFFFF
         nonce = self._salt + counter.to_bytes(8, "big")
         body = start + 4
+        last = body + length
         try:
-            self._decrypt(nonce, wire[body:stop], wire[start:body], plain[at : at + length])
+            self._decrypt(nonce, wire[body:stop], wire[start:body], wire[body:last])
         except InvalidTag:
             raise PacketError(MAC_ERROR, "message authentication failed") from None
         self.sequence = self.sequence + 1 & WRAP
-        padding = plain[at]
-        last = at + length
+        padding = wire[body]
         if padding < 4 or padding + 1 >= length:
-            return payload_bounds(plain, at, last, stop)  # which says what is wrong
-        return stop, at + 1, last - padding, last
+            return payload_bounds(wire, body, last, stop)  # which says what is wrong
+        return stop, body + 1, last - padding
 
 
 class _ChaCha:
@@ -186,14 +184,14 @@ class ChaChaSealer(_ChaCha, Sealing):
 
     __slots__ = ()
 
-    def seal(self, scratch: memoryview, size: int, wire: memoryview, at: int) -> int:
+    def seal(self, wire: memoryview, at: int, size: int) -> int:
         """`Sealer.seal`."""
-        stop = pad(scratch, size, 4, 8)
-        end = at + stop
+        end = pad(wire, at, size, 4, 8)
+        length, body = wire[at : at + 4], wire[at + 4 : end]
         self._lengths.reset_nonce(self._nonce())
-        self._lengths.update_into(scratch[:4], wire[at : at + 4])
+        self._lengths.update_into(length, length)
         one_time = self._begin()
-        self._bodies.update_into(scratch[4:stop], wire[at + 4 : end])
+        self._bodies.update_into(body, body)
         wire[end : end + 16] = Poly1305.generate_tag(one_time, wire[at:end])
         self.sequence = self.sequence + 1 & WRAP
         return end + 16
@@ -209,7 +207,7 @@ class ChaChaOpener(_ChaCha, Restless):
         super().__init__(key, iv, mac, sequence)
         self.limit = MAX_PACKET
 
-    def open(self, wire: memoryview, start: int, end: int, plain: memoryview, at: int) -> Opened | None:
+    def open(self, wire: memoryview, start: int, end: int) -> Opened | None:
         """`Opener.open`."""
         if end - start < 4:
             return None
@@ -224,9 +222,10 @@ class ChaChaOpener(_ChaCha, Restless):
             Poly1305.verify_tag(one_time, wire[start:stop], bytes(wire[stop : stop + 16]))
         except InvalidSignature:
             raise PacketError(MAC_ERROR, "message authentication failed") from None
-        self._bodies.update_into(wire[start + 4 : stop], plain[at : at + length])
+        body = wire[start + 4 : stop]
+        self._bodies.update_into(body, body)
         self.sequence = self.sequence + 1 & WRAP
-        return payload_bounds(plain, at, at + length, stop + 16)
+        return payload_bounds(wire, start + 4, stop, stop + 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,15 +262,16 @@ class CTRSealer(Sealing):
         self._mac = mac
         self._loose = 4 if mac.etm else 0
 
-    def seal(self, scratch: memoryview, size: int, wire: memoryview, at: int) -> int:
+    def seal(self, wire: memoryview, at: int, size: int) -> int:
         """`Sealer.seal`."""
         loose, mac = self._loose, self._mac
-        stop = pad(scratch, size, loose, 16)
-        end = at + stop
-        wire[at : at + loose] = scratch[:loose]
-        self._update(scratch[loose:stop], wire[at + loose : end])
-        covered = wire[at:end] if mac.etm else scratch[:stop]
-        wire[end : end + mac.size] = mac.start(self.sequence, covered).finalize()
+        end = pad(wire, at, size, loose, 16)
+        body = wire[at + loose : end]
+        if mac.etm:
+            self._update(body, body)
+        wire[end : end + mac.size] = mac.start(self.sequence, wire[at:end]).finalize()
+        if not mac.etm:
+            self._update(body, body)
         self.sequence = self.sequence + 1 & WRAP
         return end + mac.size
 
@@ -294,7 +294,7 @@ class CTROpener(Restless):
         self._mac = mac
         self._head = b""
 
-    def open(self, wire: memoryview, start: int, end: int, plain: memoryview, at: int) -> Opened | None:
+    def open(self, wire: memoryview, start: int, end: int) -> Opened | None:
         """`Opener.open`."""
         if end - start < 16:
             return None
@@ -304,17 +304,18 @@ class CTROpener(Restless):
         stop = start + 4 + length
         if stop + self._mac.size > end:
             return None
-        body = at + 4
         if self._mac.etm:
             self._verify(wire[start:stop], wire[stop : stop + self._mac.size])
-            self._decryptor.update_into(wire[start + 4 : stop], plain[body : body + length])
+            rest = wire[start + 4 : stop]
+            self._decryptor.update_into(rest, rest)
         else:
-            plain[at : at + 16] = head
-            self._decryptor.update_into(wire[start + 16 : stop], plain[at + 16 : body + length])
-            self._verify(plain[at : body + length], wire[stop : stop + self._mac.size])
+            wire[start : start + 16] = head
+            rest = wire[start + 16 : stop]
+            self._decryptor.update_into(rest, rest)
+            self._verify(wire[start:stop], wire[stop : stop + self._mac.size])
             self._head = b""
         self.sequence = self.sequence + 1 & WRAP
-        return payload_bounds(plain, body, body + length, stop + self._mac.size)
+        return payload_bounds(wire, start + 4, stop, stop + self._mac.size)
 
     def _first_block(self, wire: memoryview, start: int) -> bytes:
         if not self._head:

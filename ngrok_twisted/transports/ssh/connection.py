@@ -51,7 +51,7 @@ class Connection:
     :ivar blocked: bulk must wait: the socket is full, or keys are being exchanged.
     :ivar no_more_sessions: the client has given up further sessions.
     :ivar waiting: the channels with bytes that wait for that or for their window, in order.
-    :ivar windows: of the channels that visitors have; ``recent_window`` is that of one that brought bytes last.
+    :ivar windows: of the channels that visitors have; ``recent_window`` is about that of all that brought bytes last.
     """
 
     __slots__ = (
@@ -80,7 +80,7 @@ class Connection:
         self.recent_window = self._next_number = self._sessions = 0
         self.no_more_sessions = False
         self._touched: list[Channel] | None = None  # a list for each read costs less than one that is kept, and cold
-        self._requests = GlobalRequests(self)
+        self._requests: GlobalRequests | None = GlobalRequests(self)
         self._probes: list[Deferred[None] | None] = []
 
     # -- for the gateway -----------------------------------------------------------------------------------------------
@@ -152,8 +152,7 @@ class Connection:
 
     def lost(self, reason: Failure) -> None:
         """The connection is gone, and all on it."""
-        self.connected = False
-        self.blocked = True
+        self.connected, self.blocked, self._requests = False, True, None  # which holds this connection
         channels, self.channels = self.channels, {}
         probes, self._probes = self._probes, []
         for channel in channels.values():
@@ -221,7 +220,7 @@ class Connection:
         if touched is None:
             return
         self._touched = None
-        self.recent_window = touched[-1].window
+        self.recent_window = touched[-1].window * len(touched)
         for channel in touched:
             batch, channel.batch = channel.batch, None
             try:
@@ -286,7 +285,8 @@ class Connection:
         return channel
 
     def _global_request(self, payload: bytes) -> None:
-        self._requests.received(payload)
+        if self._requests is not None:
+            self._requests.received(payload)
 
     def _request_answered(self, payload: bytes) -> None:
         if self._probes:

@@ -42,6 +42,24 @@ class _Abandoned(Exception):
     """A claim is not wanted any more."""
 
 
+class _Nobody:
+    """The session that is left when its connection is gone (`IForwardWatcher`)."""
+
+    id = ""
+
+    def forward_live(self, forward: Forward) -> None:
+        """IForwardWatcher."""
+
+    def forward_refused(self, forward: Forward, refused: Refused) -> None:
+        """IForwardWatcher."""
+
+    def tunnel_closed(self, url: str, reason: str, status: int) -> None:
+        """IForwardWatcher."""
+
+
+_NOBODY: Any = _Nobody()
+
+
 class Forwards:
     """
     Claims names for forwards, puts their tunnels online, and takes everything back in reverse.
@@ -156,7 +174,9 @@ class Forwards:
         except Refused as refused:
             self.refuse(forward, refused)
         except Exception:
-            self._log.failure("a forward of {account} could not be set up", account=self._session.principal.account_id)
+            self._log.failure(
+                "a forward of {account} could not be set up", account=self._connection.principal.account_id
+            )
             self.refuse(forward, Refused(None, "The server could not set up this forward; its log says why."))
 
     async def _command(self, forward: Forward, attempt: int) -> Command:
@@ -298,6 +318,11 @@ class Forwards:
             self._end(forward, release=True)
             forward.fail(because)
         self._endings.settle()
+
+    def end(self) -> None:
+        """As `lost`, and none will come any more: the session is let go of, which has this in its turn."""
+        self.lost()
+        self._session = self._watcher = _NOBODY
 
     def _expired(self, forward: Forward) -> None:
         forward.expiry = None

@@ -381,9 +381,9 @@ class Gateway:
             return
         self._gone = True
         self._timers.stop_all()
-        self._held.take()
+        self._held.end()
         self._screens.clear()
-        self._forwards.lost()
+        self._forwards.end()
         self._documents.close()
         self._when_gone(self)
 

@@ -25,7 +25,7 @@ class Hold:
     :ivar forwards: those that wait, in the order of their requests.
     """
 
-    __slots__ = ("forwards", "_timers", "_session_wait", "_command_wait", "_silence")
+    __slots__ = ("forwards", "_timers", "_session_wait", "_command_wait", "_silence", "_since")
 
     def __init__(self, timers: Timers, strict: bool, silence: Callable[[], None]) -> None:
         """
@@ -37,6 +37,7 @@ class Hold:
         self._session_wait = PATIENCE if strict else SESSION_WAIT
         self._command_wait = PATIENCE if strict else COMMAND_WAIT
         self._silence = silence
+        self._since = 0.0  # seconds on the clock when the first forward began to wait
 
     def __bool__(self) -> bool:
         return bool(self.forwards)
@@ -46,6 +47,8 @@ class Hold:
 
     def add(self, forward: Forward) -> None:
         """Let a forward wait."""
+        if not self.forwards:
+            self._since = self._timers.now
         self.forwards.append(forward)
 
     def wait(self, expecting: bool) -> None:
@@ -54,13 +57,20 @@ class Hold:
 
         :param expecting: a session is there, or something else that promises a command.
         """
-        if not expecting:
+        if expecting:
+            self._expect_command()
+        else:
             self._timers.start("session", self._session_wait, self._silence, restart=False)
-        self._timers.start("command", self._command_wait, self._silence, restart=False)
 
     def session_opened(self) -> None:
         """A session promises a command."""
         self._timers.stop("session")
+        if self.forwards:
+            self._expect_command()
+
+    def _expect_command(self) -> None:
+        left = self._since + self._command_wait - self._timers.now
+        self._timers.start("command", max(0.0, left), self._silence, restart=False)
 
     def drop(self, forward: Forward) -> None:
         """One does not wait any more."""
@@ -69,8 +79,17 @@ class Hold:
         if not self.forwards:
             self._timers.stop("session", "command")
 
+    def end(self) -> None:
+        """Nobody waits any more, nor will: who was to be told of it is let go of."""
+        self.take()
+        self._silence = _nobody_cares
+
     def take(self) -> list[Forward]:
         """Let all of them go."""
         self._timers.stop("session", "command")
         forwards, self.forwards = self.forwards, []
         return forwards
+
+
+def _nobody_cares() -> None:
+    """The connection is gone."""

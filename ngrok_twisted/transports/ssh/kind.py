@@ -18,6 +18,7 @@ from twisted.python.filepath import FilePath
 from ngrok_twisted.errors import InvalidConfig, Refused
 from ngrok_twisted.interfaces import ITransportKind
 from ngrok_twisted.marks import EXTERNAL, ONE_OR_MANY
+from ngrok_twisted.net.chores import Chores
 from ngrok_twisted.records.base import Problem
 from ngrok_twisted.roster import Roster
 from ngrok_twisted.transports.ssh import hostkeys
@@ -267,14 +268,18 @@ class SSHService(Service):
         """
         End every connection.
 
-        :return: fires with ``None`` once they are gone, after a few seconds at the latest.
+        :return: fires with ``None`` once they are gone, a few seconds after the last one was told at the latest.
         """
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
         self._refusal = Refused(None, SHUTTING_DOWN)
+        chores = Chores(self._clock)  # a thousand in a row would keep everybody else waiting for half a second
         for gateway in self._gateways:
-            gateway.close(SHUTTING_DOWN)
+            chores.add(gateway.close, SHUTTING_DOWN)
+        told: Deferred[None] = Deferred()
+        chores.add(told.callback, None)
+        await told
         left = await self._gateways.emptied(CLOSE_TIMEOUT)
         if left:
             self._log.warn("{count} SSH connections did not end in time", count=left)

@@ -46,6 +46,9 @@ MAX_STRANGERS_PACKET = 35000
 # Where a client waits for its visits before it has logged in.
 _NOWHERE: Station = {}
 
+# What a connection that is gone reads with: its own reader would hold it, and all that it has, until the collector comes by.
+_DEAF = PacketReader(None, lambda plain, first, last: None, lambda: None)
+
 
 @implementer(IFillable, IPushProducer)
 class SSHTransport(KeyExchange):
@@ -88,6 +91,7 @@ class SSHTransport(KeyExchange):
         """`IProtocol`."""
         self._closing = True
         self._reader.opener = None
+        self._reader = _DEAF
         self._writer.close()
         for call in (self._deadline, self._impatience):
             if call is not None and call.active():

@@ -19,6 +19,11 @@ class Timers:
         self._clock = clock
         self._calls: dict[str, Any] = {}
 
+    @property
+    def now(self) -> float:
+        """Seconds on the clock."""
+        return float(self._clock.seconds())
+
     def start(self, name: str, seconds: float, function: Callable[[], None], restart: bool = True) -> None:
         """
         Call ``function`` after some seconds.

@@ -91,6 +91,7 @@ class SSHServerFactory(Factory):
         for key in host_keys:
             self._by_kind.setdefault(key.sshType(), key)
         self.plain_keys = host_keys_by_algorithm(self._by_kind)
+        self._plain_blobs = tuple(key.blob() for key in self.plain_keys.values())
         self.host_key_blobs = b"".join(NS(key.public().blob()) for key in host_keys)
         self._strangers = Strangers(settings.unauthenticated_total, settings.unauthenticated_per_network)
 
@@ -106,7 +107,7 @@ class SSHServerFactory(Factory):
     def certified_keys(self) -> Mapping[bytes, HostKey]:
         """The host key algorithms for certificates that a new connection is offered, each with its key."""
         try:
-            certificates = self._host_certificates(key.blob() for key in self.plain_keys.values())
+            certificates = self._host_certificates(self._plain_blobs)
         except Exception:
             self._log.failure("the certificates of host keys could not be found; none is presented")
             certificates = {}

@@ -38,6 +38,9 @@ MAX_USERNAME = 256
 # Requests a client may send before the answer to the first (RFC 4252 section 5.1 allows it to).
 MAX_WAITING = 8
 
+# What the signed request asks for, the same for all: service, method, and that there is a signature.
+_SIGNED_REQUEST = NS(b"ssh-connection") + NS(b"publickey") + b"\1"
+
 NO_KEY = "ERROR:  No public key was sent. Log in with an SSH key that is known to your account.\nERR_NGROK_1100"
 TOO_MANY_KEYS = (
     "ERROR:  Too many public keys were sent ({count}, the limit is {limit}). "
@@ -200,9 +203,7 @@ class PublicKeyAuth(SSHService):
             NS(self.transport.sessionID)
             + bytes((MSG_USERAUTH_REQUEST,))
             + NS(username)
-            + NS(b"ssh-connection")
-            + NS(b"publickey")
-            + b"\1"
+            + _SIGNED_REQUEST
             + NS(algorithm)
             + NS(blob)
         )
@@ -225,10 +226,10 @@ class PublicKeyAuth(SSHService):
             self._login = None
             if self._over:
                 return
-            if failure.check(ValidPublicKey):
+            if isinstance(failure.value, ValidPublicKey):
                 valid()
                 return
-            if not failure.check(UnauthorizedLogin):
+            if not isinstance(failure.value, UnauthorizedLogin):
                 self._log.failure("the login of an SSH client could not be checked", failure=failure)
             self._failed()
 

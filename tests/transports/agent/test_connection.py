@@ -307,6 +307,27 @@ class OwnerTests(Case):
         self.assertEqual((self.owner.rooms, self.connection.room), (1, 1))
         self.connection.open_proxied(b"HEADER", VISITORS)
 
+    def test_room_for_the_agent(self) -> None:
+        """There is none while the agent has so many to come to, without the connection's being full; it may be eased."""
+        self.meet(max_unanswered=2)
+        for _ in range(2):
+            self.connection.open_proxied(b"HEADER", VISITORS)
+        self.agent.turn()
+        self.assertEqual((self.connection.room, self.connection.full, self.owner.rooms), (0, False, 0))
+        self.agent.grow(2, 4)
+        self.assertEqual((self.connection.room, self.owner.rooms), (1, 1))
+        self.connection.open_proxied(b"HEADER", VISITORS)
+        for _ in range(2):
+            self.connection.ease()
+        self.assertEqual((self.connection.room, self.owner.rooms), (2, 2))
+
+    def test_full(self) -> None:
+        """It is full when a stream has to end before there is room."""
+        self.meet(max_streams=1)
+        self.assertFalse(self.connection.full)
+        self.connection.open_proxied(b"HEADER", VISITORS)
+        self.assertTrue(self.connection.full)
+
     def test_no_room_at_the_end(self) -> None:
         """There is none on a connection that is closing, or gone."""
         for end in (lambda: self.connection.close("enough"), lambda: self.agent.lose(), lambda: self.agent.go_away()):

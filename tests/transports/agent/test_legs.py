@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.errors import Overloaded, TunnelLost
-from ngrok_twisted.transports.agent.legs import Leg, Legs
+from ngrok_twisted.transports.agent.legs import EASE_INTERVAL, Leg, Legs
 from tests.transports.agent.world import FakeConnection, visit
 
 WAIT = 5.0
@@ -34,9 +34,10 @@ class LegsTests(SynchronousTestCase):
         """Somebody wants a stream."""
         return self.legs.open(tunnel or self.tunnel, header, visit())
 
-    def rooms(self, one: int, other: int) -> None:
-        """Say how much room each leg has."""
+    def rooms(self, one: int, other: int, full: bool = True) -> None:
+        """Say how much room each leg has, and whether one without any is full."""
         self.one.connection.room, self.other.connection.room = one, other
+        self.one.connection.full, self.other.connection.full = full and not one, full and not other
 
     def opened(self) -> tuple[list[bytes], list[bytes]]:
         """The streams of each leg."""
@@ -82,6 +83,29 @@ class LegsTests(SynchronousTestCase):
         self.legs.room_made()
         self.successResultOf(opened)
         self.assertEqual(self.opened(), ([], [b"h"]))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_full(self) -> None:
+        """Who waits for another's end has idle streams given up, and none kept; who waits for the agent has not."""
+        given_up: list[int] = []
+        self.legs.when_full = lambda: given_up.append(1)
+        self.rooms(0, 0, full=False)
+        self.open()
+        self.assertEqual((given_up, self.legs.crowded), ([], False))
+        self.rooms(0, 0)
+        self.assertTrue(self.legs.crowded)
+        self.open()
+        self.assertEqual(given_up, [1])
+
+    def test_eases(self) -> None:
+        """While anybody waits the agent is given the benefit of the doubt once in a while."""
+        self.rooms(0, 0, full=False)
+        waiting = self.open()
+        self.clock.pump([EASE_INTERVAL] * 2)
+        self.assertEqual([leg.connection.eased for leg in self.legs], [2, 2])
+        self.rooms(0, 1)
+        self.legs.room_made()
+        self.successResultOf(waiting)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_waits(self) -> None:

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from ngrok_twisted.errors import Overloaded, TunnelLost
 from ngrok_twisted.transports.agent.frames import MASK, MAX_BODY, WINDOW, ErrorCode, MuxError
 from ngrok_twisted.transports.agent.limits import AgentLimits
-from ngrok_twisted.transports.agent.mux import MAX_LATE, RESERVE, Mux, StreamRefused
+from ngrok_twisted.transports.agent.mux import RESERVE, Mux, StreamRefused
 from ngrok_twisted.transports.agent.streams import CREDIT, Stream
 from tests.transports.agent.test_streams import MuxTestCase, Noting
 from tests.transports.agent.wire import FIN, SYN, Wire, cut, data, frame, goaway, places, rst, wndinc
@@ -87,6 +87,107 @@ class OpeningTests(MuxTestCase):
         self.assertRaises(TunnelLost, self.open)
 
 
+class PaceTests(MuxTestCase):
+    """Streams of ours that the agent has not come to."""
+
+    def opened(self, count: int) -> list[Noting]:
+        """Streams that the agent was told of."""
+        streams = [self.open() for _ in range(count)]
+        for stream in streams:
+            stream.send((b"x",))
+        self.wire.take()
+        return streams
+
+    def test_room(self) -> None:
+        """There is room for so many; any frame but a refusal says that the agent has come to one, and makes room."""
+        for answer in (wndinc(2, 4), data(2, b"y"), data(2, b"", FIN), rst(2, 6)):
+            self.build(max_unanswered=2)
+            first, _ = self.opened(2)
+            self.assertEqual((self.mux.room, self.mux.full, first.fresh), (0, False, True))
+            self.say(answer)
+            self.assertEqual((self.mux.room, first.fresh and not first.gone), (1, False))
+            self.assertEqual(self.wire.events[0], "room")
+
+    def test_once(self) -> None:
+        """The connection hears of it where there was no room, and only then."""
+        self.build(max_unanswered=3)
+        self.opened(3)
+        self.say(wndinc(2, 4), wndinc(4, 4), wndinc(2, 4))
+        self.assertEqual(self.wire.events, ["room"])
+
+    def test_agents_own(self) -> None:
+        """Streams that the agent opens, with higher numbers, say nothing of ours."""
+        self.build(max_unanswered=2)
+        self.opened(2)
+        self.say(data(101, b"x", SYN), wndinc(101, 5), wndinc(103, 5), rst(101, 9))
+        self.assertEqual(self.mux.room, 0)
+
+    def test_given_up(self) -> None:
+        """One that was given up counts until the agent has come to it, unless it never heard of it."""
+        self.build(max_unanswered=2)
+        for answer in (wndinc(2, 4), data(2, b"y"), rst(2, 4)):
+            self.build(max_unanswered=2)
+            (first,) = self.opened(1)
+            first.reset(6)
+            self.assertEqual(self.mux.room, 1)
+            self.say(answer)
+            self.assertEqual(self.mux.room, 2)
+        self.open().reset(6)
+        self.assertEqual(self.mux.room, 2)
+
+    def test_ourselves(self) -> None:
+        """Commands and heartbeats do not wait for it."""
+        self.build(max_unanswered=1)
+        self.opened(2)
+        self.assertEqual(self.mux.room, 0)
+        self.open()
+
+    def test_refused(self) -> None:
+        """A stream that the agent has no place for ends, and the agent is told to let go of it; there is less room then."""
+        self.build(max_unanswered=32)
+        (stream,) = self.opened(1)
+        self.say(rst(2, 9))
+        self.assertEqual((stream.events, stream.gone), ([("reset", 9)], True))
+        self.assertEqual([(one.kind, one.id, one.value) for one in self.wire.take()], [(RST, 2, 6)])
+        self.assertEqual(self.mux.room, 16)
+
+    def test_refused_late(self) -> None:
+        """One that it has come to, and one that is over, are refused without a word of ours."""
+        self.build(max_unanswered=32)
+        first, second = self.opened(2)
+        self.say(data(2, b"y"), rst(2, 9))
+        self.assertEqual(first.events, [b"y", ("reset", 9)])
+        second.reset(6)
+        self.wire.take()
+        self.say(rst(4, 9), rst(6, 9), rst(0x7FFFFFFE, 9))
+        self.assertEqual(self.wire.take(), [])
+
+    def test_renumbered(self) -> None:
+        """A stream may go on under another id, which the agent hears of as of a new one; its place is kept."""
+        self.build(max_streams=2)
+        stream, _ = self.opened(2)
+        stream.ask_again = lambda: self.mux.renumber(stream)  # type: ignore[method-assign]
+        self.say(rst(2, 9))
+        self.assertEqual((stream.id, list(self.mux.streams), stream.events, self.mux.room), (6, [4, 6], [], 0))
+        self.wire.take()
+        stream.send((b"y",))
+        self.assertEqual([(one.id, one.flags) for one in self.wire.take()], [(6, SYN)])
+        self.say(data(2, b"late"))
+        self.assertEqual(stream.events, [])
+        self.say(data(6, b"z"))
+        self.assertEqual(stream.events, [b"z"])
+
+    def test_not_renumbered(self) -> None:
+        """Where no stream may be opened any more, or no id is left, it may not."""
+        (stream,) = self.opened(1)
+        self.mux._next = MASK + 1
+        self.assertFalse(self.mux.renumber(stream))
+        self.build()
+        (stream,) = self.opened(1)
+        self.mux.go_away(0, "")
+        self.assertFalse(self.mux.renumber(stream))
+
+
 class AcceptingTests(MuxTestCase):
     """Streams of the agent's."""
 
@@ -132,27 +233,11 @@ class AcceptingTests(MuxTestCase):
             self.say(data(id, b"x", SYN), rst(id))
         self.assertEqual((self.mux.accepted, self.mux.streams, self.wire.take()), (0, {}, []))
 
-    def test_late(self) -> None:
-        """Agents number streams before they announce them: two may come in either order, but none comes twice."""
-        self.say(data(9, b"", SYN), data(5, b"", SYN), data(3, b"", SYN), data(7, b"", SYN), data(11, b"", SYN))
-        self.assertEqual(list(self.mux.streams), [9, 5, 3, 7, 11])
-        for id in (3, 9, 11):
-            with self.assertRaises(MuxError) as caught:
-                self.say(data(id, b"", SYN))
-            self.assertEqual(caught.exception.code, ErrorCode.PROTOCOL_ERROR)
-
-    def test_too_late(self) -> None:
-        """Only so many ids that were left out are remembered, however large the gap; the last ones."""
-        self.say(data(0x7FFFFFFF, b"", SYN), data(0x7FFFFFFF - 2 * MAX_LATE, b"", SYN))
-        self.assertEqual(len(self.mux._late), MAX_LATE - 1)
+    def test_used_twice(self) -> None:
+        """An id that was used ends the session."""
+        self.say(data(3, b"", SYN))
         with self.assertRaises(MuxError):
-            self.say(data(0x7FFFFFFF - 2 * MAX_LATE - 2, b"", SYN))
-
-    def test_many_gaps(self) -> None:
-        """They are not more with many gaps."""
-        for id in range(1001, 10001, 1000):
-            self.say(data(id, b"", SYN))
-        self.assertEqual(len(self.mux._late), MAX_LATE)
+            self.say(data(3, b"", SYN))
 
     def test_bad_ids(self) -> None:
         """An agent may not open a stream with an even id, or with 0 or 1."""
@@ -490,12 +575,12 @@ class OutputTests(MuxTestCase):
     """What the connection is told."""
 
     def test_over(self) -> None:
-        """It hears of each stream that is over, once."""
+        """It hears once of each stream that is over: there is room for another."""
         stream = self.open()
         stream.send((b"x",))
         self.say(data(3, b"", SYN), rst(3), rst(3))
         stream.reset(6)
-        self.assertEqual(self.wire.events, [("over", 3), ("over", 2)])
+        self.assertEqual(self.wire.events, ["room", "room"])
 
     def test_interface(self) -> None:
         """The limits are the connection's."""

@@ -412,7 +412,7 @@ class RequestTests(MuxTestCase):
 
     def test_no_answer(self) -> None:
         """However a stream ends without a byte, the visitor gets the edge's own page, and the place is free again."""
-        for end in (data(2, b"", FIN), rst(2, 9), None):
+        for end in (data(2, b"", FIN), rst(2, 6), None):
             self.build()
             visitor = self.visit()
             if end is None:
@@ -424,6 +424,25 @@ class RequestTests(MuxTestCase):
             self.assertIn(b"ERR_NGROK_3209", answer)
             self.wire.turn()
             self.assertEqual(self.mux.streams, {})
+
+    def test_refused(self) -> None:
+        """It is answered all the same, however often the agent had no place for it; and if that goes on, with an error."""
+        visitor = self.visit()
+        for id in (2, 4, 6):
+            self.wire.take()
+            self.say(rst(id, 9))
+            self.wire.clock.advance(1)
+        (sent,) = self.wire.take(DATA)
+        self.assertEqual((sent.id, sent.body[: len(HEADER) + 14]), (8, HEADER + b"GET / HTTP/1.1"))
+        answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        self.say(data(8, answer))
+        self.assertEqual(visitor.take(), answer)
+        self.build(refused_tries=1)
+        visitor = self.visit()
+        for id in (2, 4):
+            self.say(rst(id, 9))
+            self.wire.clock.advance(1)
+        self.assertTrue(visitor.take().startswith(b"HTTP/1.1 502 "))
 
     def test_no_room(self) -> None:
         """A visitor for whom there is no room is told that the gateway is busy."""

@@ -93,7 +93,7 @@ class SessionTests(SynchronousTestCase):
         self.agent.bind()
         self.agent.bind()
         first, second = self.world.tunnels
-        self.agent.connection.room = 0
+        self.agent.connection.room, self.agent.connection.full = 0, True
         self.assertNoResult(second.connect(visit()))
         self.assertEqual(self.world.spared, [first])
 

@@ -255,7 +255,7 @@ class EndTests(MuxTestCase):
         second.send((), fin=True)
         self.assertTrue(second.gone)
         self.assertEqual((first.events, second.events), ([b"y", "fin"], [b"z", "fin"]))
-        self.assertEqual((self.mux.streams, self.wire.events), ({}, [("over", first.id), ("over", second.id)]))
+        self.assertEqual((self.mux.streams, self.wire.events), ({}, ["room", "room"]))
 
     def test_end_within(self) -> None:
         """Who ends a stream while it is given the last bytes still hears of the agent's end."""

@@ -104,7 +104,7 @@ class TunnelTests(SynchronousTestCase):
     def test_crowded(self) -> None:
         """It is crowded while somebody waits, be it for another tunnel of the same agent."""
         one, other = self.tunnel(), self.tunnel()
-        self.agent.connection.room = 0
+        self.agent.connection.room, self.agent.connection.full = 0, True
         waiting = one.connect(visit())
         self.assertEqual((one.crowded, other.crowded), (True, True))
         self.agent.connection.room = 1

@@ -74,7 +74,7 @@ class Wire:
     """
     The connection below a `Mux`: it keeps what is sent.
 
-    :ivar events: what it was told: ``("gone", code, text)``, ``("over", id)``.
+    :ivar events: what it was told: ``("gone", code, text)``, ``"room"``.
     :ivar room: so many bytes fit; then it blocks its mux.
     """
 
@@ -105,9 +105,9 @@ class Wire:
         """`Output`."""
         self.events.append(("gone", code, text))
 
-    def stream_over(self, stream: Any) -> None:
+    def room_made(self) -> None:
         """`Output`."""
-        self.events.append(("over", stream.id))
+        self.events.append("room")
 
     def take(self, kind: int | None = None) -> list[Frame]:
         """The frames that were sent since the last call; those of one kind."""

@@ -54,6 +54,8 @@ class FakeConnection:
     An `AgentConnection` that remembers.
 
     :ivar room: how many streams it still has room for.
+    :ivar full: whether that is so until one ends.
+    :ivar eased: how often `ease` was called.
     :ivar opened: the headers of the streams that were opened.
     :ivar told: what the agent was told.
     :ivar commands: what it was to do, with the Deferreds of its answers.
@@ -69,6 +71,8 @@ class FakeConnection:
 
     def __init__(self) -> None:
         self.room = 480
+        self.full = False
+        self.eased = 0
         self.opened: list[bytes] = []
         self.told: list[tuple[int, Any]] = []
         self.commands: list[tuple[int, Any, float, Deferred[Any]]] = []
@@ -83,6 +87,9 @@ class FakeConnection:
         self.known = (interval, tolerance)
         self.party = party
         self.late_fin = late_fin
+
+    def ease(self) -> None:
+        self.eased += 1
 
     def open_proxied(self, header: bytes, factory: Any) -> Any:
         self.opened.append(header)

@@ -113,10 +113,9 @@ class ScriptedClient:
         """The packets of some messages."""
         wire = b""
         for message in messages:
-            scratch = memoryview(bytearray(len(message) + OVERHEAD))
-            scratch[PAYLOAD : PAYLOAD + len(message)] = message
-            out = memoryview(bytearray(len(message) + OVERHEAD))
-            wire += out[: self.sealer.seal(scratch, len(message), out, 0)]
+            packet = memoryview(bytearray(len(message) + OVERHEAD))
+            packet[PAYLOAD : PAYLOAD + len(message)] = message
+            wire += packet[: self.sealer.seal(packet, 0, len(message))]
         return wire
 
     def send(self, *messages: bytes) -> ScriptedClient:
@@ -139,12 +138,11 @@ class ScriptedClient:
     def _open(self) -> None:
         while True:
             wire = memoryview(bytearray(self._received))
-            plain = memoryview(bytearray(len(wire) + 64))
-            opened = self.opener.open(wire, 0, len(wire), plain, 0)
+            opened = self.opener.open(wire, 0, len(wire))
             if opened is None:
                 return
             self._received = bytes(wire[opened[0] :])
-            message = bytes(plain[opened[1] : opened[2]])
+            message = bytes(wire[opened[1] : opened[2]])
             self.messages.append(message)
             if message[0] == 21:
                 self._switch()

@@ -12,9 +12,11 @@ from ngrok_twisted.transports.ssh.appetite import (
     MOST,
     MOST_OF_PACKET,
     PATIENCE,
+    PLENTY,
     SATED,
     SEGMENT,
     STEP,
+    WAIT,
     Appetite,
 )
 
@@ -69,12 +71,17 @@ class AppetiteTests(SynchronousTestCase):
         self.come(STEP)
         while self.appetite.low > 1:
             self.clock.pump([PATIENCE / 2])
-            self.appetite.read(self.appetite.low, 0)
+            self.appetite.read(PACKET, 0)
         self.assertEqual(self.asked, [MOST, 1])
+
+    def test_time(self) -> None:
+        """No more is waited for than what comes in a time that others do not mind."""
+        self.come(STEP, PACKET * WAIT / (MOST * 3 / 4))
+        self.assertEqual([round(low / MOST, 3) for low in self.asked], [0.75])
 
     def test_large(self) -> None:
         """Reads that are large by themselves are left as they are."""
-        self.come(16 * STEP, size=LEAST)
+        self.come(16 * STEP, size=PLENTY)
         self.assertEqual(self.asked, [])
 
     def test_half_a_window(self) -> None:

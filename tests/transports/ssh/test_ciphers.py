@@ -44,18 +44,16 @@ def pair(suite: Suite, sequence: int = 0) -> tuple[Any, Any]:
 
 def seal(sealer: Any, payload: bytes) -> bytes:
     """One packet."""
-    scratch = memoryview(bytearray(len(payload) + OVERHEAD))
-    scratch[PAYLOAD : PAYLOAD + len(payload)] = payload
     wire = memoryview(bytearray(len(payload) + OVERHEAD))
-    return bytes(wire[: sealer.seal(scratch, len(payload), wire, 0)])
+    wire[PAYLOAD : PAYLOAD + len(payload)] = payload
+    return bytes(wire[: sealer.seal(wire, 0, len(payload))])
 
 
 def open_one(opener: Any, packet: bytes) -> bytes | None:
     """The payload of one packet."""
     wire = memoryview(bytearray(packet))
-    plain = memoryview(bytearray(len(packet) + 64))
-    opened = opener.open(wire, 0, len(wire), plain, 0)
-    return None if opened is None else bytes(plain[opened[1] : opened[2]])
+    opened = opener.open(wire, 0, len(wire))
+    return None if opened is None else bytes(wire[opened[1] : opened[2]])
 
 
 def is_made(cipher: Any, name: str) -> bool:
@@ -138,12 +136,11 @@ class RoundTripTests(SynchronousTestCase):
         while wire or kept:
             count = data.draw(st.integers(1, max(1, len(wire))))
             kept, wire = kept + wire[:count], wire[count:]
-            view, plain = memoryview(bytearray(kept)), memoryview(bytearray(len(kept) + 64))
-            start = at = 0
-            while (found := opener.open(view, start, len(view), plain, at)) is not None:
-                start, first, last, at = found
-                opened.append(bytes(plain[first:last]))
-            kept = kept[start:]
+            view, start = memoryview(bytearray(kept)), 0
+            while (found := opener.open(view, start, len(view))) is not None:
+                start, first, last = found
+                opened.append(bytes(view[first:last]))
+            kept = bytes(view[start:])
         self.assertEqual(opened, payloads)
 
     def test_padding_is_fresh(self) -> None:

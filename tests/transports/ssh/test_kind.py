@@ -110,6 +110,7 @@ class ServiceTests(SynchronousTestCase):
         late, _ = self.connect()
         self.failureResultOf(late.forward_requested(b"", 443))
         stopped = self.service.stopService()
+        self.reactor.advance(0)
         self.assertEqual(connection.disconnects, [(11, kind.SHUTTING_DOWN)])
         self.assertNoResult(stopped)
         for each in (gateway, late):
@@ -120,7 +121,7 @@ class ServiceTests(SynchronousTestCase):
         """A client that does not go is not waited for without end."""
         self.connect()
         stopped = self.service.stopService()
-        self.reactor.advance(kind.CLOSE_TIMEOUT)
+        self.reactor.pump([0, kind.CLOSE_TIMEOUT])
         self.successResultOf(stopped)
 
     def test_explain(self) -> None:

@@ -46,7 +46,7 @@ class CertificateAuthorityTests(APITestCase):
                 "subject_common_name": "Staff",
                 "not_before": f"{CA.certificate.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}",
                 "not_after": f"{CA.certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
-                "key_usages": [],
+                "key_usages": ["digital_signature", "key_cert_sign", "crl_sign"],
                 "extended_key_usages": [],
             },
         )

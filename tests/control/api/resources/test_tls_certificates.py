@@ -49,7 +49,7 @@ class LifeTests(APITestCase):
                 "subject_common_name": "leaf.example",
                 "subject_alternative_names": {"dns_names": ["leaf.example"], "ips": []},
                 "issued_at": None,
-                "key_usages": [],
+                "key_usages": ["digital_signature"],
                 "extended_key_usages": [],
                 "private_key_type": "ecdsa",
                 "issuer_common_name": "middle.example",
