@@ -18,28 +18,27 @@ from benchmarks.workshop import Workshop
 _TASKS = Path("/proc")
 
 
-def leave_one(workshop: Workshop) -> None:
+def leave_one(workshop: Workshop) -> set[int]:
     """
-    From now on this process and what it starts keep off the first core, until the workshop closes. A machine with one core is
-    left as it is.
+    From now on this process and what it starts keep off the first core, until the workshop closes.
+
+    :return: that core; with a single one nobody keeps off it.
     """
     usual = os.sched_getaffinity(0)
-    if len(usual) > 1:
-        os.sched_setaffinity(0, usual - {min(usual)})
+    first = {min(usual)}
+    if usual != first:
+        os.sched_setaffinity(0, usual - first)
         workshop.at_end(lambda: os.sched_setaffinity(0, usual))
+    return first
 
 
-def give_one(roots: Iterable[int]) -> None:
+def give(core: set[int], roots: Iterable[int]) -> None:
     """
-    Servers get the core that was left for them, and no other.
+    Servers get a core, and no other.
 
     :param roots: their processes; whatever descends from them comes along.
     """
-    ours = os.sched_getaffinity(0)
-    left = set(range(os.cpu_count() or 1)) - ours
-    if not left:
-        return
     for stat in proc.tree(proc.running(), list(roots)):
         with suppress(OSError):  # it has ended meanwhile
             for task in os.listdir(_TASKS / str(stat.pid) / "task"):
-                os.sched_setaffinity(int(task), {min(left)})
+                os.sched_setaffinity(int(task), core)

@@ -32,6 +32,18 @@ class IBatchTransport(ITransport):
         """
 
 
+class ILanding(IBatchTransport):
+    """A transport with places that bytes may be read into, to leave from there without a copy."""
+
+    def landing():
+        """
+        :return: writable ``memoryview`` objects, to be filled in their order at once, or ``None`` where something is in the way.
+        """
+
+    def landed(count):
+        """:param count: how many bytes, at least one, were written to what `landing` gave last."""
+
+
 class IFillable(IProtocol):
     """
     A protocol that owns the buffer its transport reads into (the stream counterpart of asyncio's ``BufferedProtocol``).
@@ -42,12 +54,12 @@ class IFillable(IProtocol):
 
     def fillable():
         """
-        :return: a writable, non-empty ``memoryview``. It may be shared by all connections of the process, since it is
-            used only until `filled` returns.
+        :return: a writable, non-empty ``memoryview``, or a list of such that are filled in their order. They may be shared by
+            all connections of the process, since they are used only until `filled` returns.
         """
 
     def filled(count):
-        """:param count: how many bytes, at least one, were written at the start of the last `fillable` buffer."""
+        """:param count: how many bytes, at least one, were written at the start of what `fillable` gave last."""
 
 
 class ITakesSocket(IProtocol):

@@ -37,6 +37,7 @@ from ngrok_twisted.net.announced import Announced
 from ngrok_twisted.net.inherited import InheritedSockets
 from ngrok_twisted.net.listening import Listener
 from ngrok_twisted.networks import NetworkSet, parse_network
+from ngrok_twisted.pages import gather_pages
 from ngrok_twisted.places import api_host, public_ports
 from ngrok_twisted.restart import Beginning, RestartSignal, Successor, as_user, begin, keep_pidfile, require_sockets
 from ngrok_twisted.server import Server
@@ -199,7 +200,7 @@ def make_server(config: Config, path: str | None, reactor: Any, beginning: Begin
             *_listeners(reactor, "api", config.listen.api, plane.service_front("api", api), path),
             *_listeners(reactor, "metrics", config.listen.metrics, plane.service_front("metrics", metrics), path),
         ],
-        ready=lambda: _ready(config, path, control),
+        ready=lambda: _ready(config, path, control, reactor),
         inherited=inherited,
         crew=crew.crew,
         successor=None if beginning is None else Successor(beginning.launch, reactor),
@@ -212,9 +213,10 @@ def make_server(config: Config, path: str | None, reactor: Any, beginning: Begin
     return server
 
 
-def _ready(config: Config, path: str | None, control: Control) -> None:
+def _ready(config: Config, path: str | None, control: Control, reactor: Any) -> None:
     """Everything accepts: say so, and what an operator should know."""
     settle()
+    gather_pages(reactor)
     say(welcome(config, path))
     for note in api_notes(config, control.records):
         _log.warn("{note}", note=note)

@@ -46,13 +46,13 @@ class LatencySuite(HTTPSSuite):
     def open(self) -> None:
         """`Suite`."""
         self._slowest: dict[str, float] = {}
-        cores.leave_one(self.workshop)
+        self._core = cores.leave_one(self.workshop)
         super().open()
 
     def start(self, arm: Arm) -> Address:
         """`Suite`."""
         address = super().start(arm)
-        cores.give_one(arm.roots)
+        cores.give(self._core, arm.roots)
         return address
 
     def warm_up(self, arm: Arm, cell: str) -> None:

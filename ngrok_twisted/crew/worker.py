@@ -34,6 +34,7 @@ from ngrok_twisted.errors import Misdirected
 from ngrok_twisted.flow import number_flows
 from ngrok_twisted.net.reactor import LeanEPollReactor
 from ngrok_twisted.observability.scraping import Elsewhere
+from ngrok_twisted.pages import gather_pages
 from ngrok_twisted.places import api_host
 from ngrok_twisted.records.base import Snapshot
 from ngrok_twisted.serving import Serving, make_runtime
@@ -108,6 +109,7 @@ class Worker:
         if not self._is_ready:
             self._is_ready = True
             settle()
+            gather_pages(self._reactor)
             self._wire.send(READY)
 
     def _numbers(self, value: Any, _: int) -> Elsewhere:

@@ -73,7 +73,7 @@ class AgentBackend:
     the chosen member fails: its members are equals, but each speaks for itself. It is left alone for a while.
     """
 
-    __slots__ = ("_endpoint_ids", "_tunnels", "_chooser", "_online", "_revision")
+    __slots__ = ("_endpoint_ids", "_tunnels", "_chooser", "_online", "_only", "_revision")
 
     def __init__(self, endpoint_ids: tuple[str, ...], tunnels: Tunnels, random: Random) -> None:
         """
@@ -83,6 +83,7 @@ class AgentBackend:
         self._tunnels = tunnels
         self._chooser = Chooser(random)
         self._online: tuple[Load, ...] = ()
+        self._only: Load | None = None  # the one that is online, where no other is
         self._revision = -1
 
     def candidates(self, flow: Flow) -> Iterator[Any]:
@@ -91,10 +92,12 @@ class AgentBackend:
             self._revision = self._tunnels.revision
             loads = map(self._tunnels.load_of, self._endpoint_ids)
             self._online = tuple(load for load in loads if load is not None)
-        if not self._online:
-            return iter(())
-        online = self._online
-        load = online[0] if len(online) == 1 else self._chooser.first(online, flow.started)
+            self._only = self._online[0] if len(self._online) == 1 else None
+        load = self._only
+        if load is None:
+            if not self._online:
+                return iter(())
+            load = self._chooser.first(self._online, flow.started)
         flow.go_to(load)
         return iter((load.target,))
 

@@ -54,7 +54,6 @@ class HTTPChannel(VisitorConnection):
         "_choked",
         "_fresh",
         "_raw",
-        "_watch",
         "_peer_host",
         "_peer_port",
     )
@@ -71,7 +70,6 @@ class HTTPChannel(VisitorConnection):
         self._minor = 1
         self._opened = 0.0
         self._raw: Any = None
-        self._watch: Any = None
         self._peer_host = ""
 
     # -- the connection
@@ -329,7 +327,9 @@ class HTTPChannel(VisitorConnection):
         length = head.length
         request = EdgeRequest(self, flow, head, told)
         self._request = request
-        self.expect_response(head)
+        self._minor = head.minor  # the version and the visitor's wishes decide about the framing of the response
+        if not head.persistent:
+            self.persistent = False
         if length == 0:
             self._state = REPLY
         else:
@@ -346,10 +346,6 @@ class HTTPChannel(VisitorConnection):
         self.close()
 
     # -- responses (writing them is in `ResponseWriter`)
-
-    def touched(self) -> None:
-        """Something was written."""
-        self._watch.touch()
 
     def done(self, request: Any) -> None:
         """IRequestChannel."""

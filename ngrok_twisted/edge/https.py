@@ -46,6 +46,8 @@ class HTTPEdge:
     :ivar account_id: whose edge it is; empty for the service's own.
     """
 
+    __slots__ = ("name", "resource", "account_id", "came_from", "__weakref__")
+
     def __init__(self, name: str, resource: Any, account_id: str = "") -> None:
         self.name = name
         self.resource = resource

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from ngrok_twisted.edge.head import RequestHead
 from ngrok_twisted.upstream.chunked import encode_trailers
 from ngrok_twisted.upstream.headers import FIELD_LINES, joined, lines_of_edit
 from ngrok_twisted.upstream.response import Said
@@ -24,10 +23,12 @@ class ResponseWriter:
     The writing half of an HTTP/1.1 server connection.
 
     :ivar transport: the visitor's.
-    :ivar persistent: the connection stays open after the current response.
+    :ivar persistent: the connection stays open after the current response. This and the version of HTTP are set by who reads
+        the request.
+    :ivar _watch: ends a connection that rests; it has to know of each write.
     """
 
-    __slots__ = ("transport", "persistent", "_batch", "_framing", "_owed", "_minor")
+    __slots__ = ("transport", "persistent", "_batch", "_framing", "_owed", "_minor", "_watch")
 
     transport: Any
     persistent: bool
@@ -35,18 +36,10 @@ class ResponseWriter:
     _framing: int
     _owed: int
     _minor: int
-
-    def expect_response(self, head: RequestHead) -> None:
-        """A request came in: its version and its wishes decide about the response's framing."""
-        self._minor = head.minor
-        self.persistent = self.persistent and head.persistent
+    _watch: Any
 
     def body_unread(self) -> bool:
         """Whether the connection cannot go on because of the request's body."""
-        raise NotImplementedError
-
-    def touched(self) -> None:
-        """Something was written."""
         raise NotImplementedError
 
     def write_head(self, request: Any, head: Any, buffers: Sequence[Any], last: bool, trailers: Any) -> None:
@@ -77,7 +70,7 @@ class ResponseWriter:
             return False
         self._framing = _COUNTED
         self._owed = 0
-        self.touched()
+        self._watch.touch()
         if self._batch and len(body) > JOINED_BYTES:
             self.transport.writeBatch((told.counted, body))
         else:
@@ -148,7 +141,7 @@ class ResponseWriter:
                 self._owed -= size
 
     def _send(self, parts: Sequence[Any], size: int) -> None:
-        self.touched()
+        self._watch.touch()
         if self._batch and size > JOINED_BYTES:
             self.transport.writeBatch(parts)
         else:
@@ -169,7 +162,7 @@ class ResponseWriter:
     def end(self, request: Any, trailers: Any) -> None:
         """IRequestChannel."""
         if self._framing == _CHUNKED:
-            self.touched()
+            self._watch.touch()
             self.transport.write(encode_trailers(trailers))
         self._check_complete()
 

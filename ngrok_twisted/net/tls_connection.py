@@ -33,8 +33,7 @@ READ_SIZE = 256 * 1024
 # a twelfth less. Others wait longer meanwhile, if these are tiny records.
 LARGE_READ_SIZE = 512 * 1024
 
-# Contexts without renegotiation. To ask one for its options takes as long as to parse the ClientHello. (A WeakSet is the same
-# with a call in Python for each question.)
+# Contexts without renegotiation: to ask one takes as long as to parse a ClientHello. (A WeakSet is asked in Python.)
 _known: set[ref[ssl.SSLContext]] = set()
 
 _received = memoryview(bytearray(READ_SIZE))
@@ -85,9 +84,8 @@ class TLSConnection(TLSOutput):
         self._server_side = server_side
         self._handshake_timeout = handshake_timeout
         self._on_handshake = on_handshake
-        self._in = incoming = ssl.MemoryBIO()
-        self._out = outgoing = ssl.MemoryBIO()
-        self._ssl = bare_connection(context, incoming, outgoing, server_side, server_hostname)
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._ssl = bare_connection(context, self._in, self._out, server_side, server_hostname)
         self._rest = None
         self._parts = []
 
@@ -228,7 +226,14 @@ class TLSConnection(TLSOutput):
                     if self.connected or self._shake():
                         self._decrypt(pieces)
             while self.connected and not self._ended:
-                self._deliver(pieces)
+                if pieces and not self.disconnecting:
+                    if self._batch:
+                        self._protocol.batchReceived(pieces)
+                    else:
+                        self._protocol.dataReceived(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+                if not (self._in.pending or self._peer_done or self._held) and self._broken is None:
+                    break  # as usual that is all: the two calls below would take longer than the question
+                self._meet_end()
                 if self._paused or self._ended or not self._readable():
                     break
                 pieces = self._take_held()
@@ -262,13 +267,8 @@ class TLSConnection(TLSOutput):
         except ssl.SSLError as error:
             self._broken = error
 
-    def _deliver(self, pieces: list[bytes]) -> None:
-        """Give plaintext, and then a pending end of the stream, to the inner protocol."""
-        if pieces and not self.disconnecting:
-            if self._batch:
-                self._protocol.batchReceived(pieces)
-            else:
-                self._protocol.dataReceived(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+    def _meet_end(self) -> None:
+        """Tell the inner protocol of an end of the stream, when all before it is delivered."""
         if self._ended or self._paused or self._held:
             return
         if self._broken is not None:

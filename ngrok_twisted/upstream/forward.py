@@ -56,6 +56,9 @@ class Forward:
     :ivar backend: the `IBackend` that chooses.
     """
 
+    # One for each endpoint, and among thousands never in a cache: a dictionary is a place more to fetch.
+    __slots__ = ("backend", "_clock", "_pool", "_dial_timeout", "_idle_timeout", "_nobody", "_backend_id")
+
     isLeaf = True
 
     def __init__(

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ngrok_twisted.byte_transports import ILanding
 from ngrok_twisted.interfaces import IBatchReceiver, IBatchTransport, IFillable
 
 # What a side may send before it is joined to the other; then it is paused. A ClientHello and a little more.
@@ -25,6 +26,10 @@ EARLY_LIMIT = 1024 * 1024
 READ_SIZE = 512 * 1024
 
 _received = memoryview(bytearray(READ_SIZE))
+
+# A socket that had so many bytes is likely to have as many the next time: they are read to where they are sent from, if the other
+# transport has such a place. It saves bulk a copy, a tenth of a gigabyte's time, and would cost small messages more.
+MUCH = 64 * 1024
 
 
 @implementer(IBatchReceiver, IHalfCloseableProtocol, IFillable, IPushProducer)
@@ -49,6 +54,8 @@ class Side:
 
     _sink: Any = None
     _batch = False
+    _lands = False  # the sink has places to read into
+    _landing = False  # the next bytes are read there
     _early_bytes = 0
     _fed = False  # a producer is registered with the transport
 
@@ -68,6 +75,7 @@ class Side:
         self.other = other
         self._sink = other.transport
         self._batch = IBatchTransport.providedBy(other.transport)
+        self._lands = ILanding.providedBy(other.transport)
         early, self._early = self._early, []
         if early:
             self._sink.write(b"".join(early))
@@ -91,13 +99,22 @@ class Side:
         else:
             self.dataReceived(b"".join(buffers))
 
-    def fillable(self) -> memoryview:
+    def fillable(self) -> Any:
         """IFillable."""
+        if self._landing:
+            places = self._sink.landing()
+            if places is not None:
+                return places
+            self._landing = False
         return _received
 
     def filled(self, count: int) -> None:
         """IFillable."""
-        if self._batch:
+        landed, self._landing = self._landing, self._lands and count >= MUCH
+        if landed:
+            self.moved(count)
+            self._sink.landed(count)
+        elif self._batch:
             self.moved(count)
             self._sink.writeBatch([_received[:count]])
         else:

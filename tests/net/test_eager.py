@@ -355,6 +355,14 @@ class FillTests(EagerCase):
         self.until(lambda: len(self.server.received) == 250)
         self.assertTrue(all(count <= 100 for count in self.server.fills))
 
+    def test_several(self) -> None:
+        """Several buffers are filled in their order."""
+        buffers = [bytearray(10), bytearray(90)]
+        self.server.fillable = lambda: [memoryview(buffer) for buffer in buffers]
+        self.peer.sendall(b"a" * 10 + b"b" * 5)
+        self.until(lambda: bool(self.server.fills))
+        self.assertEqual((self.server.fills, buffers[0], buffers[1][:6]), ([15], b"a" * 10, b"b" * 5 + b"\0"))
+
     def test_wake_at(self) -> None:
         """What is not worth a look stays with the kernel until enough has come, or the end."""
         self.transport.wake_at(90)

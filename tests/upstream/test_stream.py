@@ -17,6 +17,7 @@ from twisted.web.resource import Resource
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from ngrok_twisted.byte_transports import ILanding
 from ngrok_twisted.choosing import Load
 from ngrok_twisted.errors import EdgeError, EndpointOffline, TunnelLost, UpstreamTimeout, UpstreamUnreachable
 from ngrok_twisted.flow import Flow
@@ -25,7 +26,7 @@ from ngrok_twisted.net.tls import TLSServer
 from ngrok_twisted.records.endpoint import Upstream
 from ngrok_twisted.tls.contexts import make_context
 from ngrok_twisted.tls.options import TLSOptions
-from ngrok_twisted.upstream.side import EARLY_BYTES, EARLY_LIMIT
+from ngrok_twisted.upstream.side import EARLY_BYTES, EARLY_LIMIT, MUCH
 from ngrok_twisted.upstream.stream import StreamFactory, Visitor
 from tests.net.certificates import pem_file
 from tests.net.loop import Recorder
@@ -499,6 +500,33 @@ class RelayTests(StreamCase):
         self.side.filled(1)
         self.assertEqual(batches, [[b"a", b"b"], [b"c"]])
         self.assertEqual(self.side.received, 6)
+
+    def test_landing(self) -> None:
+        """Where much comes, the next bytes are read to where the other transport sends them from, if it has room there."""
+        self.joined()
+        place, taken = memoryview(bytearray(2 * MUCH)), []
+        rooms: list[Any] = [[place], None, [place]]
+
+        @implementer(ILanding)
+        class Landing:
+            def landing(self) -> Any:
+                return rooms.pop(0)
+
+            def landed(self, count: int) -> None:
+                taken.append(("landed", count))
+
+            def writeBatch(self, buffers: Any) -> None:
+                taken.append(("written", sum(map(len, buffers))))
+
+        self.side.other.transport = Landing()  # type: ignore[union-attr]
+        self.side.join(self.side.other)  # type: ignore[arg-type]
+        for count in (MUCH - 1, MUCH, MUCH, MUCH, MUCH - 1, 1):
+            self.side.fillable()
+            self.side.filled(count)
+        ways = ["written", "written", "landed", "written", "landed", "written"]
+        self.assertEqual([way for way, _ in taken], ways)
+        self.assertEqual(sum(count for _, count in taken), self.side.received)
+        self.assertEqual(rooms, [])
 
     def test_back_pressure(self) -> None:
         """A side that is full pauses the other one, and lets it go on afterwards."""

@@ -17,6 +17,7 @@ from ngrok_twisted.errors import InvalidConfig, Refused, StoreUnusable
 from ngrok_twisted.hostnames import split_hostport
 from ngrok_twisted.interfaces import ITransportKind
 from ngrok_twisted.marks import ONE_OR_MANY
+from ngrok_twisted.net.chores import Chores
 from ngrok_twisted.records.base import Problem
 from ngrok_twisted.roster import Roster
 from ngrok_twisted.transports.agent.clients import Clients
@@ -205,6 +206,7 @@ class AgentService(Service):
         spare: Callable[[Any], bool],
     ) -> None:
         super().__init__()
+        self._clock = runtime.reactor
         self._settings = settings
         self._addresses = tuple((settings.region, address) for address in config.connect_addresses)
         self._portal = portal
@@ -254,16 +256,18 @@ class AgentService(Service):
         """
         End every connection. Agents come back by themselves, as soon as there is a server again.
 
-        :return: fires with ``None`` once they are gone, after a few seconds at the latest.
+        :return: fires with ``None`` once they are gone, a few seconds after the last one was told at the latest.
         """
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
         self._draining = True
-        for session in self._clients:
-            session.close(SHUTTING_DOWN)
-        for gateway in self._gateways:
-            gateway.close(SHUTTING_DOWN)
+        chores = Chores(self._clock)  # a thousand in a row would keep everybody else waiting
+        for one in (*self._clients, *self._gateways):
+            chores.add(one.close, SHUTTING_DOWN)
+        told: Deferred[None] = Deferred()
+        chores.add(told.callback, None)
+        await told
         left = await self._gateways.emptied(CLOSE_TIMEOUT)
         if left:
             self._log.warn("{count} connections of agents did not end in time", count=left)

@@ -20,6 +20,10 @@ SECONDS = 1.0
 # within a round trip, and its own queue, that it has come to a stream.
 EASE_INTERVAL = 1 * SECONDS
 
+# So many times as many may wait as long as no stream has to end for them, but the agent only to come to those it was sent: that
+# takes milliseconds.
+FOR_THE_AGENT = 2
+
 #: What a visitor reads whom an agent has no room for.
 _FULL = "The agent has as many open connections as it can take. Please try again in a moment."
 
@@ -56,7 +60,7 @@ class Legs:
     def __init__(self, clock: Any, max_waiting: int, wait_seconds: float) -> None:
         """
         :param clock: an `IReactorTime`.
-        :param max_waiting: how many visitors may wait; more are turned away at once.
+        :param max_waiting: how many visitors may wait until a stream ends; more are turned away at once.
         :param wait_seconds: how long one waits.
         """
         self._clock = clock
@@ -108,14 +112,15 @@ class Legs:
             return maybeDeferred(leg.connection.open_proxied, header, factory)
         if not tunnel.bound:
             return fail(TunnelLost())
-        if len(self._waiting) >= self._max_waiting:
+        full = any(leg.connection.full for leg in tunnel.ready)
+        if len(self._waiting) >= self._max_waiting * (1 if full else FOR_THE_AGENT):
             return fail(Overloaded(_FULL))
         waiting = _Waiting(tunnel, header, factory, self._leave)
         waiting.call = self._clock.callLater(self._wait_seconds, waiting.fail, Overloaded(_FULL))
         self._waiting[waiting] = None
         if self._easing is None:
             self._easing = self._clock.callLater(EASE_INTERVAL, self._ease)
-        if any(leg.connection.full for leg in tunnel.ready):
+        if full:
             self.when_full()
         return waiting.opened
 

@@ -7,16 +7,20 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, Callable, Sequence
 
+from zope.interface import implementer
+
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.python.failure import Failure
 
+from ngrok_twisted.byte_transports import ILanding
 from ngrok_twisted.errors import TunnelLost, UpstreamTimeout, UpstreamUnreachable
 from ngrok_twisted.net.substream import Substream
 from ngrok_twisted.net.timeouts import IdleWatch
 from ngrok_twisted.transports.ssh.channel import MSG_CHANNEL_DATA, Channel
+from ngrok_twisted.transports.ssh.packets import PACKET_DATA
 
 if TYPE_CHECKING:
     from ngrok_twisted.transports.ssh.connection import Connection
@@ -26,6 +30,8 @@ MAX_DETAIL = 200
 
 # Writes up to this many bytes go out together with others at the end of the turn, larger ones at once.
 SMALL = 8 * 1024
+
+_DATA_HEAD = struct.Struct(">BII")
 
 
 class OpenRefused(UpstreamUnreachable):
@@ -42,6 +48,7 @@ class OpenRefused(UpstreamUnreachable):
         super().__init__()
 
 
+@implementer(ILanding)
 class ForwardedChannel(Substream, Channel):
     """A byte stream to the client's local service, once the client has confirmed it."""
 
@@ -164,10 +171,21 @@ class ForwardedChannel(Substream, Channel):
     def _emit(self, buffers: Sequence[Any], total: int) -> None:
         self.send_window -= total
         if total <= SMALL and total <= self.packet_limit:
-            head = struct.pack(">BII", MSG_CHANNEL_DATA, self.remote, total)
+            head = _DATA_HEAD.pack(MSG_CHANNEL_DATA, self.remote, total)
             self.connection.transport.send(b"".join((head, *buffers)))
         else:
             self.connection.transport.writer.send_data(self.remote, self.packet_limit, buffers)
+
+    def landing(self) -> list[memoryview] | None:
+        """`ILanding`."""
+        if self.mute or self._unsent.size or self.connection.blocked or self.packet_limit != PACKET_DATA:
+            return None
+        return self.connection.transport.writer.landing(self.send_window)
+
+    def landed(self, count: int) -> None:
+        """`ILanding`."""
+        self.send_window -= count
+        self.connection.transport.writer.landed(self.remote, count)
 
     def _send_fin(self) -> None:
         self.send_eof()

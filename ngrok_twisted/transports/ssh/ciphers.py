@@ -1,8 +1,7 @@
 """
 The ciphers of the SSH packet layer, each as one object that seals and one that opens.
 
-They work in place, on `memoryview` buffers that the caller owns, so that bulk bytes are copied by nobody. `framing` has what
-they share.
+They work in place, so that bulk bytes are copied by nobody. `framing` has what they share.
 
 Sources: RFC 4253 (packets), RFC 4344 (CTR), RFC 5647 with OpenSSH's PROTOCOL section 1.6 (AES-GCM), PROTOCOL section
 1.5 (encrypt-then-MAC), PROTOCOL.chacha20poly1305.
@@ -50,6 +49,7 @@ class GCMSealer:
     """
 
     __slots__ = ("sequence", "_key", "_salt", "_counter", "_encrypt", "_encrypted")
+    framed = True
 
     def __init__(self, key: bytes, iv: bytes, mac: Mac | None, sequence: int) -> None:
         self.sequence = sequence
@@ -73,13 +73,12 @@ class GCMSealer:
     def seal(self, wire: memoryview, at: int, size: int) -> int:
         """`Sealer.seal`."""
         stop = pad(wire, at, size, 4, 16)
-        end = stop + 16
         body = at + 4
         counter = self._counter
         self._counter = counter + 1 & 0xFFFFFFFFFFFFFFFF
-        self._encrypt(self._salt + counter.to_bytes(8, "big"), wire[body:stop], wire[at:body], wire[body:end])
+        self._encrypt(self._salt + counter.to_bytes(8, "big"), wire[body:stop], wire[at:body], wire[body : stop + 16])
         self.sequence = self.sequence + 1 & WRAP
-        return end
+        return stop + 16
 
     def seal_framed(self, frame: Frame) -> int:
         """`Sealer.seal_framed`."""

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 # Our own unanswered global requests; with more waiting, one more asks nothing new.
 MAX_PROBES = 16
 
-_U32 = struct.Struct(">I")
 _TWO = struct.Struct(">II")
 
 
@@ -187,7 +186,10 @@ class Connection:
 
         :raises PacketError: its length lies, or it is more than the window allows.
         """
-        channel, length = self._channel_data(plain, first + 1, last, first + 9)
+        if first + 9 > last:
+            raise PacketError(PROTOCOL_ERROR, "data is cut short")
+        number, length = _TWO.unpack_from(plain, first + 1)
+        channel = self._channel_data(number, length, last - first - 9)
         if length and not channel.sent_close:
             if channel.batch is not None:
                 channel.batch.append(plain[first + 9 : last])
@@ -198,21 +200,18 @@ class Connection:
             else:
                 self._touched.append(channel)
 
-    def _channel_data(self, plain: Any, at: int, last: int, start: int) -> tuple[Channel, int]:
-        if start > last:
-            raise PacketError(PROTOCOL_ERROR, "data is cut short")
-        number = _U32.unpack_from(plain, at)[0]
-        length = _U32.unpack_from(plain, start - 4)[0]
+    def _channel_data(self, number: int, length: int, there: int) -> Channel:
+        """:param there: bytes that are there, where the message speaks of ``length``."""
         channel = self.channels.get(number)
         if channel is None or not channel.confirmed:
             raise PacketError(PROTOCOL_ERROR, f"data for channel {number}, which is not open")
-        if start + length != last:
+        if length != there:
             raise PacketError(PROTOCOL_ERROR, "the length of channel data is wrong")
         channel.receive_window -= length
         if channel.receive_window < 0 or length > PACKET_DATA or channel.got_eof:
             self._log.warn("ssh {peer}: channel {number}: window violation", peer=self.peer_host, number=number)
             raise PacketError(PROTOCOL_ERROR, "data that the window or the end of file does not allow")
-        return channel, length
+        return channel
 
     def deliver(self) -> None:
         """Give each channel what this read brought for it, in one call."""
@@ -346,7 +345,8 @@ class Connection:
 
     def _extended_data(self, payload: bytes) -> None:
         # Neither sessions nor forwarded connections have a use for it; the window counts all the same.
-        channel, length = self._channel_data(payload, 0, len(payload), 12)
+        number, _, length = struct.unpack_from(">III", payload)
+        channel = self._channel_data(number, length, len(payload) - 12)
         channel.credit(length)
 
     def _eof(self, payload: bytes) -> None:

@@ -65,7 +65,7 @@ class Forwards:
     Claims names for forwards, puts their tunnels online, and takes everything back in reverse.
     """
 
-    __slots__ = "_session _watcher _audience _connection _settings _reservations _tunnels _clock _documents _all _endings".split()
+    __slots__ = "_session _watcher _audience _connection _settings _reservations _tunnels _clock _documents _watched _all _endings".split()
     _log = Logger()
 
     def __init__(
@@ -94,6 +94,7 @@ class Forwards:
         self._tunnels = tunnels
         self._clock = clock
         self._documents = documents
+        self._watched = False
         self._all: list[Forward] = []
         self._endings = Endings(tunnels, reservations, clock)
 
@@ -249,9 +250,20 @@ class Forwards:
             port=forward.port,
             started_at=now,
         )
-        tunnel.when_opened, tunnel.when_ended = self._flow_opened, self._flow_ended
         tunnel.when_failed, tunnel.when_closed = self._dial_failed, self._close_tunnel
+        if self._watched:
+            self._watch(tunnel)
         return tunnel
+
+    def watch(self) -> None:
+        """A session was opened, on which it may be shown what visitors do: until then nothing is told of it."""
+        self._watched = True
+        for forward in self._all:
+            for tunnel in forward.tunnels:
+                self._watch(tunnel)
+
+    def _watch(self, tunnel: SSHTunnel) -> None:
+        tunnel.when_opened, tunnel.when_ended = self._flow_opened, self._flow_ended
 
     def _flow_opened(self, tunnel: SSHTunnel, flow: Any) -> None:
         self._audience.flow_opened(flow)

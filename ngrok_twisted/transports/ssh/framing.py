@@ -49,9 +49,14 @@ MAC_ERROR = 5
 
 
 class Sealer(Protocol):
-    """Seals the packets of one direction under one set of keys."""
+    """
+    Seals the packets of one direction under one set of keys.
+
+    :ivar framed: its packets are as long as a `Frame`.
+    """
 
     sequence: int
+    framed: bool
 
     def seal(self, wire: memoryview, at: int, size: int) -> int:
         """
@@ -208,6 +213,7 @@ class Sealing(Restless):
     """`Sealer.sealed` and `Sealer.seal_framed` by `Sealer.seal`."""
 
     __slots__ = ()
+    framed = False
 
     def seal_framed(self: Any, frame: Frame) -> int:
         """`Sealer.seal_framed`."""

@@ -257,6 +257,7 @@ class Gateway:
     def session_opened(self, session: Any) -> None:
         """The client opened a session; its command comes next."""
         self._screens.add(session)
+        self._forwards.watch()
         self._held.session_opened()
 
     def session_env(self, session: Any, name: bytes, value: bytes) -> bool:

@@ -123,6 +123,8 @@ class ServiceTests(Case):
         connections = [self.connect(), self.connect()]
         self.log_in(connections[0])
         stopped: Deferred[Any] = self.service.stopService()
+        self.assertEqual(len(self.world.sessions), 1)  # not all in this turn of the reactor
+        self.world.clock.advance(0)
         self.assertEqual(len(self.world.sessions), 0)
         for connection in connections:
             self.assertNoResult(stopped)
@@ -135,12 +137,15 @@ class ServiceTests(Case):
         """An agent that does not go is not waited for without end."""
         self.connect()
         stopped = self.service.stopService()
+        self.world.clock.advance(0)
         self.world.clock.advance(kind.CLOSE_TIMEOUT)
         self.successResultOf(stopped)
 
     def test_stop_empty(self) -> None:
-        """Without agents it stops at once."""
-        self.successResultOf(self.service.stopService())
+        """Without agents it stops with the reactor's next turn."""
+        stopped = self.service.stopService()
+        self.world.clock.advance(0)
+        self.successResultOf(stopped)
 
 
 class ConfigTests(SynchronousTestCase):

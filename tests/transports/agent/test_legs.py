@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ngrok_twisted.errors import Overloaded, TunnelLost
-from ngrok_twisted.transports.agent.legs import EASE_INTERVAL, Leg, Legs
+from ngrok_twisted.transports.agent.legs import EASE_INTERVAL, FOR_THE_AGENT, Leg, Legs
 from tests.transports.agent.world import FakeConnection, visit
 
 WAIT = 5.0
@@ -153,6 +153,13 @@ class LegsTests(SynchronousTestCase):
         """Only so many may wait."""
         self.rooms(0, 0)
         for _ in range(2):
+            self.assertNoResult(self.open())
+        self.failureResultOf(self.open(), Overloaded)
+
+    def test_too_many_at_once(self) -> None:
+        """Who only waits for the agent to come to others may be one of twice as many."""
+        self.rooms(0, 0, full=False)
+        for _ in range(2 * FOR_THE_AGENT):
             self.assertNoResult(self.open())
         self.failureResultOf(self.open(), Overloaded)
 

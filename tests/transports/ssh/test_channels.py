@@ -11,6 +11,7 @@ from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from ngrok_twisted.byte_transports import ILanding
 from ngrok_twisted.interfaces import IBatchTransport
 from ngrok_twisted.net.substream_output import MAX_OUTGOING
 from tests.net.substreams import BatchService, HalfService, Service, Source
@@ -272,6 +273,34 @@ class OutgoingTests(ChannelTestCase):
         self.assertEqual((self.sent(), source.events), (b"", ["pause"]))
         self.client.server.resumeProducing()
         self.assertEqual((self.sent(), source.events), (b"onetwo", ["pause", "resume"]))
+
+    def test_landing(self) -> None:
+        """What is read to where it is sealed leaves from there, as much as the window takes."""
+        protocol = self.open(window=3 * PACKET + 5)
+        verifyObject(ILanding, protocol.transport)
+        places = protocol.transport.landing()
+        self.assertEqual([len(place) for place in places], [PACKET] * 3)
+        for letter, place in zip(b"abc", places):
+            place[:] = bytes((letter,)) * PACKET
+        protocol.transport.landed(2 * PACKET + 9)
+        self.assertEqual(self.sent(), b"a" * PACKET + b"b" * PACKET + b"c" * 9)
+        self.assertIsNone(protocol.transport.landing())  # a packet less four bytes is left of the window
+
+    def test_no_landing(self) -> None:
+        """Nothing is read there while something waits, for packets of another size, and after the end."""
+        transport = self.open().transport
+        self.client.server.pauseProducing()
+        self.assertIsNone(transport.landing())
+        transport.write(b"one")
+        self.client.server.resumeProducing()
+        self.assertIsNotNone(transport.landing())
+        self.channel.send_window = 0
+        transport.write(b"two")
+        self.channel.send_window = WINDOW
+        self.assertIsNone(transport.landing())
+        transport.abortConnection()
+        self.assertIsNone(transport.landing())
+        self.assertIsNone(self.open(limit=PACKET - 1).transport.landing())
 
     def test_rekey(self) -> None:
         """A channel held back by an exchange of keys is woken behind it."""

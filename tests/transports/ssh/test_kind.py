@@ -117,6 +117,27 @@ class ServiceTests(SynchronousTestCase):
             each.disconnected(Failure(ConnectionError()))
         self.successResultOf(stopped)
 
+    def test_stop_of_many(self) -> None:
+        """A crowd is told a few at a time: others are served in between."""
+        many = [self.connect() for _ in range(10)]
+        told: list[str] = []
+        others: list[int] = []
+
+        def disconnect(code: int, text: str) -> None:
+            told.append(text)
+            self.reactor.rightNow += 0.001
+            self.reactor.callLater(0, lambda: others.append(len(told)))
+
+        for _, connection in many:
+            connection.disconnect = disconnect  # type: ignore[method-assign]
+        stopped = self.service.stopService()
+        self.reactor.pump([0.001] * 10)
+        self.assertEqual(others, [2, 2, 4, 4, 6, 6, 8, 8, 10, 10])
+        for gateway, _ in many:
+            self.assertNoResult(stopped)
+            gateway.disconnected(Failure(ConnectionError()))
+        self.successResultOf(stopped)
+
     def test_stop_in_time(self) -> None:
         """A client that does not go is not waited for without end."""
         self.connect()

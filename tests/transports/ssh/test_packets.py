@@ -124,6 +124,32 @@ class PacketTests(SynchronousTestCase):
             self.assertEqual(b"".join(message[9:] for message in both.received), 3 * data, suite)
             self.assertEqual(both.received[0][:9], struct.pack(">BII", 94, number, PACKET_DATA))
 
+    def test_landing(self) -> None:
+        """Bulk that was written to the places of packets arrives whole, behind what was queued, however much it is."""
+        for suite in (Suite(b"aes128-gcm@openssh.com"), Suite(b"aes256-gcm@openssh.com")):
+            both = Both(suite)
+            places = both.writer.landing(1 << 30)
+            assert places is not None
+            self.assertEqual([len(place) for place in places], [PACKET_DATA] * 32)
+            for size in (1, PACKET_DATA, PACKET_DATA + 1, 32 * PACKET_DATA - 1, 32 * PACKET_DATA):
+                data, at = random.Random(size).randbytes(size), 0
+                both.received.clear()
+                both.writer.send(b"before")
+                for place in both.writer.landing(size + PACKET_DATA) or []:
+                    part = data[at : at + PACKET_DATA]
+                    place[: len(part)] = part
+                    at += PACKET_DATA
+                both.writer.landed(3, size)
+                both.reader.feed(both.turn())
+                self.assertEqual(both.received[0], b"before")
+                self.assertEqual(b"".join(message[9:] for message in both.received[1:]), data)
+
+    def test_no_landing(self) -> None:
+        """There are no places for less than a packet, nor for a cipher whose packets are longer."""
+        self.assertIsNone(Both(Suite(b"aes128-gcm@openssh.com")).writer.landing(PACKET_DATA - 1))
+        self.assertIsNone(Both(Suite(b"aes128-ctr", b"hmac-sha2-256")).writer.landing(1 << 30))
+        self.assertIsNone(Both().writer.landing(1 << 30))
+
     def test_padding(self) -> None:
         """The padding of full packets differs from one to the next (RFC 4253 section 6)."""
         suite = Suite(b"aes128-gcm@openssh.com")
