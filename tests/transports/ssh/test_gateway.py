@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from ngrok_twisted.errors import Refused
+from ngrok_twisted.flow import Flow
 from ngrok_twisted.interfaces import IAgentSession, ITunnel
 from ngrok_twisted.transports.ssh.forwards import STOPPED
 from ngrok_twisted.transports.ssh.gateway import STOPPED_REMOTELY
@@ -729,6 +730,20 @@ class OutputTests(SynchronousTestCase):
         world = World()
         world.forward()
         self.assertEqual(world.run(b"http -q", PTY).out, b"https://random1.example.com\r\n")
+
+    def test_log(self) -> None:
+        """Requests are shown on a session that was opened before its tunnel was online, and on one that came later."""
+        for late in (False, True):
+            world = World()
+            world.forward()
+            world.clock.advance(1 if late else 0)
+            session = world.run(None, PTY)
+            (tunnel,) = world.tunnels
+            session.out = b""
+            flow = Flow("192.0.2.1", 1, "https", NOW)
+            flow.method, flow.target, flow.status, flow.ended = b"GET", b"/seen", 200, NOW
+            tunnel.observe(flow)
+            self.assertIn(b"/seen", session.out)
 
     def test_code(self) -> None:
         """--qr draws the URL."""
