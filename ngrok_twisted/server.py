@@ -190,7 +190,8 @@ class Server(MultiService):
         visitors = self._plane.visitors
         await self._step(lambda: self._draining.drain(lambda: not visitors, DRAIN_TIMEOUT, DRAIN_POLL))
         await self._step(lambda: self._part_workers(workers))
-        await self._stop_services()
+        await self._stop_transports()  # agents go first: the others have something to do when they do
+        await self._step(super().stopService)
         await self._step(self._control.close)
         await self._step(self._state.close)
         self._shut()
@@ -203,13 +204,11 @@ class Server(MultiService):
         for waiting in self._stopping or ():
             waiting.callback(None)
 
-    async def _stop_services(self) -> None:
-        """Agents go first: the others have something to do when they do."""
-        # Who is disowned is stopped.
+    async def _stop_transports(self) -> None:
+        """Who is disowned is stopped."""
         stopping = [Deferred.fromCoroutine(self._step(transport.disownServiceParent)) for transport in self._transports]
         for stopped in stopping:
             await stopped
-        await self._step(super().stopService)
 
     def _drain_workers(self, seconds: float) -> Any:
         """Have the workers let their visitors go while this process does so, too. Those who were dealt to them come first."""
@@ -296,13 +295,18 @@ class Server(MultiService):
         return tuple((description, descriptor) for description, descriptor in found if descriptor is not None)
 
     async def _part(self) -> None:
-        """Stop the services, without waiting for long: for agents no longer than some of them go."""
-        stopped: list[Any] = []
-        Deferred.fromCoroutine(self._stop_services()).addCallback(stopped.append)
+        """
+        Stop the services, without waiting for long: for agents no longer than some of them go. The others are stopped in any
+        case, since they write down what happened.
+        """
+        gone, stopped = list[None](), list[None]()
+        Deferred.fromCoroutine(self._stop_transports()).addCallback(gone.append)
         left = -1
-        while not stopped and left != (left := sum(map(len, self._transports))):
-            await self._draining.until(lambda: bool(stopped), PARTING, RESTART_POLL)
-        if not stopped:
+        while not gone and left != (left := sum(map(len, self._transports))):
+            await self._draining.until(lambda: bool(gone), PARTING, RESTART_POLL)
+        Deferred.fromCoroutine(self._step(super().stopService)).addCallback(stopped.append)
+        await self._draining.until(lambda: bool(stopped), PARTING, RESTART_POLL)
+        if not (gone and stopped):
             self._log.warn("not everything has stopped in time; it is left behind")
 
 

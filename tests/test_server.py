@@ -629,6 +629,14 @@ class RestartTests(ServerCase):
         self.reactor.pump([0.1] * 3)
         self.assertEqual(self.events[-4:], ["close", "unlock", "hold signals", "replaced"])
 
+    def test_slow_agents(self) -> None:
+        """Agents who do not go keep nobody else from being told to stop."""
+        self.transport.stopping = Deferred()
+        self.server.restart()
+        self.next.answer()
+        self.reactor.pump([0.1] * round(PARTING / 0.1 + 3))
+        self.assertEqual([event for event in self.events if event.startswith("stop ")][-2:], ["stop plane", "stop log"])
+
     def test_broken_part(self) -> None:
         """A part that fails to stop is logged, and the others stop all the same."""
         self.transport.stopping = fail(ZeroDivisionError())

@@ -244,6 +244,6 @@ class AbroadOfMain(Abroad):
             os.close(descriptor)  # whoever has the other end sees that nobody is there
 
     def _tell_others(self, place: int, kind: str, value: Any) -> None:
-        for other, wire in self._wires.items():
+        for other, wire in tuple(self._wires.items()):  # who is too far behind is lost
             if other != place:
                 wire.send(kind, value)

@@ -94,7 +94,7 @@ class Visitors:
                 self._ask(protocol)
 
     def _ask(self, protocol: Any) -> None:
-        if protocol not in self._asked:
+        if protocol in self._open and protocol not in self._asked:  # another one's leave may have taken it along
             self._asked.add(protocol)
             getattr(protocol, "shut_down", _let_be)()
 

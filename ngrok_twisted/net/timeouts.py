@@ -56,7 +56,7 @@ class IdleWatch:
         wheel = _wheels.get(clock)  # each connection has some watches: what can be done here is no call
         self._wheel = wheel = _wheel_of(clock) if wheel is None else wheel
         self._last = now = clock.seconds()
-        self._due = due = ceil((now + timeout) / TICK)
+        self._due = due = ceil((now + timeout) / TICK) or 1  # nothing is what a stopped one has
         bucket = wheel.buckets.get(due)
         if bucket is None:
             bucket = wheel.buckets[due] = set()
@@ -132,7 +132,7 @@ class _Wheel:
         self._call = self.clock.callLater(left, self._tick)
 
     def file(self, watch: IdleWatch) -> None:
-        watch._due = due = ceil((watch._last + watch.timeout) / TICK)
+        watch._due = due = ceil((watch._last + watch.timeout) / TICK) or 1
         bucket = self.buckets.get(due)
         if bucket is None:
             bucket = self.buckets[due] = set()

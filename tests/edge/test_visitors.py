@@ -76,6 +76,15 @@ class VisitorsTests(SynchronousTestCase):
         self.visitors.drain()
         self.assertEqual((asked, len(self.visitors)), ([0, 1, 2], 0))
 
+    def test_drain_takes_along(self) -> None:
+        """A visitor who left because another one did is not asked any more."""
+        asked: list[str] = []
+        other = Asked(lambda: asked.append("other"))
+        self.visitors.arrived(Asked(lambda: self.visitors.left(other)))
+        self.visitors.arrived(other)
+        self.visitors.drain()
+        self.assertEqual((asked, len(self.visitors)), ([], 1))
+
     def test_drain_twice(self) -> None:
         """Nobody is asked twice, and whoever cannot be asked stays."""
         asked: list[bool] = []

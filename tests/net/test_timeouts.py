@@ -153,6 +153,13 @@ class IdleWatchTests(SynchronousTestCase):
         self.assertEqual(len(self.fired), 2)
         self.assertTrue(started + 20 <= self.fired[1] <= started + 23)
 
+    def test_no_time_at_all(self) -> None:
+        """A limit of nothing, on a clock that has just begun, can be stopped as any other."""
+        self.watch(0).stop()
+        self.run_for(3)
+        self.assertEqual((self.fired, self.clock.getDelayedCalls()), ([], []))
+        self.assertTrue(self.watch(0).running)
+
     def test_a_callback_may_stop_another(self) -> None:
         """A callback that stops another due watch is obeyed."""
         other = IdleWatch(self.clock, 5, lambda: self.fired.append(-1))
