@@ -54,7 +54,7 @@ class Legs:
     """
     Those of one session.
 
-    :ivar when_full: called when somebody begins to wait for another one's end: whoever can do without a stream may end it.
+    :ivar when_full: called once for each who waits for another one's end: whoever can do without a stream may end it.
     """
 
     def __init__(self, clock: Any, max_waiting: int, wait_seconds: float) -> None:
@@ -68,6 +68,7 @@ class Legs:
         self._wait_seconds = wait_seconds
         self._all: dict[int, Leg] = {}
         self._waiting: dict[_Waiting, None] = {}
+        self._untold: dict[_Waiting, None] = {}  # those for whom `when_full` was not called
         self._easing: Any = None
         self.when_full: Callable[[], object] = lambda: None
 
@@ -112,7 +113,7 @@ class Legs:
             return maybeDeferred(leg.connection.open_proxied, header, factory)
         if not tunnel.bound:
             return fail(TunnelLost())
-        full = any(leg.connection.full for leg in tunnel.ready)
+        full = _full(tunnel)
         if len(self._waiting) >= self._max_waiting * (1 if full else FOR_THE_AGENT):
             return fail(Overloaded(_FULL))
         waiting = _Waiting(tunnel, header, factory, self._leave)
@@ -122,6 +123,8 @@ class Legs:
             self._easing = self._clock.callLater(EASE_INTERVAL, self._ease)
         if full:
             self.when_full()
+        else:
+            self._untold[waiting] = None
         return waiting.opened
 
     def room_made(self) -> None:
@@ -131,10 +134,22 @@ class Legs:
         """
         for waiting in tuple(self._waiting):
             if not any(leg.connection.room > 0 for leg in self._all.values()):
-                return
+                break
             leg = _freest(waiting.tunnel) if waiting in self._waiting else None
             if leg is not None:
                 waiting.proceed(leg)
+        if self._untold and any(leg.connection.full for leg in self._all.values()):
+            self._tell_full()
+
+    def _tell_full(self) -> None:
+        """There were too few streams for `when_full` when these came, but for some there are too many now."""
+        untold, self._untold = self._untold, {}  # what is ended makes room, and comes by here
+        for waiting in untold:
+            if waiting in self._waiting:
+                if _full(waiting.tunnel):
+                    self.when_full()
+                else:
+                    self._untold[waiting] = None
 
     def forget(self, tunnel: Any) -> None:
         """A tunnel accepts nobody any more."""
@@ -146,9 +161,11 @@ class Legs:
         self._easing = self._clock.callLater(EASE_INTERVAL, self._ease)
         for leg in self:
             leg.connection.ease()
+        self.room_made()  # there may be some of which nobody said anything
 
     def _leave(self, waiting: _Waiting) -> None:
         self._waiting.pop(waiting, None)
+        self._untold.pop(waiting, None)
         if not self._waiting and self._easing is not None:
             self._easing.cancel()
             self._easing = None
@@ -185,6 +202,11 @@ class _Waiting:
         self._leave(self)
         if self.call.active():
             self.call.cancel()
+
+
+def _full(tunnel: Any) -> bool:
+    """Whether one of the legs has no room until a stream ends."""
+    return any(leg.connection.full for leg in tunnel.ready)
 
 
 def _freest(tunnel: Any) -> Leg | None:

@@ -195,13 +195,14 @@ class Mux:
 
     def renumber(self, stream: Stream) -> bool:
         """
-        Give a stream that the agent refused another id, under which it hears of it as of a new one. Its place is kept.
+        Give a stream that the agent refused another id, under which it hears of it as of a new one. It has kept its place.
 
         :return: whether there was one.
         """
         if self.closed or self._going or self._next > MASK:
             return False
         del self.streams[stream.id]
+        self.pace.forget(stream.id)
         self._number(stream)
         return True
 
@@ -232,8 +233,8 @@ class Mux:
             if not flags & SYN and (length or not flags & FIN):
                 self._refuse(id, ErrorCode.STREAM_CLOSED)
             return None
-        if stream.fresh:
-            self._taken(stream)
+        if stream.fresh and not self._taken(stream):
+            return None
         if stream.fin_came:
             self._break(stream, ErrorCode.STREAM_CLOSED)
             return None
@@ -253,6 +254,8 @@ class Mux:
     def reset(self, id: int, code: int) -> None:
         """FrameSink."""
         stream = self.streams.get(id)
+        if stream is not None and stream.put_off:
+            return
         if code != ErrorCode.ACCEPT_QUEUE_FULL or id & 1:
             self._come_to(id)
         elif self._no_place(id, stream):
@@ -266,8 +269,8 @@ class Mux:
         if stream is None:
             self._come_to(id)
             return
-        if stream.fresh:
-            self._taken(stream)
+        if stream.fresh and not self._taken(stream):
+            return
         if not increment:
             self._break(stream, ErrorCode.PROTOCOL_ERROR)
             return
@@ -296,19 +299,26 @@ class Mux:
         :return: whether it is opened again.
         """
         self._log.debug("agent: there is no place for stream {id}", id=id)
-        self.pace.refused(id)
+        if self.pace.refused(id) and stream is None:
+            self.output.room_made()
         if stream is None or not stream.fresh:
             return False
         # Agents of the Go family keep it, and what came on it, until they are told that nobody wants it.
         self.write((rst(id, ErrorCode.STREAM_CANCELLED),))
-        return stream.ask_again()
+        if not stream.ask_again():
+            return False
+        self.pace.put_off(id)
+        return True
 
-    def _taken(self, stream: Stream) -> None:
-        """The first frame for a stream of ours has come."""
+    def _taken(self, stream: Stream) -> bool:
+        """:return: whether a frame for a fresh stream of ours is the agent's first, rather than one that cannot be."""
+        if stream.put_off:
+            return False
         stream.fresh = False
         stream.kept = None
         if self.pace.answered(stream.id):
             self.output.room_made()
+        return True
 
     def _come_to(self, id: int) -> None:
         """A frame for a stream that is over has come."""

@@ -8,7 +8,8 @@ queue, and all before it with it. As long as fewer are unanswered than the queue
 
 How large the queue is nobody says, and an agent that is far away has most of what is unanswered not in its queue but on the
 way: so the bound grows by one whenever as many as it allows were answered while it was in use, and halves when the agent
-refuses one, as TCP's congestion window does (RFC 5681, section 3.1).
+refuses one, as TCP's congestion window does (RFC 5681, section 3.1). What was refused and will be opened again keeps its place
+in the count, so that nobody takes it meanwhile; no answer to another one says anything of it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ LEAST = 8
 class Pace:
     """That of one connection. Pure; it only counts."""
 
-    __slots__ = ("_bound", "_most", "_unanswered", "_opened", "_halved_at", "_moved")
+    __slots__ = ("_bound", "_most", "_unanswered", "_put_off", "_opened", "_halved_at", "_moved")
 
     def __init__(self, start: int, most: int) -> None:
         """
@@ -32,6 +33,7 @@ class Pace:
         self._bound = float(min(start, most))
         self._most = most
         self._unanswered: deque[int] = deque()
+        self._put_off: set[int] = set()
         self._opened = 0
         self._halved_at = 0
         self._moved = False
@@ -39,7 +41,7 @@ class Pace:
     @property
     def room(self) -> int:
         """How many more streams may be opened now. Less than nothing after a refusal."""
-        return int(self._bound) - len(self._unanswered)
+        return int(self._bound) - len(self._unanswered) - len(self._put_off)
 
     def opened(self, id: int) -> None:
         """
@@ -51,7 +53,8 @@ class Pace:
         self._opened = id
 
     def forget(self, id: int) -> None:
-        """A stream was given up before the agent heard of it."""
+        """A stream was given up before the agent heard of it, or heard of it again."""
+        self._put_off.discard(id)
         if id in self._unanswered:
             self._unanswered.remove(id)
 
@@ -64,21 +67,31 @@ class Pace:
         unanswered = self._unanswered
         if not unanswered or unanswered[0] > id:
             return False
-        before, bound = len(unanswered), self._bound
+        before, bound = len(unanswered) + len(self._put_off), self._bound
         while unanswered and unanswered[0] <= id:
             unanswered.popleft()
         self._moved = True
-        after = len(unanswered)
+        after = len(unanswered) + len(self._put_off)
         if before * 2 > bound < self._most:
             self._bound += (before - after) / bound
         return before + 1 > bound and after + 1 <= self._bound
 
-    def refused(self, id: int) -> None:
-        """The agent has no place for a stream. Those that were opened before it could be heard of count as one refusal."""
+    def refused(self, id: int) -> bool:
+        """
+        The agent has no place for a stream. Those that were opened before it could be heard of count as one refusal.
+
+        :return: as `answered`.
+        """
+        room = self.room
         self.forget(id)
         if id > self._halved_at:
             self._halved_at = self._opened
             self._bound = max(self._bound / 2, float(LEAST))
+        return room <= 0 < self.room
+
+    def put_off(self, id: int) -> None:
+        """A stream that was refused will be opened again, with another id. `forget` this one then, or if it is given up."""
+        self._put_off.add(id)
 
     def ease(self) -> bool:
         """
@@ -92,4 +105,4 @@ class Pace:
             return False
         room = self.room
         self._unanswered.clear()
-        return room <= 0
+        return room <= 0 < self.room

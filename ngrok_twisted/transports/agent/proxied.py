@@ -19,7 +19,7 @@ from ngrok_twisted.errors import TunnelLost
 from ngrok_twisted.net.backlog import Backlog
 from ngrok_twisted.net.substream import Substream
 from ngrok_twisted.net.timeouts import SECONDS, IdleWatch
-from ngrok_twisted.transports.agent.frames import WINDOW, ErrorCode
+from ngrok_twisted.transports.agent.frames import SYN, WINDOW, ErrorCode
 from ngrok_twisted.transports.agent.mux import Mux
 from ngrok_twisted.transports.agent.streams import Stream
 
@@ -85,12 +85,13 @@ class ProxyStream(Substream, Stream):
     def ask_again(self) -> bool:
         """`Stream`."""
         limits, kept = self.mux.limits, self.kept
-        if kept is None or self._refused >= limits.refused_tries or not self.mux.renumber(self):
+        if kept is None or self._refused >= limits.refused_tries:
             return False
         unsent, self._unsent = self._unsent, Backlog()
         self._unsent.add((kept,))
         self._unsent.add(unsent.take(unsent.size)[0])
         self.kept = b""
+        self._flags = SYN
         self.send_window = 0  # so that all that is written waits
         pause = limits.refused_pause * 2**self._refused * (1 + self.id % SPREAD / SPREAD)
         self._refused += 1
@@ -99,8 +100,12 @@ class ProxyStream(Substream, Stream):
 
     def _open_again(self) -> None:
         self._asking = None
-        self.send_window = WINDOW
-        self._announce()
+        if self.mux.renumber(self):
+            self.send_window = WINDOW
+            self._announce()
+        else:
+            self.over()
+            self.reset_received(ErrorCode.ACCEPT_QUEUE_FULL)
 
     # -- Stream --------------------------------------------------------------------------------------------------------
 
@@ -195,7 +200,13 @@ class LateFinStream(ProxyStream):
         if self.got_fin or self.disconnecting or self._silence is not None:
             super()._send_fin()
         else:
-            self._silence = IdleWatch(self.mux.output.clock, SILENCE_BEFORE_FIN, self._send_fin)
+            self._silence = IdleWatch(self.mux.output.clock, SILENCE_BEFORE_FIN, self._fell_silent)
+
+    def _fell_silent(self) -> None:
+        if self._unsent.size and self._silence is not None:  # it was refused since, and what comes before its end waits
+            self._silence.change(SILENCE_BEFORE_FIN)
+        else:
+            self._send_fin()
 
     def over(self) -> None:
         """`Stream`."""

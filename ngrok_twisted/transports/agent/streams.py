@@ -135,6 +135,11 @@ class Stream:
 
     # -- for the mux ---------------------------------------------------------------------------------------------------
 
+    @property
+    def put_off(self) -> bool:
+        """Whether it can be opened again, and is still to be announced under its next id: nothing can be said of it yet."""
+        return self.kept is not None and self._flags != 0
+
     def opened(self, id: int, ours: bool) -> None:
         """It has a number now."""
         self.id = id
@@ -171,7 +176,7 @@ class Stream:
         """
         The agent had no place for it, and has taken none of its bytes.
 
-        :return: whether it lives on, under another id; see `Mux.renumber`.
+        :return: whether it lives on. It is `put_off` then, until it gets another id, see `Mux.renumber`.
         """
         return False
 

@@ -97,14 +97,67 @@ class LegsTests(SynchronousTestCase):
         self.open()
         self.assertEqual(given_up, [1])
 
+    def test_full_later(self) -> None:
+        """Who waited for the agent when the streams became too many has an idle one given up as well, once."""
+        given_up: list[int] = []
+        self.legs.when_full = lambda: given_up.append(1)
+        self.rooms(0, 0, full=False)
+        for name in (b"1", b"2", b"3"):
+            self.open(name)
+        self.legs.room_made()
+        self.assertEqual(given_up, [])
+        self.rooms(1, 0, full=False)
+        self.one.connection.full = True  # as soon as the next one is opened
+        self.legs.room_made()
+        self.legs.room_made()
+        self.assertEqual((self.opened(), given_up), (([b"1"], []), [1, 1]))
+
+    def test_full_for_others(self) -> None:
+        """Who waits for a leg with fewer streams than it may have gives up nobody's, until that is full."""
+        given_up: list[int] = []
+        self.legs.when_full = lambda: given_up.append(1)
+        self.rooms(0, 0, full=False)
+        gone = self.open(b"1")
+        self.open(b"2", SimpleNamespace(ready=(self.one,), bound={self.one}))
+        gone.cancel()
+        self.failureResultOf(gone, CancelledError)
+        self.other.connection.full = True
+        self.legs.room_made()
+        self.assertEqual(given_up, [])
+        self.one.connection.full = True
+        self.clock.advance(EASE_INTERVAL)
+        self.assertEqual(given_up, [1])
+
+    def test_given_up_at_once(self) -> None:
+        """Each that is given up lets one in, at once, however many wait."""
+        legs = Legs(self.clock, 2000, WAIT)
+        legs.add(self.one)
+        connection, tunnel = self.one.connection, SimpleNamespace(ready=(self.one,), bound={self.one})
+        idle = list(range(1999))
+
+        def give_up() -> None:
+            if idle:
+                idle.pop()
+                connection.room += 1
+                legs.room_made()
+
+        legs.when_full = give_up
+        connection.room = 0
+        crowd = [legs.open(tunnel, b"h", visit()) for _ in range(2000)]
+        connection.full = True
+        legs.room_made()
+        for opened in crowd[:-1]:
+            self.successResultOf(opened)
+        self.assertNoResult(crowd[-1])
+
     def test_eases(self) -> None:
         """While anybody waits the agent is given the benefit of the doubt once in a while."""
         self.rooms(0, 0, full=False)
         waiting = self.open()
         self.clock.pump([EASE_INTERVAL] * 2)
         self.assertEqual([leg.connection.eased for leg in self.legs], [2, 2])
-        self.rooms(0, 1)
-        self.legs.room_made()
+        self.rooms(0, 1)  # of which nobody said anything
+        self.clock.advance(EASE_INTERVAL)
         self.successResultOf(waiting)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 

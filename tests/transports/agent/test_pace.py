@@ -81,6 +81,22 @@ class PaceTests(SynchronousTestCase):
         pace.refused(later)
         self.assertEqual(pace.room, room // 2)
 
+    def test_put_off(self) -> None:
+        """One that will be opened again counts on, whoever is answered meanwhile, until it is opened or given up."""
+        pace = Pace(LEAST, LEAST)
+        ids = self.opened(pace, LEAST)
+        for id in ids[-3:]:
+            self.assertTrue(pace.refused(id))
+            pace.put_off(id)
+        self.assertEqual(pace.room, 0)
+        self.assertTrue(pace.answered(ids[-1]))
+        self.assertEqual(pace.room, LEAST - 3)
+        for id in ids[-3:]:
+            pace.forget(id)
+        self.assertEqual(pace.room, LEAST)
+        self.opened(pace, LEAST, 1000)
+        self.assertFalse(pace.refused(4))
+
     def test_least(self) -> None:
         """It does not come to nothing."""
         pace = Pace(64, 480)

@@ -175,9 +175,48 @@ class RefusedTests(ProxyTestCase):
     def test_agent_leaves(self) -> None:
         """On a connection that is ending it is not opened again."""
         protocol = self.proxied()
-        self.mux.go_away(0, "")
         self.refused()
-        self.assertEqual(protocol.events, [ConnectionLost])
+        self.mux.go_away(0, "")
+        self.wire.take()
+        self.later()
+        self.assertEqual((protocol.events, self.mux.streams, self.wire.take()), ([ConnectionLost], {}, []))
+
+    def test_id(self) -> None:
+        """It gets its id when it is opened again: behind those who came meanwhile, whose answers say nothing of it."""
+        self.build(max_unanswered=9)
+        refused = self.proxied()
+        self.refused()
+        self.proxied()
+        self.say(wndinc(4, 4))
+        self.assertEqual((self.stream.id, refused.transport.id, self.mux.room), (4, 2, 7))
+        self.later()
+        self.assertEqual([(one.id, one.flags) for one in self.wire.take()], [(6, SYN)])
+        self.assertEqual((refused.transport.id, list(self.mux.streams), self.mux.room), (6, [4, 6], 7))
+        self.say(wndinc(6, 4))
+        self.assertEqual(self.mux.room, 8)
+
+    def test_said_meanwhile(self) -> None:
+        """What the agent says of it during the pause, or before it was told of it, is not heard."""
+        said = (rst(2, FULL), rst(2, 6), wndinc(2, 4), data(2, b"?"), data(2, b"", FIN), rst(4, FULL), wndinc(4, 1))
+        for words in said:
+            self.build()
+            protocol = self.proxied()
+            self.refused()
+            self.say(words)
+            self.assertEqual(len(self.wire.clock.getDelayedCalls()), 1)
+            self.mux.block()
+            self.later()
+            self.say(rst(4, FULL), rst(4, 6), wndinc(4, 4))
+            self.assertEqual(self.wire.clock.getDelayedCalls(), [])
+            self.wire.take()
+            self.mux.unblock()
+            self.assertEqual(self.wire.take(), [Frame(DATA, 4, SYN, HEADER)])
+            self.stream.write(bytes(WINDOW))
+            self.assertEqual(sum(len(one.body) for one in self.wire.take()), WINDOW - len(HEADER))
+            self.assertEqual(protocol.events, [])
+            self.stream.abortConnection()
+            self.wire.turn()
+            self.assertEqual(self.wire.clock.getDelayedCalls(), [])
 
     def test_half_closed(self) -> None:
         """A visitor who says all during the pause has that said for him."""
@@ -221,6 +260,20 @@ class LateFinTests(RefusedTests):
         self.wire.clock.advance(SILENCE_BEFORE_FIN - 1)
         self.assertEqual(self.sent(), [(DATA, SYN, HEADER + b"all")])
         self.wire.clock.pump([1] * 3)
+        self.assertEqual(self.sent(), [(DATA, FIN, b"")])
+
+    def test_silent_on_a_full_connection(self) -> None:
+        """The end is not told before what it comes after, however long the connection is full."""
+        self.proxied(HalfService)
+        self.stream.write(b"all")
+        self.stream.loseWriteConnection()
+        self.refused()
+        self.mux.block()
+        self.wire.clock.pump([1] * 20)
+        self.wire.take()
+        self.mux.unblock()
+        self.assertEqual(self.wire.take(), [Frame(DATA, 4, SYN, HEADER + b"all")])
+        self.wire.clock.pump([1] * 10)
         self.assertEqual(self.sent(), [(DATA, FIN, b"")])
 
     def test_ended(self) -> None:
@@ -360,6 +413,27 @@ class CrowdTests(ProxyTestCase):
             self.successResultOf(opened)
         self.assertEqual(sorted(agent.served), sorted(HEADER + b" %d" % number for number in range(size)))
         self.assertEqual(agent.kept, 0)
+
+    def test_visitors_left(self) -> None:
+        """Streams that are refused when their visitors have left make room for those who wait."""
+        crowd = self.crowd(9, max_unanswered=8)
+        self.wire.turn()
+        for opened in crowd[:8]:
+            self.successResultOf(opened).transport.abortConnection()
+        self.wire.turn()
+        self.assertNoResult(crowd[8])
+        self.say(*(rst(id, FULL) for id in range(2, 18, 2)))
+        self.successResultOf(crowd[8])
+
+    def test_nobody_overtakes(self) -> None:
+        """Who waits does not take the room of those who were refused."""
+        crowd = self.crowd(9, max_unanswered=8)
+        self.wire.turn()
+        self.say(*(rst(id, FULL) for id in range(4, 18, 2)))
+        self.assertNoResult(crowd[8])
+        self.say(wndinc(2, 4))
+        self.successResultOf(crowd[8])
+        self.assertEqual(self.mux.room, 0)
 
     def test_says_nothing(self) -> None:
         """An agent that does not say when it comes to streams gets more of them, a crowd a second or two."""
