@@ -44,12 +44,17 @@ def shares(parts: Iterable[Part]) -> list[float]:
     """
     How much of the time that is left each part may take, if it is the first of those that are left.
 
-    A suite has as much as it has work: kinds of work times arms; one that says itself how many rounds it makes has that.
+    A suite has as much as it has work: kinds of work times arms, times its weight; one that says itself how many rounds it
+    makes has that.
 
     :return: a fraction each.
     """
-    weights = [len(part.kind.cells) * max(1, sum(map(part.kind.fits, part.arms))) + STARTING for part in parts]
+    weights = [part.kind.weight * _pieces(part) + STARTING for part in parts]
     return [weight / sum(weights[index:]) for index, weight in enumerate(weights)]
+
+
+def _pieces(part: Part) -> int:
+    return len(part.kind.cells) * max(1, sum(map(part.kind.fits, part.arms)))
 
 
 def _looked_at(kind: type[Suite], arms: Sequence[type[Arm]], claims: Iterable[Claim]) -> Sequence[type[Arm]]:

@@ -32,6 +32,7 @@ class Suite:
     :cvar cells: the names of its kinds of work.
     :cvar skips: the labels of arms that would fit and add little: they take part if they are asked for.
     :cvar most_rounds: rounds that it makes, however many are asked for: some work takes long and spreads little.
+    :cvar weight: how many times as much of a run's time it has as its pieces of work would give it: some work spreads much.
     :ivar seconds: how long one piece of work shall take, about.
     """
 
@@ -44,6 +45,7 @@ class Suite:
     needs: ClassVar[Mapping[str, str]] = {}
     skips: ClassVar[frozenset[str]] = frozenset()
     most_rounds: ClassVar[int] = 1000
+    weight: ClassVar[float] = 1
 
     @classmethod
     def fits(cls, arm: type[Arm], asked: bool = False) -> bool:

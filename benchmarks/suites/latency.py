@@ -40,6 +40,8 @@ class LatencySuite(HTTPSSuite):
         "100 KB answers, half load": Visits(path="/large"),
     }
     cells = tuple(visits)
+    weight: ClassVar[float] = 3
+    """A median of two rounds lies a fifth from the next; one piece of work is two seconds."""
     needs = HTTPSSuite.needs | h2load.NEEDS
     skips = HTTPSSuite.skips | {"sish"}
 
@@ -85,4 +87,5 @@ class SishLatencySuite(LatencySuite):
         "100 KB answers, half of sish's load": Visits(path="/large"),
     }
     cells = tuple(visits)
+    weight = 1  # sish is slower by far
     skips = HTTPSSuite.skips | {"nginx+sshd"}

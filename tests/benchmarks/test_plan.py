@@ -63,3 +63,11 @@ class SharesTests(SynchronousTestCase):
         """Suites of the same size share evenly, and one with more arms gets more."""
         self.assertEqual(shares(plan([RecordingSuite, RecordingSuite], [Good]))[0], 0.5)
         self.assertGreater(shares(plan([RecordingSuite, Elsewhere], [Good, Other, Suspicious]))[0], 0.5)
+
+    def test_weight(self) -> None:
+        """Work that spreads much has more of the time."""
+
+        class Spreading(RecordingSuite):
+            weight = 2
+
+        self.assertGreater(shares(plan([Spreading, RecordingSuite], [Good]))[0], 0.5)
