@@ -299,14 +299,13 @@ class Server(MultiService):
         Stop the services, without waiting for long: for agents no longer than some of them go. The others are stopped in any
         case, since they write down what happened.
         """
-        gone, stopped = list[None](), list[None]()
-        Deferred.fromCoroutine(self._stop_transports()).addCallback(gone.append)
+        gone = Deferred.fromCoroutine(self._stop_transports())
         left = -1
-        while not gone and left != (left := sum(map(len, self._transports))):
-            await self._draining.until(lambda: bool(gone), PARTING, RESTART_POLL)
-        Deferred.fromCoroutine(self._step(super().stopService)).addCallback(stopped.append)
-        await self._draining.until(lambda: bool(stopped), PARTING, RESTART_POLL)
-        if not (gone and stopped):
+        while not gone.called and left != (left := sum(map(len, self._transports))):
+            await self._draining.until(lambda: bool(gone.called), PARTING, RESTART_POLL)
+        stopped = Deferred.fromCoroutine(self._step(super().stopService))
+        await self._draining.until(lambda: bool(stopped.called), PARTING, RESTART_POLL)
+        if not (gone.called and stopped.called):
             self._log.warn("not everything has stopped in time; it is left behind")
 
 

@@ -136,10 +136,6 @@ class Wire:
             done.errback(self._gone())
         return done
 
-    def flush(self) -> None:
-        """What was said leaves now, as far as the kernel takes it, and not only at the end of the turn."""
-        self._flush()
-
     def when_lost(self, call: Callable[[], object]) -> None:
         """Call ``call`` once when the other side is gone, or at once if it is already."""
         if self.is_lost:
@@ -149,7 +145,7 @@ class Wire:
 
     def close(self) -> None:
         """Send what is waiting if the other side takes it at once, and be lost."""
-        self._flush()
+        self.flush()
         self._lose("it was closed")
 
     def _give_up_asking(self, number: int, late: Callable[[Any], object] | None) -> None:
@@ -168,7 +164,7 @@ class Wire:
         if self._unsent.size > UNSENT_MAX:
             self._lose(f"{UNSENT_MAX} bytes are waiting for it")
         elif self._stuck_call is None and descriptor != NO_DESCRIPTOR:
-            self._flush()  # a write takes one descriptor: nothing is won by waiting for more
+            self.flush()  # a write takes one descriptor: nothing is won by waiting for more
         elif self._flush_call is None and self._stuck_call is None:
             self._flush_call = self._reactor.callLater(0, self._flush_turn)
 
@@ -176,10 +172,10 @@ class Wire:
 
     def _flush_turn(self) -> None:
         self._flush_call = None
-        self._flush()
+        self.flush()
 
-    def _flush(self) -> None:
-        """Send all that the kernel takes; the rest when it takes more."""
+    def flush(self) -> None:
+        """Send all that the kernel takes, now and not only at the end of the turn; the rest when it takes more."""
         moved = False
         while self._unsent and not self.is_lost:
             try:
@@ -361,7 +357,7 @@ class Wire:
 
     def doWrite(self) -> None:
         """IWriteDescriptor."""
-        self._flush()
+        self.flush()
 
     def connectionLost(self, reason: Failure) -> None:
         """IFileDescriptor."""

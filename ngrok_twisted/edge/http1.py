@@ -25,6 +25,7 @@ from ngrok_twisted.edge.channel import IRequestChannel
 from ngrok_twisted.edge.request import EdgeRequest
 from ngrok_twisted.edge.respond import raw_response
 from ngrok_twisted.edge.site import Site
+from ngrok_twisted.edge.writing import BODILESS
 from ngrok_twisted.errors import BadRequest, EdgeError, HeaderTooLarge, RequestTimeout
 from ngrok_twisted.flow import Flow
 from ngrok_twisted.net.timeouts import IdleWatch
@@ -66,7 +67,8 @@ class HTTPChannel(VisitorConnection):
         self._batch = self._input_ended = self._pumping = self._choked = False
         self._state = HEAD
         self._buffer = b""
-        self._framing = self._owed = self._body_left = self._held = self._scanned = self._peer_port = 0
+        self._framing = BODILESS
+        self._owed = self._body_left = self._held = self._scanned = self._peer_port = 0
         self._minor = 1
         self._opened = 0.0
         self._raw: Any = None

@@ -15,7 +15,7 @@ from ngrok_twisted.upstream.syntax import KILOBYTE, MalformedMessage
 JOINED_BYTES = 16 * KILOBYTE
 
 # How the body of the current response ends.
-_COUNTED, _CHUNKED, _CLOSED, _BODILESS = range(4)
+COUNTED, CHUNKED, CLOSED, BODILESS = range(4)
 
 
 class ResponseWriter:
@@ -51,14 +51,14 @@ class ResponseWriter:
             head.length = size
         told = head.as_told()
         if told is not None and self._goes_as_told(head, told):
-            self._framing = _COUNTED
+            self._framing = COUNTED
             self._owed = head.length - size
             self._send((told.counted, *buffers), size)
         else:
             parts: list[Any] = [self._text(head, told)]
             if size:
                 self._add_body(parts, buffers, size)
-            if last and self._framing == _CHUNKED:
+            if last and self._framing == CHUNKED:
                 parts.append(encode_trailers(trailers))
             self._send(parts, size)
         if last:
@@ -68,7 +68,7 @@ class ResponseWriter:
         """IRequestChannel."""
         if not (self.persistent and self._minor) or self.body_unread():
             return False
-        self._framing = _COUNTED
+        self._framing = COUNTED
         self._owed = 0
         self._watch.touch()
         if self._batch and len(body) > JOINED_BYTES:
@@ -105,24 +105,24 @@ class ResponseWriter:
     def _frame(self, head: Any) -> bytes:
         """Choose how the body ends. :return: the lines that say so, each with a line end before it."""
         if head.status == 101:
-            self._framing = _BODILESS
+            self._framing = BODILESS
             return b"\r\nConnection: Upgrade"
         if self.persistent and self.body_unread():
             self.persistent = False
         lines = b""
         if head.bodiless:
-            self._framing = _BODILESS
+            self._framing = BODILESS
             if head.length is not None and head.status != 204:
                 lines = b"\r\nContent-Length: %d" % head.length
         elif head.length is not None:
-            self._framing = _COUNTED
+            self._framing = COUNTED
             self._owed = head.length
             lines = b"\r\nContent-Length: %d" % head.length
         elif self._minor:
-            self._framing = _CHUNKED
+            self._framing = CHUNKED
             lines = b"\r\nTransfer-Encoding: chunked"
         else:
-            self._framing = _CLOSED
+            self._framing = CLOSED
             self.persistent = False
         if not self.persistent:
             lines += b"\r\nConnection: close"
@@ -131,13 +131,13 @@ class ResponseWriter:
         return lines
 
     def _add_body(self, parts: list[Any], buffers: Sequence[Any], size: int) -> None:
-        if self._framing == _CHUNKED:
+        if self._framing == CHUNKED:
             parts.append(b"%x\r\n" % size)
             parts.extend(buffers)
             parts.append(b"\r\n")
         else:
             parts.extend(buffers)
-            if self._framing == _COUNTED:
+            if self._framing == COUNTED:
                 self._owed -= size
 
     def _send(self, parts: Sequence[Any], size: int) -> None:
@@ -154,21 +154,21 @@ class ResponseWriter:
             return
         parts: list[Any] = []
         self._add_body(parts, buffers, size)
-        if self._framing == _COUNTED and self._owed < 0:
+        if self._framing == COUNTED and self._owed < 0:
             self.break_off(request)
             return
         self._send(parts, size)
 
     def end(self, request: Any, trailers: Any) -> None:
         """IRequestChannel."""
-        if self._framing == _CHUNKED:
+        if self._framing == CHUNKED:
             self._watch.touch()
             self.transport.write(encode_trailers(trailers))
         self._check_complete()
 
     def _check_complete(self) -> None:
         """A response that is shorter than it said cannot be followed by another."""
-        if self._framing == _COUNTED and self._owed:
+        if self._framing == COUNTED and self._owed:
             self.persistent = False
             self.break_off(None)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Callable
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 MILLISECONDS = 0.001
@@ -41,6 +42,12 @@ class Chores:
         if not self._due:
             self._due = True
             self._clock.callLater(0, self._work)
+
+    def done(self) -> Deferred[None]:
+        """:return: fires with ``None`` when all is done that was added so far."""
+        done: Deferred[None] = Deferred()
+        self.add(done.callback, None)
+        return done
 
     def _work(self) -> None:
         clock, waiting = self._clock, self._waiting

@@ -40,6 +40,17 @@ class ChoresTests(SynchronousTestCase):
         self.chores = Chores(self.clock)
         self.done: list[int] = []
 
+    def test_done(self) -> None:
+        """Whoever wants to know when all is done that was added so far is told then, and not for what comes later."""
+        self.chores.add(self.chore, 1)
+        done = self.chores.done()
+        self.chores.add(self.chore, 2)
+        told: list[list[int]] = []
+        done.addCallback(lambda _: told.append(list(self.done)))
+        self.assertNoResult(done)
+        self.clock.turn()
+        self.assertEqual((told, self.done), ([[1]], [1, 2]))
+
     def chore(self, number: int, seconds: float = 0.0) -> None:
         """Note it, and take so long."""
         self.done.append(number)

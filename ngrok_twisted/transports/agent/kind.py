@@ -265,9 +265,7 @@ class AgentService(Service):
         chores = Chores(self._clock)  # a thousand in a row would keep everybody else waiting
         for one in (*self._clients, *self._gateways):
             chores.add(one.close, SHUTTING_DOWN)
-        told: Deferred[None] = Deferred()
-        chores.add(told.callback, None)
-        await told
+        await chores.done()
         left = await self._gateways.emptied(CLOSE_TIMEOUT)
         if left:
             self._log.warn("{count} connections of agents did not end in time", count=left)

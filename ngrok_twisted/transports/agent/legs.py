@@ -138,7 +138,7 @@ class Legs:
             leg = _freest(waiting.tunnel) if waiting in self._waiting else None
             if leg is not None:
                 waiting.proceed(leg)
-        if self._untold and any(leg.connection.full for leg in self._all.values()):
+        if self._untold and self.crowded:
             self._tell_full()
 
     def _tell_full(self) -> None:

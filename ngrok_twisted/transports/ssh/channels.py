@@ -4,23 +4,21 @@
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Any, Callable, Sequence
-
-from zope.interface import implementer
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from ngrok_twisted.byte_transports import ILanding
 from ngrok_twisted.errors import TunnelLost, UpstreamTimeout, UpstreamUnreachable
 from ngrok_twisted.net.substream import Substream
 from ngrok_twisted.net.timeouts import IdleWatch
 from ngrok_twisted.transports.ssh.channel import MSG_CHANNEL_DATA, Channel
-from ngrok_twisted.transports.ssh.packets import PACKET_DATA
+from ngrok_twisted.transports.ssh.packets import DATA_HEAD, PACKET_DATA
 
 if TYPE_CHECKING:
     from ngrok_twisted.transports.ssh.connection import Connection
@@ -30,8 +28,6 @@ MAX_DETAIL = 200
 
 # Writes up to this many bytes go out together with others at the end of the turn, larger ones at once.
 SMALL = 8 * 1024
-
-_DATA_HEAD = struct.Struct(">BII")
 
 
 class OpenRefused(UpstreamUnreachable):
@@ -171,7 +167,7 @@ class ForwardedChannel(Substream, Channel):
     def _emit(self, buffers: Sequence[Any], total: int) -> None:
         self.send_window -= total
         if total <= SMALL and total <= self.packet_limit:
-            head = _DATA_HEAD.pack(MSG_CHANNEL_DATA, self.remote, total)
+            head = DATA_HEAD.pack(MSG_CHANNEL_DATA, self.remote, total)
             self.connection.transport.send(b"".join((head, *buffers)))
         else:
             self.connection.transport.writer.send_data(self.remote, self.packet_limit, buffers)

@@ -65,7 +65,10 @@ class Forwards:
     Claims names for forwards, puts their tunnels online, and takes everything back in reverse.
     """
 
-    __slots__ = "_session _watcher _audience _connection _settings _reservations _tunnels _clock _documents _watched _all _endings".split()
+    __slots__ = (
+        *("_session", "_watcher", "_audience", "_connection", "_settings", "_reservations", "_tunnels", "_clock"),
+        *("_documents", "_watched", "_all", "_endings"),
+    )
     _log = Logger()
 
     def __init__(

@@ -277,9 +277,7 @@ class SSHService(Service):
         chores = Chores(self._clock)  # a thousand in a row would keep everybody else waiting for half a second
         for gateway in self._gateways:
             chores.add(gateway.close, SHUTTING_DOWN)
-        told: Deferred[None] = Deferred()
-        chores.add(told.callback, None)
-        await told
+        await chores.done()
         left = await self._gateways.emptied(CLOSE_TIMEOUT)
         if left:
             self._log.warn("{count} SSH connections did not end in time", count=left)

@@ -31,8 +31,8 @@ MAX_MESSAGE = MAX_PACKET - OVERHEAD
 
 MSG_CHANNEL_DATA = 94
 
-_DATA_HEAD = struct.Struct(">BII")
-_DATA_START = PAYLOAD + _DATA_HEAD.size
+DATA_HEAD = struct.Struct(">BII")
+_DATA_START = PAYLOAD + DATA_HEAD.size
 
 
 # The buffers of reads: the start of a packet, and what comes behind it. Usually one. A second appears only where delivering
@@ -189,7 +189,7 @@ class PacketWriter:
         :param buffers: bytes-like objects; they are free when this returns.
         """
         wire = self._wire
-        last = _WIRE_SIZE - limit - _DATA_HEAD.size - OVERHEAD  # where the last packet may begin
+        last = _WIRE_SIZE - limit - DATA_HEAD.size - OVERHEAD  # where the last packet may begin
         self._seal_queue()
         at = size = 0
         for buffer in buffers:
@@ -271,13 +271,13 @@ class PacketWriter:
 
     def _seal_data(self, number: int, size: int, at: int) -> int:
         wire = self._wire
-        _DATA_HEAD.pack_into(wire, at + PAYLOAD, MSG_CHANNEL_DATA, number, size)
+        DATA_HEAD.pack_into(wire, at + PAYLOAD, MSG_CHANNEL_DATA, number, size)
         if size == PACKET_DATA:
             return self.sealer.seal_framed(self._frames.get(at) or self._frame(at))
-        return self.sealer.seal(wire, at, _DATA_HEAD.size + size)
+        return self.sealer.seal(wire, at, DATA_HEAD.size + size)
 
     def _frame(self, at: int) -> Frame:
-        frame = self._frames[at] = Frame(self._wire, at, _DATA_HEAD.size + PACKET_DATA)
+        frame = self._frames[at] = Frame(self._wire, at, DATA_HEAD.size + PACKET_DATA)
         return frame
 
     def _put(self, end: int) -> int:

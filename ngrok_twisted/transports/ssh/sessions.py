@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ngrok_twisted.transports.ssh.channel import MSG_CHANNEL_DATA, Channel
+from ngrok_twisted.transports.ssh.packets import DATA_HEAD
 from ngrok_twisted.transports.ssh.publickey import Fields
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class SessionChannel(Channel):
             head = (
                 struct.pack(">BIII", MSG_CHANNEL_EXTENDED_DATA, self.remote, EXTENDED_DATA_STDERR, size)
                 if error
-                else struct.pack(">BII", MSG_CHANNEL_DATA, self.remote, size)
+                else DATA_HEAD.pack(MSG_CHANNEL_DATA, self.remote, size)
             )
             connection.transport.send(head + data[:size])
         if self._output:
